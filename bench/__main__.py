@@ -1,0 +1,173 @@
+"""The command line: `python -m bench VERB`, also installed as `mml-bench`.
+
+Parses, hands over to bench.commands, and turns mistakes into one sentence and an exit code.
+"""
+
+import argparse
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import NoReturn
+
+from bench import __version__
+from bench.errors import UserError, suggestion
+
+EPILOG = """example:
+  python -m bench list methods
+  python -m bench run --method METHOD,METHOD --dataset DATASET --seeds 5
+
+exit codes: 0 all done; 1 some runs failed; 2 a mistake in what was asked for; 130 interrupted"""
+
+
+class Parser(argparse.ArgumentParser):
+    """One sentence for a mistake, with the nearest word, in place of the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        action = next((a for a in self._actions if isinstance(a, argparse._SubParsersAction)), None)
+        if action and "invalid choice" in message:
+            verb = message.split("'")[1]
+            known = ", ".join(action.choices)
+            message = f"{verb!r} is not a command; there is {known}."
+            message += suggestion(verb, action.choices)
+        sys.stderr.write(f"error: {message}\nHelp: {self.prog} --help\n")
+        raise SystemExit(2)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    args = parser().parse_args(argv)
+    module, function = args.handler.split(":")
+    try:
+        return getattr(import_module(f"bench.commands.{module}"), function)(args)
+    except UserError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; the same command goes on from here.\n")
+        return 130
+    except BrokenPipeError:
+        # Whoever read the output has had enough; keep the interpreter from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    top = Parser(
+        prog="python -m bench",
+        description="A benchmark suite for balanced multimodal learning.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"mml-bench {__version__}")
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    add_training(verbs)
+    add_looking(verbs)
+    add_reading(verbs)
+    add_data(verbs)
+    return top
+
+
+def add_verb(verbs, name: str, handler: str, text: str) -> argparse.ArgumentParser:
+    """A verb with `--results`, which all of them take."""
+    verb = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    verb.set_defaults(handler=handler)
+    verb.add_argument(
+        "--results", type=Path, default=Path("results"), metavar="DIR", help="default: results"
+    )
+    return verb
+
+
+def add_training(verbs) -> None:
+    run = add_verb(verbs, "run", "run:run", "train what is missing, then print the table")
+    run.add_argument("--method", required=True, metavar="M[,M..]")
+    run.add_argument("--dataset", required=True, metavar="D[,D..]")
+    sweep = add_verb(verbs, "sweep", "run:sweep", "the same for a suite")
+    sweep.add_argument("suite", metavar="SUITE", help="a name from `list suites`, or a YAML file")
+    for verb in (run, sweep):
+        add_places(verb)
+        add_settings(verb)
+        verb.add_argument("--jobs", type=int, default=1, metavar="N", help="runs side by side")
+        verb.add_argument("--dry", action="store_true", help="tell what would run, and stop")
+        verb.add_argument("--retry", action="store_true", help="run failed runs again")
+        add_protocol(verb)
+
+
+def add_settings(verb) -> None:
+    verb.add_argument("--seeds", metavar="5|3,7", help="a count, or a list with a comma")
+    verb.add_argument("--epochs", metavar="N", help="the same as --set train.epochs=N")
+    verb.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a method's setting, or train.KEY, network.KEY, data.KEY (repeatable)",
+    )
+    verb.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+
+
+def add_places(verb) -> None:
+    verb.add_argument(
+        "--root",
+        action="append",
+        default=[],
+        metavar="[NAME=]DIR",
+        help="raw files of a data set (repeatable); else roots.yaml in the user's configuration",
+    )
+    verb.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="packed data; default: $MML_BENCH_CACHE or ~/.cache",
+    )
+
+
+def add_protocol(verb) -> None:
+    verb.add_argument(
+        "--protocol",
+        default="val",
+        metavar="P[,P..]",
+        help="val (default), last, test-best: which epoch is read",
+    )
+
+
+def add_looking(verbs) -> None:
+    status = add_verb(verbs, "status", "status:status", "states of the runs")
+    status.add_argument("suite", nargs="?", help="only the runs of this suite")
+    listing = add_verb(verbs, "list", "show:listing", "what there is")
+    listing.add_argument("what", choices=("methods", "datasets", "suites"))
+    plan = add_verb(
+        verbs, "plan", "show:plan", "stages of a method, their epochs, what each trains"
+    )
+    plan.add_argument("method", metavar="METHOD")
+    plan.add_argument("--dataset", metavar="D", help="default: the first of `list datasets`")
+    add_places(plan)
+    add_settings(plan)
+    doctor = add_verb(verbs, "doctor", "show:doctor", "the machine, and what is missing for what")
+    add_places(doctor)
+
+
+def add_reading(verbs) -> None:
+    table = add_verb(verbs, "table", "tables:table", "print tables of finished runs")
+    table.add_argument("--format", choices=("md", "latex", "csv"), default="md")
+    plot = add_verb(verbs, "plot", "tables:plot", "draw figures of finished runs")
+    plot.add_argument(
+        "--out", type=Path, metavar="DIR", help="default: results/<suite>, or results/figures"
+    )
+    for verb in (table, plot):
+        verb.add_argument("suite", nargs="?", help="only the runs of this suite")
+        verb.add_argument("--method", metavar="M[,M..]")
+        verb.add_argument("--dataset", metavar="D[,D..]")
+        add_protocol(verb)
+
+
+def add_data(verbs) -> None:
+    data = add_verb(verbs, "data", "data:data", "packed caches of data sets")
+    data.add_argument("action", choices=("prepare", "check"))
+    data.add_argument("name", metavar="NAME", help="a data set")
+    data.add_argument("--set", action="append", default=[], metavar="data.KEY=VALUE")
+    add_places(data)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

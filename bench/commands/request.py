@@ -1,0 +1,81 @@
+"""From parsed arguments to what is asked for: suites, seeds, settings, and the user's folders."""
+
+import argparse
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import yaml
+
+from bench.errors import UserError, unknown
+from bench.suites import Suite
+from bench.suites import read as read_suite
+from bench.wanted import Wanted, read_roots, read_seeds
+
+PROTOCOLS = ("val", "last", "test-best")
+
+
+def words(text: str) -> tuple[str, ...]:
+    """A comma list; a name twice counts once."""
+    return tuple(dict.fromkeys(w.strip() for w in text.split(",") if w.strip()))
+
+
+def from_run(args: argparse.Namespace) -> Wanted:
+    """What `run` was asked for."""
+    datasets, methods = words(args.dataset), words(args.method)
+    if not datasets or not methods:
+        raise UserError("--method and --dataset each take at least one name.")
+    seeds = read_seeds(5 if args.seeds is None else args.seeds)
+    return overridden(Wanted(datasets, tuple((m, {}) for m in methods), seeds), args)
+
+
+def from_suite(args: argparse.Namespace) -> Suite:
+    """What `sweep` was asked for: the suite, under what the arguments change."""
+    suite = read_suite(args.suite)
+    wanted = suite.wanted
+    if args.seeds is not None:
+        wanted = replace(wanted, seeds=read_seeds(args.seeds))
+    return replace(suite, wanted=overridden(wanted, args))
+
+
+def overridden(wanted: Wanted, args: argparse.Namespace) -> Wanted:
+    pairs = list(args.set)
+    if args.epochs is not None:
+        pairs.append(f"train.epochs={args.epochs}")
+    wanted = wanted.with_settings(pairs)
+    return replace(wanted, roots=read_roots(args.root, wanted.datasets, saved_roots()))
+
+
+def protocols(text: str) -> tuple[str, ...]:
+    chosen = words(text)
+    for name in chosen:
+        if name not in PROTOCOLS:
+            raise unknown(name, "a protocol", PROTOCOLS)
+    if not chosen:
+        raise UserError(f"--protocol takes one or more of {', '.join(PROTOCOLS)}.")
+    return chosen
+
+
+def saved_roots() -> dict[str, str]:
+    """roots.yaml in the user's configuration directory: data set -> folder."""
+    base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    file = Path(base) / "mml-bench" / "roots.yaml"
+    if not file.is_file():
+        return {}
+    try:
+        plain = yaml.safe_load(file.read_text()) or {}
+    except yaml.YAMLError as error:
+        raise UserError(f"{file} is not YAML: {' '.join(str(error).split())}.") from None
+    if not isinstance(plain, dict) or not all(isinstance(v, str) for v in plain.values()):
+        raise UserError(f"{file} maps names of data sets to folders; mend or remove it.")
+    return plain
+
+
+def cache_folder(args: argparse.Namespace) -> Path:
+    """`--cache`, else the environment's MML_BENCH_CACHE, else the user's cache directory."""
+    if args.cache is not None:
+        return args.cache.absolute()
+    if os.environ.get("MML_BENCH_CACHE"):
+        return Path(os.environ["MML_BENCH_CACHE"]).absolute()
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base).absolute() / "mml-bench"

@@ -1,0 +1,123 @@
+"""`run` and `sweep`: train what is missing, then print the table."""
+
+import argparse
+import sys
+from collections import Counter
+from pathlib import Path
+
+import datasets
+from bench import configure, manifest
+from bench.commands import request
+from bench.commands.estimate import estimate
+from bench.commands.tables import print_tables
+from bench.config import build
+from bench.errors import UserError
+from bench.registry import load, lookup
+from bench.report.files import write_all
+from bench.rundir import RunDir, place
+from bench.runner.local import Outcome, run_local
+from bench.spec import RunSpec
+from bench.wanted import Wanted
+
+
+def note(text: str) -> None:
+    """A word to the user that is not data."""
+    sys.stderr.write(text + "\n")
+
+
+def run(args: argparse.Namespace) -> int:
+    wanted = request.from_run(args)
+    protocols = request.protocols(args.protocol)
+    runs, code = train(wanted, args)
+    if runs and any(r.state == "done" for r in runs):
+        print_tables(args.results, runs, "md", protocols)
+    return code
+
+
+def sweep(args: argparse.Namespace) -> int:
+    suite = request.from_suite(args)
+    protocols = request.protocols(args.protocol)
+    runs, code = train(suite.wanted, args, suite.name)
+    if runs and any(r.state == "done" for r in runs):
+        folder = args.results / suite.name
+        write_all(print_tables(args.results, runs, "md", protocols), folder, protocols)
+        note(f"Tables and figures are in {folder}.")
+    return code
+
+
+def train(wanted: Wanted, args: argparse.Namespace, suite: str = "") -> tuple[list[RunDir], int]:
+    """Runs what is missing. Returns all runs, none if this was a dry call, and the exit code."""
+    if args.jobs < 1:
+        raise UserError(f"--jobs is at least 1, not {args.jobs}.")
+    check_device(args.device)
+    specs = configure.specs(wanted)
+    runs = [place(args.results.absolute(), s) for s in specs]
+    if args.dry:
+        sys.stdout.write(estimate(specs, runs, args.results.absolute(), args.jobs, args.retry))
+        return [], 0
+    cache = request.cache_folder(args)
+    prepare(specs, runs, cache, wanted, args.retry)
+    create(specs, runs)
+    if suite:
+        manifest.write(args.results.absolute(), suite, runs)
+    outcome = run_local(runs, args.jobs, cache, wanted.roots, args.device, args.retry, sys.stderr)
+    return runs, tell(outcome, runs)
+
+
+def check_device(name: str) -> None:
+    if name == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise UserError("--device cuda: torch sees no GPU here; use --device cpu or auto.")
+
+
+def prepare(specs: list[RunSpec], runs: list[RunDir], cache: Path, wanted: Wanted, retry) -> None:
+    """Opens each data set that something will be trained on, which packs it once, before any worker
+    starts; finished runs on other data must not meet new ones in a table."""
+    for name in wanted.datasets:
+        chosen = [(s, r) for s, r in zip(specs, runs, strict=True) if s.dataset == name]
+        done = [r for _, r in chosen if r.result.exists()]
+        if len(done) == len(chosen):
+            continue
+        adapter = load(lookup(datasets.ENTRIES, name, "data set").target)
+        data = build(adapter.Config, chosen[0][0].data, name)
+        opened = adapter(data, wanted.roots.get(name))
+        bundle = opened.open(cache, note)
+        for sentence in opened.notes:
+            note(f"{name}: {sentence}")
+        for finished in done:
+            found = finished.read_result()["data_hash"]
+            if found != bundle.hash:
+                raise UserError(
+                    f"{finished.path} was trained on other data (hash {found[:12]}, now "
+                    f"{bundle.hash[:12]}); use another --results, or remove those runs."
+                )
+
+
+def create(specs: list[RunSpec], runs: list[RunDir]) -> None:
+    try:
+        for spec, one in zip(specs, runs, strict=True):
+            one.create(spec)
+    except OSError as error:
+        raise UserError(
+            f"{error.filename}: {error.strerror}; choose a --results folder that can be written."
+        ) from None
+
+
+def tell(outcome: Outcome, runs: list[RunDir]) -> int:
+    """Says what is not done and how to go on; returns the exit code."""
+    states = Counter(r.state for r in runs)
+    if outcome.interrupted:
+        note(
+            f"Interrupted: {states['done']} of {len(runs)} runs are done. The same command goes "
+            "on; runs that were under way continue from their last epoch."
+        )
+        return 130
+    for path, reason in outcome.failed.items():
+        note(f"failed: {path}: {reason}")
+    for path in outcome.stopped:
+        note(f"not finished: {path}; the same command goes on with it.")
+    if outcome.failed:
+        note("Failed runs stay failed; --retry runs them again.")
+    return 0 if states["done"] == len(runs) else 1

@@ -1,0 +1,114 @@
+"""`list`, `plan` and `doctor`: what there is, what a method will do, what the machine has."""
+
+import argparse
+import os
+import shutil
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import datasets
+import methods
+from bench import suites
+from bench.commands import request
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "torchaudio",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "pandas",
+    "matplotlib",
+    "submitit",
+)
+
+
+def listing(args: argparse.Namespace) -> int:
+    if args.what == "methods":
+        rows = [(e.name, e.family, e.title, e.paper) for e in methods.ENTRIES]
+    elif args.what == "datasets":
+        rows = [
+            (e.name, e.modalities, e.title, "needs --root" if e.needs_root else "embedded")
+            for e in datasets.ENTRIES
+        ]
+    else:
+        rows = [suite_row(name) for name in suites.names()]
+    sys.stdout.write(columns(rows))
+    return 0
+
+
+def suite_row(name: str) -> tuple[str, ...]:
+    wanted = suites.read(name).wanted
+    return (
+        name,
+        f"{len(wanted.methods)} methods x {', '.join(wanted.datasets)} x {len(wanted.seeds)} seeds",
+        ", ".join(method for method, _ in wanted.methods),
+    )
+
+
+def columns(rows: list[tuple[str, ...]]) -> str:
+    """Rows as lines, every column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def plan(args: argparse.Namespace) -> int:
+    """Every stage with its epochs and what it trains."""
+    from bench.commands.plans import describe
+
+    args.dataset = args.dataset or datasets.ENTRIES[0].name
+    sys.stdout.write("\n".join(describe(request.from_run(args))))
+    return 0
+
+
+def doctor(args: argparse.Namespace) -> int:
+    """Versions, devices, and what is missing for which data set."""
+    sys.stdout.write(f"Python {sys.version.split()[0]}, {os.cpu_count()} CPU cores\n\n")
+    sys.stdout.write(columns([(name, installed(name)) for name in PACKAGES]) + "\n")
+    sys.stdout.write(columns(devices()) + "\n")
+    sys.stdout.write(columns([data_row(e, args) for e in datasets.ENTRIES]) + "\n")
+    scheduler = shutil.which("sbatch")
+    sys.stdout.write(f"SLURM: {scheduler or 'no sbatch on this machine'}\n")
+    return 0
+
+
+def installed(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed: run the project's set-up again"
+
+
+def devices() -> list[tuple[str, str]]:
+    import torch
+
+    from bench.environment import processor
+
+    rows = [("cpu", processor())]
+    for i in range(torch.cuda.device_count()):
+        info = torch.cuda.get_device_properties(i)
+        rows.append((f"cuda:{i}", f"{info.name}, {info.total_memory / 2**30:.0f} GiB"))
+    if not torch.cuda.is_available():
+        rows.append(("cuda", "torch sees no GPU; --device auto takes the CPU"))
+    return rows
+
+
+def data_row(entry, args: argparse.Namespace) -> tuple[str, str]:
+    """A data set, and whether something is missing for it."""
+    if not entry.needs_root:
+        return entry.name, "ready: embedded"
+    named = [text for text in args.root if text.startswith(entry.name + "=")]
+    root = named[-1].partition("=")[2] if named else request.saved_roots().get(entry.name)
+    packed = request.cache_folder(args) / entry.name
+    state = f"packed in {packed}" if packed.is_dir() else "not packed yet"
+    if root is None:
+        return entry.name, f"no folder known: give --root {entry.name}=DIR, or a line in roots.yaml"
+    if not Path(root).exists():
+        return entry.name, f"its folder {root} does not exist"
+    return entry.name, f"raw files in {root}; {state}"

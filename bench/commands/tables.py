@@ -1,0 +1,64 @@
+"""`table` and `plot`: read finished runs, train nothing."""
+
+import argparse
+import sys
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import methods
+from bench import manifest
+from bench.commands import request
+from bench.errors import UserError, unknown
+from bench.report import cells, files, tables
+from bench.rundir import RunDir, every
+
+
+def table(args: argparse.Namespace) -> int:
+    print_tables(args.results, chosen(args), args.format, request.protocols(args.protocol))
+    return 0
+
+
+def plot(args: argparse.Namespace) -> int:
+    found = cells.collect(args.results, chosen(args))
+    folder = args.out or args.results / (args.suite or "figures")
+    for path in files.write_figures(found, folder, request.protocols(args.protocol)):
+        sys.stdout.write(f"{path}\n")
+    return 0
+
+
+def print_tables(
+    results: Path, runs: list[RunDir], form: str, protocols: tuple[str, ...]
+) -> list[cells.Table]:
+    """Data goes to the standard output, and nothing else does."""
+    found = cells.collect(results, runs)
+    sys.stdout.write(tables.render(found, form, protocols))
+    return found
+
+
+def chosen(args: argparse.Namespace) -> list[RunDir]:
+    """The runs that the arguments name, finished or not."""
+    runs = manifest.read(args.results, args.suite) if args.suite else list(every(args.results))
+    for option, place, what in (("dataset", -4, "data set"), ("method", -3, "method")):
+        text = getattr(args, option)
+        if text is not None:
+            runs = [r for r in runs if r.path.parts[place] in named(text, runs, place, what)]
+    if not runs:
+        raise UserError(
+            f"there are no runs under {args.results}; start some with `python -m bench run`."
+        )
+    return runs
+
+
+def named(text: str, runs: list[RunDir], place: int, what: str) -> set[str]:
+    """The names among the runs that a comma list names; a row that stands for one run of each
+    modality names them all. Raises UserError for a name that no run has."""
+    present = sorted({r.path.parts[place] for r in runs})
+    expanding = [e.name for e in methods.ENTRIES if e.expand]
+    found = set()
+    for word in request.words(text):
+        pattern = f"{word}-*" if word in expanding else word
+        matching = {name for name in present if fnmatchcase(name, pattern)}
+        if not matching:
+            raise unknown(word, f"a {what} with runs here", present)
+        found |= matching
+    return found

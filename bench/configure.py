@@ -1,0 +1,221 @@
+"""From what a user asks for to RunSpecs: names, types, bounds and fits are all checked here, before
+anything is written or trained."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+
+from torch import nn
+
+import datasets
+import methods
+from bench.config import build
+from bench.errors import UserError, unknown
+from bench.networks import DEFAULT_ENCODER, ENCODERS, FUSIONS
+from bench.registry import MethodEntry, load, lookup
+from bench.spec import NetworkConfig, RunSpec, TrainConfig
+from bench.types import DatasetSpec
+from bench.wanted import PREFIXES, Wanted
+from datasets.recipes import recipe
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method as one data set has it: its row, its class, and what was set on it alone."""
+
+    name: str
+    entry: MethodEntry
+    cls: type
+    given: dict[str, object]
+
+    @property
+    def fixed(self) -> dict[str, object]:
+        """What the row itself sets, which nobody else may."""
+        modality = self.name.removeprefix(self.entry.name + "-")
+        return self.entry.settings | ({self.entry.expand: modality} if self.entry.expand else {})
+
+    @property
+    def known(self) -> set[str]:
+        return {f.name for f in fields(self.cls.Config)}
+
+
+def specs(wanted: Wanted) -> list[RunSpec]:
+    """All runs that are asked for, in table order: data set, method, seed.
+
+    Raises UserError for whatever is not a name, a value or a combination that works.
+    """
+    return [s for name in wanted.datasets for s in of_dataset(wanted, name)]
+
+
+def of_dataset(wanted: Wanted, name: str) -> list[RunSpec]:
+    adapter = load(lookup(datasets.ENTRIES, name, "data set").target)
+    root = wanted.roots.get(name)
+    data = build(adapter.Config, adapter.complete(dict(wanted.data), root), name)
+    described = adapter(data, root).describe()
+    check_modalities(described)
+    defaults = recipe(name)
+    train = configured(TrainConfig, defaults.get("train", {}), wanted.train, name)
+    network = networks(defaults.get("network", {}), wanted.network, described)
+    rows = [row for item in wanted.methods for row in expanded(*item, described)]
+    check_settings(wanted.settings, rows)
+    check_fusion(wanted.network, rows)
+    check_acting(wanted.settings, rows, train.epochs)
+    found = []
+    for row in rows:
+        settings = settings_of(row, wanted.settings, train.epochs)
+        fits(row, described, network)
+        found += [
+            RunSpec(row.name, name, seed, settings, train, narrowed(row, network), asdict(data))
+            for seed in wanted.seeds
+        ]
+    return found
+
+
+def configured(cls: type, recipe: Mapping, given: Mapping, dataset: str) -> TrainConfig:
+    """The recipe under what the user gave, nothing of which may be idle."""
+    config = build(cls, {**recipe, **given}, f"the recipe of {dataset}")
+    refuse_idle(config.idle(getattr(config, "epochs", 0)), given, f"the recipe of {dataset}")
+    return config
+
+
+def networks(recipe: Mapping, given: Mapping, data: DatasetSpec) -> NetworkConfig:
+    """The network in full: an encoder named for every modality, checked against its kind."""
+    encoder = {m: DEFAULT_ENCODER.get(info.kind, "") for m, info in data.modalities.items()}
+    for source in (recipe, given):
+        for m in source.get("encoder", {}):
+            if m not in encoder:
+                raise unknown(m, f"a modality of {data.name}", encoder)
+        encoder |= source.get("encoder", {})
+    for m, info in data.modalities.items():
+        check_encoder(m, info.kind, encoder[m])
+    merged = {**recipe, **given, "encoder": encoder}
+    config = build(NetworkConfig, merged, f"the network for {data.name}")
+    if config.fusion not in FUSIONS:
+        raise unknown(config.fusion, "a fusion", FUSIONS)
+    if config.condition and config.condition not in data.modalities:
+        raise unknown(config.condition, f"a modality of {data.name}", data.modalities)
+    idle = config.idle(0)
+    if not any(ENCODERS[name].free_width for name in encoder.values()):
+        idle["dim"] = f"the encoders ({', '.join(encoder.values())}) have a width of their own"
+    refuse_idle(idle, given, f"the network for {data.name}")
+    return config
+
+
+def check_encoder(modality: str, kind: str, name: str) -> None:
+    fitting = [n for n, e in ENCODERS.items() if kind in e.kinds]
+    if not fitting:
+        raise UserError(f"there is no encoder yet for {modality!r}, a modality of kind {kind!r}.")
+    if name not in fitting:
+        raise unknown(name, f"an encoder for {modality!r}, of kind {kind!r}", fitting)
+
+
+def check_modalities(data: DatasetSpec) -> None:
+    """Modules are kept by modality, and torch reserves the names of a module's own attributes."""
+    for m in data.modalities:
+        if hasattr(nn.ModuleDict(), m) or "." in m:
+            raise UserError(
+                f"{m!r} cannot be the name of a modality of {data.name}: torch.nn.ModuleDict has "
+                "an attribute of that name; rename the modality."
+            )
+
+
+def expanded(name: str, given: dict, data: DatasetSpec) -> list[Row]:
+    """The rows that a method's name stands for on this data set."""
+    entry = lookup(methods.ENTRIES, name, "method")
+    cls = load(entry.target)
+    if not entry.expand:
+        return [Row(name, entry, cls, given)]
+    if name == entry.name:
+        return [Row(f"{name}-{m}", entry, cls, given) for m in data.modalities]
+    modality = name.removeprefix(entry.name + "-")
+    if modality not in data.modalities:
+        raise unknown(modality, f"a modality of {data.name}", data.modalities)
+    return [Row(name, entry, cls, given)]
+
+
+def check_settings(given: Mapping, rows: list[Row]) -> None:
+    """A bare setting must reach a method that has it and does not fix it."""
+    for key in given:
+        having = [r for r in rows if key in r.known]
+        if not having:
+            known = sorted({k for r in rows for k in r.known - set(r.fixed)})
+            names = ", ".join(dict.fromkeys(r.entry.name for r in rows))
+            hint = f"{', '.join(PREFIXES)} settings have a prefix, as in train.lr"
+            raise unknown(key, f"a setting of {names}", known, hint)
+        if all(key in r.fixed for r in having):
+            raise UserError(
+                f"{key} is what makes {having[0].name} the row that it is "
+                f"({key}={having[0].fixed[key]}); choose the method whose row leaves it open."
+            )
+
+
+def reached(row: Row, common: Mapping) -> dict[str, object]:
+    """The common settings that are this row's to take."""
+    return {k: v for k, v in common.items() if k in row.known and k not in row.fixed}
+
+
+def idle_of(row: Row, given: Mapping, epochs: int) -> dict[str, str]:
+    return build(row.cls.Config, {**row.fixed, **given}, row.name).idle(epochs)
+
+
+def check_acting(common: Mapping, rows: list[Row], epochs: int) -> None:
+    """A common setting must act in at least one of the methods that it reaches."""
+    for key in common:
+        reasons = [
+            (row.name, idle_of(row, {**reached(row, common), **row.given}, epochs).get(key))
+            for row in rows
+            if key in reached(row, common)
+        ]
+        if reasons and all(reason for _, reason in reasons):
+            refuse_idle({key: reasons[0][1]}, common, reasons[0][0])
+
+
+def settings_of(row: Row, common: Mapping, epochs: int) -> dict[str, object]:
+    """The method's settings in full. A common one that cannot act here stays at its default."""
+    for key in row.given:
+        if key in row.fixed:
+            raise UserError(f"{key} is fixed at {row.fixed[key]} in {row.name}; it cannot be set.")
+    given = {**reached(row, common), **row.given}
+    idle = idle_of(row, given, epochs)
+    refuse_idle(idle, row.given, row.name)
+    acting = {k: v for k, v in given.items() if k not in idle}
+    return asdict(build(row.cls.Config, {**row.fixed, **acting}, row.name))
+
+
+def refuse_idle(idle: Mapping[str, str], given: Mapping, owner: str) -> None:
+    for key in given:
+        if key in idle:
+            raise UserError(f"{key} of {owner} would have no effect: {idle[key]}; leave it out.")
+
+
+def check_fusion(given: Mapping, rows: list[Row]) -> None:
+    for key in ("fusion", "condition"):
+        if key in given and not any(r.cls.fuses for r in rows):
+            names = ", ".join(r.name for r in rows)
+            raise UserError(f"network.{key} would have no effect: {names} fuse no features.")
+
+
+def fits(row: Row, data: DatasetSpec, network: NetworkConfig) -> None:
+    """Whether the method can be had on this data set with this fusion."""
+    if len(data.modalities) < row.cls.least:
+        raise UserError(
+            f"{row.name} needs at least {row.cls.least} modalities; {data.name} has "
+            f"{len(data.modalities)} ({', '.join(data.modalities)})."
+        )
+    if row.cls.fuses and network.fusion in ("film", "gated") and len(data.modalities) < 2:
+        raise UserError(f"fusion {network.fusion} needs two modalities; {data.name} has one.")
+    if row.cls.separable and not FUSIONS[network.fusion].separable:
+        able = ", ".join(n for n, f in FUSIONS.items() if f.separable)
+        raise UserError(
+            f"{row.name} needs a fusion whose logits split into shares of the modalities: "
+            f"{able}; not {network.fusion!r}. Set network.fusion."
+        )
+
+
+def narrowed(row: Row, network: NetworkConfig) -> NetworkConfig:
+    """Without what the method does not use, so that it cannot change the digest."""
+    if not row.cls.fuses:
+        network = replace(network, fusion=NetworkConfig.fusion, condition=NetworkConfig.condition)
+    if row.entry.expand:
+        modality = row.fixed[row.entry.expand]
+        network = replace(network, encoder={modality: network.encoder[modality]})
+    return network

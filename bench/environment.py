@@ -1,0 +1,88 @@
+"""Where and with what code a run was made: what a reviewer wants beside every number."""
+
+import hashlib
+import platform
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from bench import __version__
+
+PACKAGES = Path(__file__).parents[1]
+
+
+def device_of(name: str) -> torch.device:
+    """`auto` is a GPU if there is one."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(name)
+
+
+def environment(device: torch.device) -> dict[str, object]:
+    named = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "device": device.type,
+        "device_name": named,
+        "platform": platform.platform(),
+    }
+
+
+@cache
+def processor() -> str:
+    """The processor's model as Linux names it, else the machine type."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+@cache
+def code_version() -> dict[str, object]:
+    """The release, the commit where there is one, and 12 hex digits over the sources."""
+    digest = hashlib.sha256()
+    for name in ("bench", "methods", "datasets"):
+        for file in sorted((PACKAGES / name).rglob("*")):
+            if file.suffix in (".py", ".yaml"):
+                digest.update(file.relative_to(PACKAGES).as_posix().encode() + b"\0")
+                digest.update(file.read_bytes() + b"\0")
+    return {"version": __version__, "commit": commit(), "source": digest.hexdigest()[:12]}
+
+
+def commit() -> str | None:
+    if not (PACKAGES / ".git").exists():
+        return None
+    command = ["git", "-C", str(PACKAGES), "rev-parse", "--short=12", "HEAD"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() or None
+
+
+def reset_peak_memory(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return  # not Linux, or not allowed: the figure is then the process's since its start
+
+
+def peak_memory(device: torch.device) -> float | None:
+    """MiB since the reset: of the device's allocator on a GPU, else of the process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return None
+    for line in status.read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) / 1024
+    return None

@@ -1,0 +1,251 @@
+"""One run, from its spec to its result: the one place besides the command line and `configure` that
+knows both tables."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+from torch import Tensor
+
+import datasets
+import methods
+from bench import FORMAT, checkpoint, metrics, probe
+from bench.config import build
+from bench.data import OrderedLoader, Source, TrainData
+from bench.environment import (
+    code_version,
+    device_of,
+    environment,
+    peak_memory,
+    reset_peak_memory,
+)
+from bench.files import write_bytes, write_json, write_text
+from bench.harness import (
+    LAST,
+    PROTOCOLS,
+    VAL,
+    Evaluation,
+    Progress,
+    Stopped,
+    Trainer,
+    TrainingFailed,
+)
+from bench.method import Method
+from bench.networks.task import Task
+from bench.passes import collect
+from bench.registry import load, lookup
+from bench.rundir import RunDir
+from bench.spec import RunSpec
+from bench.types import DataBundle, DatasetSpec
+
+__all__ = ["Stopped", "TrainingFailed", "build_method", "execute", "open_data"]
+
+
+def execute(
+    run: RunDir,
+    cache: Path,
+    roots: dict[str, Path],
+    device: str = "auto",
+    stop: Callable[[], bool] = bool,
+) -> None:
+    """Trains the run from where it stands and writes its files, result.json last.
+
+    The caller holds the run's lock. Raises Stopped, TrainingFailed or UserError.
+    """
+    spec, on = run.spec(), device_of(device)
+    torch.set_num_threads(spec.train.threads)
+    torch.backends.cudnn.deterministic = True
+    with threadpool_limits(spec.train.threads):
+        torch.manual_seed(spec.seed)  # for code that is not ours; ours has named generators
+        reset_peak_memory(on)
+        bundle = open_data(spec, cache, roots)
+        method = build_method(spec, bundle.spec).to(on)
+        trainer = make_trainer(method, bundle, spec, run, on, stop)
+        state = checkpoint.newest(run)
+        if state is not None and state["data_hash"] != bundle.hash:
+            raise TrainingFailed(
+                f"the checkpoint of {run.path} was made on other data (hash "
+                f"{state['data_hash'][:12]}, now {bundle.hash[:12]}); remove that directory."
+            )
+        keep_rows(run, 0 if state is None else state["progress"]["done"])
+        progress = trainer.train(state)
+        finish(run, spec, method, bundle, trainer, progress, on)
+
+
+@lru_cache(maxsize=4)
+def opened(dataset: str, data: str, root: Path | None, cache: Path) -> DataBundle:
+    """A worker trains many runs on one data set: it is opened once."""
+    adapter = load(lookup(datasets.ENTRIES, dataset, "data set").target)
+    return adapter(build(adapter.Config, json.loads(data), dataset), root).open(cache)
+
+
+def open_data(spec: RunSpec, cache: Path, roots: dict[str, Path]) -> DataBundle:
+    data = json.dumps(spec.data, sort_keys=True)
+    return opened(spec.dataset, data, roots.get(spec.dataset), cache)
+
+
+def build_method(spec: RunSpec, data: DatasetSpec) -> Method:
+    """The method of a run, with its initial weights."""
+    cls = load(lookup(methods.ENTRIES, spec.method, "method").target)
+    config = build(cls.Config, spec.settings, spec.method)
+    return cls(Task(data, spec.network, spec.seed, spec.train.precision), config)
+
+
+def make_trainer(method, bundle, spec, run, device, stop) -> Trainer:
+    parts = {
+        name: Source(split, bundle.spec, device)
+        for name, split in bundle.parts.items()
+        if name != "train"
+    }
+    evaluation = Evaluation(
+        OrderedLoader(parts["val"]) if "val" in parts else None, OrderedLoader(parts["test"])
+    )
+    return Trainer(
+        method,
+        TrainData(bundle.parts["train"], bundle.spec, spec.train.batch_size, spec.seed, device),
+        evaluation,
+        spec.train,
+        log=lambda row: add_row(run, row),
+        save=lambda state: checkpoint.save(run, state | {"data_hash": bundle.hash}),
+        stop=stop,
+    )
+
+
+def add_row(run: RunDir, row: dict) -> None:
+    with open(run.log, "a") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def keep_rows(run: RunDir, count: int) -> None:
+    """Drops the log's rows that the checkpoint does not know of: their epochs come again."""
+    rows = run.rows()[:count]
+    if count or run.log.exists():
+        write_text(run.log, "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def finish(run, spec, method, bundle, trainer, progress: Progress, device) -> None:
+    """Everything after training: weights, predictions, probe, and the result last."""
+    write_bytes(run.weights, checkpoint.dump(clean(method.state_dict())))
+    for part in bundle.parts:
+        if part != "train":
+            write_predictions(run, part, bundle, progress)
+    found = {
+        "format": FORMAT,
+        "spec": spec.to_json(),
+        "digest": spec.digest,
+        **describe(spec),
+        "modalities": list(bundle.spec.modalities),
+        "readout": readout(method, progress),
+        "protocols": {p: scores(progress.kept[p], bundle) for p in PROTOCOLS if p in progress.kept},
+        "selected": progress.selected,
+        "probe": probes(method, bundle, device),
+        "split": {
+            "name": bundle.split,
+            "digests": bundle.digests,
+            "counts": {part: len(split) for part, split in bundle.parts.items()},
+        },
+        "data_hash": bundle.hash,
+        "cost": cost(method, progress, device),
+        "environment": environment(device),
+        "code": code_version(),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    write_json(run.result, found)
+
+
+def clean(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {k: v.cpu() for k, v in state.items()}
+
+
+def describe(spec: RunSpec) -> dict[str, dict]:
+    """How tables name and order the run: what they need of the registry, so that they need none."""
+    entry = lookup(methods.ENTRIES, spec.method, "method")
+    title = entry.title
+    if entry.expand:
+        title = f"{title} ({spec.settings[entry.expand]})"
+    order = methods.ENTRIES.index(entry) if entry in methods.ENTRIES else len(methods.ENTRIES)
+    data = lookup(datasets.ENTRIES, spec.dataset, "data set")
+    return {
+        "method": {
+            "name": spec.method,
+            "title": title,
+            "family": entry.family,
+            "order": order,
+            "paper": entry.paper,
+        },
+        "dataset": {"name": spec.dataset, "title": data.title},
+    }
+
+
+def readout(method: Method, progress: Progress) -> str | None:
+    """What the stored uni-modal logits are."""
+    if not progress.kept[LAST]["test"]["unimodal"]:
+        return None
+    return "own_head" if method.own_heads else "slice"
+
+
+def write_predictions(run: RunDir, part: str, bundle: DataBundle, progress: Progress) -> None:
+    split = bundle.parts[part]
+    arrays = {"index": np.arange(len(split)), "label": split.labels.numpy()}
+    for protocol, kept in progress.kept.items():
+        arrays[f"{protocol}/logits"] = kept[part]["logits"].numpy()
+        for m, logits in kept[part]["unimodal"].items():
+            arrays[f"{protocol}/unimodal/{m}"] = logits.numpy()
+    buffer = BytesIO()
+    np.savez(buffer, **arrays)
+    write_bytes(run.predictions(part), buffer.getvalue())
+
+
+def scores(kept: dict, bundle: DataBundle) -> dict[str, object]:
+    """Where a protocol's epoch is, and its metrics on validation (None without one) and test."""
+    found = {"stage": kept["stage"], "epoch": kept["epoch"]}
+    for part in ("val", "test"):
+        predictions = kept[part]
+        if predictions is None:
+            found[part] = None
+            continue
+        labels = bundle.parts[part].labels.numpy()
+        logits = predictions["logits"].numpy()
+        found[part] = {
+            "accuracy": metrics.accuracy(logits, labels),
+            "macro_f1": metrics.macro_f1(logits, labels),
+            "unimodal": {
+                m: metrics.accuracy(u.numpy(), labels) for m, u in predictions["unimodal"].items()
+            },
+        }
+    return found
+
+
+def probes(method: Method, bundle: DataBundle, device: torch.device) -> dict[str, object]:
+    """Linear probes of the network in weights.pt, per modality that the method has."""
+    loaders = {p: OrderedLoader(Source(s, bundle.spec, device)) for p, s in bundle.parts.items()}
+    outs = {p: collect(method, method.predict, loader) for p, loader in loaders.items()}
+    labels = {p: y.cpu().numpy() for p, (_, y) in outs.items()}
+    fitted = {
+        m: probe.fit(
+            {p: out.features[m].double().cpu().numpy() for p, (out, _) in outs.items()}, labels
+        )
+        for m in outs["train"][0].features
+    }
+    per_modality = {
+        key: {m: asdict(one)[key] for m, one in fitted.items()}
+        for key in ("test", "val", "strength")
+    }
+    return {"protocol": VAL if "val" in bundle.parts else LAST, **per_modality}
+
+
+def cost(method: Method, progress: Progress, device: torch.device) -> dict[str, object]:
+    return {
+        "seconds": progress.seconds,
+        "epochs": progress.done,
+        "steps": progress.steps,
+        "parameters": sum(p.numel() for p in method.parameters()),
+        "peak_memory_mib": peak_memory(device),
+    }

@@ -1,0 +1,30 @@
+"""What a suite's last sweep asked for, so that tables and states of it need no torch."""
+
+from pathlib import Path
+
+from bench import FORMAT
+from bench.errors import UserError
+from bench.files import write_json
+from bench.rundir import RunDir, read_json
+
+
+def write(results: Path, suite: str, runs: list[RunDir]) -> None:
+    """results/<suite>/suite.json: the runs, in table order, as paths below `results`."""
+    folder = results / suite
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [run.path.relative_to(results).as_posix() for run in runs]
+    write_json(folder / "suite.json", {"format": FORMAT, "name": suite, "runs": paths})
+
+
+def read(results: Path, suite: str) -> list[RunDir]:
+    """The suite's runs. Raises UserError if it was never swept here."""
+    file = results / suite / "suite.json"
+    if not file.exists():
+        raise UserError(
+            f"suite {suite!r} was not run with --results {results}; "
+            f"start it with `python -m bench sweep {suite}`."
+        )
+    plain = read_json(file)
+    if plain.get("format") != FORMAT:
+        raise UserError(f"{file} is of another format version; sweep the suite again.")
+    return [RunDir(results / path) for path in plain["runs"]]

@@ -1,0 +1,179 @@
+"""The contract between the harness and a method."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.optim import Optimizer
+
+from bench.config import Settings
+from bench.data import TrainData
+from bench.networks.task import Task
+from bench.seeds import generator
+from bench.types import Batch, Clock, Prediction
+
+Metrics = dict[str, Tensor]  # scalars, detached; the harness averages them over the epoch
+Step = Callable[[Batch, Optimizer, Clock], Metrics]
+Answer = Callable[[Batch], Prediction]
+
+
+def nothing(*_: object) -> None:
+    """The hook that does nothing."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of epochs that trains one set of parameters with one step.
+
+    name: unique in the plan; it labels the epochs in the log.
+    epochs: 0 for a stage that trains nothing and is only scored, once.
+    params: what the stage's optimizer updates; nothing else gets a gradient. Either parameters, or
+        groups {"params": .., "factor": ..} whose learning rate is the schedule's times the factor.
+    answer: how to predict while this stage runs; scored on validation after each epoch, in the last
+        stage on test too. None for a stage that only prepares a later one.
+    select: restore at the end the weights that validation selects among the epochs scored since the
+        last such stage. Where there is no validation split, the last epoch stays.
+    begin, start_epoch, end: called before the first epoch, before each, and after the last.
+    frozen: modules held in eval mode, so that batch statistics rest too.
+    optimizer: stages that name the same optimizer continue its state; unnamed, each has its own.
+    first_epoch: where on the learning-rate schedule, and in the order of batches, the stage starts.
+    """
+
+    name: str
+    epochs: int
+    params: Sequence[nn.Parameter] | Sequence[dict]
+    step: Step
+    answer: Answer | None = None
+    select: bool = False
+    begin: Callable[[TrainData], None] = nothing
+    start_epoch: Callable[[TrainData, Clock], None] = nothing
+    end: Callable[[TrainData], None] = nothing
+    frozen: Iterable[nn.Module] = ()
+    optimizer: str = ""
+    first_epoch: int = 0
+
+    @property
+    def rounds(self) -> int:
+        """How many times the stage is gone through: once for the scoring of one without epochs."""
+        return self.epochs if self.epochs or self.answer is None else 1
+
+
+def descend(loss: Tensor, optimizer: Optimizer) -> Metrics:
+    """One plain update on `loss`."""
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return {"loss": loss.detach()}
+
+
+class Method(nn.Module):
+    """A way to train a multimodal classifier.
+
+    A subclass overrides the innermost of these that says what it does:
+
+        loss                what is minimised
+        adjust_gradients    what happens between backward and the optimizer's step
+        step                the whole update on one batch
+        stages              the whole training plan
+        predict             how the trained parts answer
+
+    What must outlive an interruption is a buffer, or goes through `get_extra_state`.
+    """
+
+    separable: ClassVar[bool] = False  # needs a fusion whose logits split into shares
+    least: ClassVar[int] = 1  # fewest modalities that it makes sense for
+    own_heads: ClassVar[bool] = False  # `Prediction.unimodal` comes from heads trained for it
+    fuses: ClassVar[bool] = True  # uses the fusion that the network settings name
+
+    @dataclass(frozen=True)
+    class Config(Settings):
+        pass
+
+    def __init__(self, task: Task, config: Config):
+        super().__init__()
+        self.task = task
+        self.config = config
+        self.modalities = task.modalities
+        self.encoders = task.encoders()
+        self.head = self.build_head()
+        self._generator: torch.Generator | None = None
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    @property
+    def dims(self) -> dict[str, int]:
+        """Feature widths, modality -> D."""
+        return {m: encoder.dim for m, encoder in self.encoders.items()}
+
+    @property
+    def generator(self) -> torch.Generator:
+        """For the method's own random draws, on its device; the harness saves its state."""
+        if self._generator is None:
+            self._generator = generator(self.task.seed, "method", device=self.device)
+        return self._generator
+
+    def build_head(self) -> nn.Module:
+        return self.task.fusion(self.dims)
+
+    def feature(self, batch: Batch, modality: str) -> Tensor:
+        """One modality's features [B, D]. Heads and losses stay in full precision: autocast is
+        worth its error in encoders alone."""
+        half = self.task.precision == "bf16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+            z = self.encoders[modality](batch.inputs[modality])
+        return z.float() if half else z
+
+    def encode(self, batch: Batch) -> dict[str, Tensor]:
+        """Features, modality -> [B, D]; zero where the batch withholds the modality."""
+        return {m: self.feature(batch, m) * batch.kept(m) for m in self.modalities}
+
+    def shares(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Each modality's share of the fused logits [B, C]; empty if the fusion has none."""
+        separable = hasattr(self.head, "contributions")
+        return self.head.contributions(features) if separable else {}
+
+    def forward(self, batch: Batch) -> Prediction:
+        features = self.encode(batch)
+        return Prediction(self.head(features), self.shares(features), features)
+
+    def predict(self, batch: Batch) -> Prediction:
+        """How the trained method answers: what is scored and stored."""
+        return self(batch)
+
+    def loss(self, out: Prediction, batch: Batch, clock: Clock) -> Tensor:
+        """What is minimised, a scalar."""
+        return cross_entropy(out.logits, batch.label)
+
+    def adjust_gradients(self, out: Prediction, batch: Batch, clock: Clock) -> None:
+        """Changes gradients between backward and the optimizer's step."""
+
+    def step(self, batch: Batch, optimizer: Optimizer, clock: Clock) -> Metrics:
+        """The whole update on one batch."""
+        out = self(batch)
+        loss = self.loss(out, batch, clock)
+        optimizer.zero_grad()
+        loss.backward()
+        self.adjust_gradients(out, batch, clock)
+        optimizer.step()
+        return {"loss": loss.detach()}
+
+    def start_epoch(self, data: TrainData, clock: Clock) -> None:
+        """Called before each epoch."""
+
+    def stages(self, epochs: int) -> list[Stage]:
+        """The training plan for so many planned epochs. The last stage answers."""
+        return [
+            Stage(
+                "train",
+                epochs,
+                list(self.parameters()),
+                self.step,
+                answer=self.predict,
+                start_epoch=self.start_epoch,
+            )
+        ]

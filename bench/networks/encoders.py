@@ -1,0 +1,101 @@
+"""Encoders: one modality's input [B, *shape] to features [B, D]. Each has `dim`, its D.
+
+`blocks` keep the input's layout, `pool` takes frames, time and pixels away, so that no method
+reshapes anything.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torchvision.models import resnet18
+
+from bench.types import Modality
+
+
+class MLP(nn.Module):
+    """Two-layer perceptron over a flattened input [B, *shape]."""
+
+    def __init__(self, modality: Modality, dim: int):
+        super().__init__()
+        self.dim = dim
+        self.blocks = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(math.prod(modality.shape), dim),
+            nn.ReLU(),
+            nn.Linear(dim, dim),
+            nn.ReLU(),
+        )
+        self.pool = nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.pool(self.blocks(x))
+
+
+class SmallCNN(nn.Module):
+    """Four strided convolutions over an image or spectrogram [B, C, H, W], averaged over space.
+
+    The first layer's stride grows with the input, so that 28 x 28 and 112 x 112 pixels leave maps
+    of about the same size.
+    """
+
+    WIDTHS = (16, 32, 64)
+
+    def __init__(self, modality: Modality, dim: int):
+        super().__init__()
+        self.dim = dim
+        channels, height, width = modality.shape
+        stride = max(1, round(min(height, width) / 28))
+        layers, before = [], channels
+        for i, after in enumerate((*self.WIDTHS, dim)):
+            size, step = (max(3, 2 * (stride // 2) + 3), stride) if i == 0 else (3, 2)
+            layers += [
+                nn.Conv2d(before, after, size, step, size // 2, bias=False),
+                nn.BatchNorm2d(after),
+                nn.ReLU(),
+            ]
+            before = after
+        self.blocks = nn.Sequential(*layers)
+        self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.pool(self.blocks(x))
+
+
+class ResNet18(nn.Module):
+    """torchvision's ResNet-18, untrained, with its stem changed to the input's channel count.
+
+    Takes images and spectrograms [B, C, H, W], frames [B, C, T, H, W], whose features are averaged
+    over T, and flow [B, 2, T, H, W], whose T fields are stacked as channels (two-stream networks,
+    Simonyan and Zisserman 2014). Weights start as in OGM-GE's released code: convolutions Kaiming
+    normal (fan out), batch-norm scales N(1, 0.02).
+    """
+
+    dim = 512
+
+    def __init__(self, modality: Modality, dim: int):
+        super().__init__()
+        self.kind = modality.kind
+        channels = modality.shape[0] * (modality.shape[1] if self.kind == "flow" else 1)
+        self.blocks = nn.Sequential(*list(resnet18(weights=None).children())[:-2])
+        self.blocks[0] = nn.Conv2d(channels, 64, 7, 2, 3, bias=False)
+        self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        self.apply(init_resnet)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, x: Tensor) -> Tensor:
+        frames = x.shape[2] if self.kind == "frames" else 1
+        if self.kind == "frames":
+            x = x.transpose(1, 2).flatten(0, 1)  # [B * T, C, H, W]
+        elif self.kind == "flow":
+            x = x.flatten(1, 2)
+        z = self.pool(self.blocks(x.contiguous(memory_format=torch.channels_last)))
+        return z.view(-1, frames, self.dim).mean(dim=1)
+
+
+def init_resnet(layer: nn.Module) -> None:
+    if isinstance(layer, nn.Conv2d):
+        nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+    elif isinstance(layer, nn.BatchNorm2d):
+        nn.init.normal_(layer.weight, 1.0, 0.02)
+        nn.init.zeros_(layer.bias)

@@ -1,0 +1,66 @@
+"""Task: a data set's spec and the network settings, and all that a method is built from."""
+
+from dataclasses import dataclass, replace
+
+from torch import nn
+
+from bench.networks import DEFAULT_ENCODER, ENCODERS, FUSIONS
+from bench.registry import load
+from bench.seeds import seeded
+from bench.spec import NetworkConfig
+from bench.types import DatasetSpec
+
+
+@dataclass(frozen=True)
+class Task:
+    """Builds encoders and heads. Weights depend on the run's seed and the part's own name alone, so
+    that under one seed every method starts from the same network."""
+
+    spec: DatasetSpec
+    network: NetworkConfig
+    seed: int
+    precision: str = "fp32"  # of the encoders: "fp32", or "bf16" under autocast
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        return tuple(self.spec.modalities)
+
+    @property
+    def classes(self) -> int:
+        return self.spec.classes
+
+    def only(self, modality: str) -> "Task":
+        """The same task with one modality."""
+        one = {modality: self.spec.modalities[modality]}
+        return replace(self, spec=replace(self.spec, modalities=one))
+
+    def encoder(self, modality: str, stream: str = "") -> nn.Module:
+        """A fresh encoder of `modality`, with its width as `dim`. `stream` names a second one."""
+        info = self.spec.modalities[modality]
+        name = self.network.encoder.get(modality) or DEFAULT_ENCODER[info.kind]
+        with seeded(self.seed, "encoder", modality, stream):
+            return load(ENCODERS[name].target)(info, self.network.dim)
+
+    def encoders(self, stream: str = "") -> nn.ModuleDict:
+        return nn.ModuleDict({m: self.encoder(m, stream) for m in self.modalities})
+
+    def head(self, width: int, name: str) -> nn.Linear:
+        """A classifier over features of that width, torch's default initialisation."""
+        with seeded(self.seed, "head", name):
+            return nn.Linear(width, self.classes)
+
+    def heads(self, dims: dict[str, int]) -> nn.ModuleDict:
+        """A classifier of its own for every modality: dims, modality -> D."""
+        return nn.ModuleDict({m: self.head(d, m) for m, d in dims.items()})
+
+    def fusion(self, dims: dict[str, int]) -> nn.Module:
+        """The fusion head that the settings name."""
+        condition = self.network.condition or self.modalities[0]
+        with seeded(self.seed, "fusion"):
+            return load(FUSIONS[self.network.fusion].target)(dims, self.classes, condition)
+
+    def projections(self, dims: dict[str, int]) -> nn.ModuleDict:
+        """Maps to the widest modality's width, where a modality is narrower: nothing otherwise."""
+        width = max(dims.values())
+        with seeded(self.seed, "projection"):
+            return nn.ModuleDict({m: nn.Linear(d, width) for m, d in dims.items() if d != width})

@@ -1,0 +1,154 @@
+"""Captions and footnotes. Words between backticks are code, in Markdown as in LaTeX."""
+
+from collections import Counter
+
+from bench.report.cells import HEAD, PROBE, Column, Row, Table
+from bench.report.runs import PROTOCOLS, Finished
+from bench.report.settings import told_apart
+
+DAGGER, DASH = "†", "\N{EN DASH}"
+PREFIX = 8  # hex digits of a hash
+
+
+def heading(table: Table) -> str:
+    return f"{table.title} (`{table.dataset}`), split `{table.name}`"
+
+
+def caption(table: Table, protocols: tuple[str, ...]) -> str:
+    """What the numbers are and what they rest on."""
+    read = "; ".join(f"`{p}`, {PROTOCOLS[p]}" for p in protocols)
+    several = len(table.seeds) > 1
+    spread = "mean ± sample standard deviation (ddof 1) over seeds" if several else "seed"
+    label = "Protocols" if len(protocols) > 1 else "Protocol"
+    return (
+        f"Test accuracy in percent, {spread} {seed_words(table.seeds)}. "
+        f"{label} {read}. {state_words(table)} {code_words(table)}"
+    )
+
+
+def seed_words(seeds: tuple[int, ...]) -> str:
+    """ "0 to 4", or "3, 7"."""
+    if len(seeds) > 2 and seeds[-1] - seeds[0] == len(seeds) - 1:
+        return f"{seeds[0]} to {seeds[-1]}"
+    return ", ".join(map(str, seeds))
+
+
+def state_words(table: Table) -> str:
+    """The data's hash, and the split's sizes and digests; by letter if there are several."""
+    states = {row.variant: row.runs[0] for row in table.rows}
+    return " ".join(
+        (f"[{variant}] data" if variant else "Data")
+        + f" `{run.data_hash[:PREFIX]}`: "
+        + ", ".join(part_words(run, part) for part in run.counts)
+        + "."
+        for variant, run in sorted(states.items())
+    )
+
+
+def part_words(run: Finished, part: str) -> str:
+    return f"{part} {run.counts[part]} (`{run.digests.get(part, 'unknown')[:PREFIX]}`)"
+
+
+def code_words(table: Table) -> str:
+    runs = [run for row in table.rows for run in row.runs]
+    versions = Counter(run.code for run in runs)
+    if len(versions) == 1:
+        return f"Code {runs[0].code}."
+    parts = [f"{code} ({n} runs)" for code, n in versions.most_common()]
+    return f"Code versions differ: {'; '.join(parts)}."
+
+
+def footnotes(table: Table, protocols: tuple[str, ...], shown: list[Column]) -> list[str]:
+    """What the columns are, and every way in which a cell is not what the caption says."""
+    notes = [
+        *column_notes(table, shown),
+        *protocol_notes(table, protocols, shown),
+        *seed_notes(table),
+        *recipe_notes(table),
+    ]
+    if len({row.variant for row in table.rows}) > 1:
+        letters = ", ".join(f"[{v}]" for v in sorted({row.variant for row in table.rows}))
+        notes.append(
+            f"{letters}: the rows rest on different data or splits, so none is marked as best."
+        )
+    if table.unfinished:
+        notes.append(f"No finished run yet: {listed_code(table.unfinished)}.")
+    return notes
+
+
+def column_notes(table: Table, shown: list[Column]) -> list[str]:
+    notes = []
+    heads = [c for c in shown if c.kind == HEAD]
+    if any(not dagger(row, c) and row.cell(c).values for row in table.rows for c in heads):
+        notes.append(
+            "`head`: the modality's own classifier, trained with the model; "
+            "heads of different methods are trained differently, only the probe compares them."
+        )
+    if any(dagger(row, c) for row in table.rows for c in heads):
+        notes.append(f"{DAGGER} no own head: the modality's share of the fused logits (`slice`).")
+    if any(c.kind == PROBE for c in shown):
+        notes.append(
+            "`probe`: a linear classifier fitted afterwards to the modality's frozen features."
+        )
+    cells = ((row, c) for row in table.rows for c in shown)
+    if any(not row.cell(c).values for row, c in cells):
+        notes.append(f"{DASH} the row has no such number.")
+    return notes
+
+
+def dagger(row: Row, column: Column) -> bool:
+    """Whether a cell is read from the fused logits instead of a head of the modality's own."""
+    sliced = column.kind == HEAD and row.runs[0].readout == "slice"
+    return sliced and bool(row.cell(column).values)
+
+
+def protocol_notes(table: Table, protocols: tuple[str, ...], shown: list[Column]) -> list[str]:
+    notes = []
+    for protocol in protocols:
+        rows = [row for row in table.rows if not any(protocol in r.accuracy for r in row.runs)]
+        if rows and all("val" not in row.runs[0].counts for row in rows) and protocol == "val":
+            notes.append(
+                "`val`: the split has no validation part to choose an epoch on; "
+                "its cells stay empty."
+            )
+        elif rows:
+            every = len(rows) == len(table.rows)
+            labels = "any row" if every else listed_code([row.label for row in rows])
+            notes.append(f"`{protocol}`: not recorded by {labels}.")
+    probed = {c.protocol for c in shown if c.kind == PROBE}
+    taken = {r.probe_protocol for row in table.rows for r in row.runs if r.probe_protocol}
+    if taken and not set(protocols) <= probed:
+        notes.append(f"The probe exists for protocol {listed_code(sorted(taken))} alone.")
+    return notes
+
+
+def seed_notes(table: Table) -> list[str]:
+    short = [row for row in table.rows if row.seeds != table.seeds]
+    if not short:
+        return []
+    rows = "; ".join(f"{named(row)} {seed_words(row.seeds)}" for row in short)
+    return [f"(n=...) fewer seeds than the caption says; finished are {rows}."]
+
+
+def recipe_notes(table: Table) -> list[str]:
+    """Recipes and networks that differ between rows whose names do not say so."""
+    first = [row.runs[0] for row in table.rows]
+    apart = told_apart([{k: v for k, v in r.settings.items() if "." in k} for r in first])
+    notes = []
+    for name in apart[0]:
+        values = [settings[name] for settings in apart]
+        usual = Counter(values).most_common(1)[0][0]
+        pairs = list(zip(table.rows, values, strict=True))
+        others = [(row, v) for row, v in pairs if v != usual]
+        if any(name not in row.settings for row, _ in others):
+            exceptions = ", ".join(f"{v} for {named(row)}" for row, v in others)
+            notes.append(f"`{name}` is not the same in all rows: {usual}, but {exceptions}.")
+    return notes
+
+
+def named(row: Row) -> str:
+    return f"`{row.label}`" + (f" [{row.variant}]" if row.variant else "")
+
+
+def listed_code(names: list[str] | tuple[str, ...]) -> str:
+    return ", ".join(f"`{n}`" for n in names)

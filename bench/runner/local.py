@@ -1,0 +1,176 @@
+"""Runs on this machine: worker processes side by side, watched by the process that was asked."""
+
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from bench.lock import Owner
+from bench.rundir import RunDir
+from bench.runner.pool import Interrupt, Pool, Worker
+from bench.runner.progress import Progress, follow, label
+from bench.runner.worker import ENDED, STOPPED, STUCK, UNREACHABLE, Request, ended
+
+TICK = 0.25  # seconds between two looks at the run directories, at least
+GRACE = 25.0  # seconds that workers have to stop, a little more than they give themselves
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Where the runs of a call stand at its end; every one is in one of the three."""
+
+    done: list[Path]
+    failed: dict[Path, str]  # run directory -> the reason in one sentence
+    stopped: list[Path]  # neither done nor failed: the same command goes on with them
+    interrupted: bool
+
+
+def run_local(
+    runs: list[RunDir],
+    jobs: int,
+    cache: Path,
+    roots: dict[str, Path],
+    device: str,
+    retry: bool,
+    out: TextIO,
+    execute: str = Request.execute,
+) -> Outcome:
+    """Runs what is neither done nor failed in up to `jobs` processes; progress goes to `out`.
+
+    The run directories exist, with their specs. retry: failed runs are run again. execute: what
+    trains a run, "module:function" as bench.runner.worker.load takes it.
+    """
+    if retry:
+        for run in runs:
+            forgive(run)
+    left = [run for run in runs if not ended(run)]
+    progress = follow(runs, left, out)
+    if not left:
+        return outcome(runs, interrupted=False)
+    plain = {name: str(root) for name, root in roots.items()}
+    request = Request([], str(cache), plain, device, execute, call=uuid.uuid4().hex)
+    with Interrupt() as interrupt:
+        watch = Watch(left, Pool(request), progress, interrupt)
+        watch.follow(jobs)
+    return outcome(runs, interrupt.asked)
+
+
+def forgive(run: RunDir) -> None:
+    """Removes the error of a failed run that nobody holds."""
+    lock = run.lock
+    if run.state == "failed" and lock.acquire():
+        run.error.unlink(missing_ok=True)
+        lock.release()
+
+
+def outcome(runs: Sequence[RunDir], interrupted: bool) -> Outcome:
+    done = [run.path for run in runs if run.result.exists()]
+    failed = {run.path: run.reason() for run in runs if run.path not in done and run.error.exists()}
+    stopped = [run.path for run in runs if run.path not in done and run.path not in failed]
+    return Outcome(done, failed, stopped, interrupted)
+
+
+class Watch:
+    """The parent's view of the runs and of the workers, until all workers are gone."""
+
+    def __init__(
+        self, runs: list[RunDir], pool: Pool, progress: Progress, interrupt: Interrupt
+    ) -> None:
+        self.left = runs
+        self.pool = pool
+        self.progress = progress
+        self.interrupt = interrupt
+        self._told = False  # that other processes hold runs
+
+    def follow(self, jobs: int) -> None:
+        """Starts the workers and returns when the last has ended."""
+        try:
+            for offset in range(min(jobs, len(self.left))):
+                self.pool.start(rotated(self.left, offset))
+            while self.pool.workers:
+                began = time.monotonic()
+                self.look()
+                time.sleep(max(TICK, 4 * (time.monotonic() - began)))
+            self.look()
+        finally:
+            self.pool.stop(GRACE)
+            self.progress.close()
+
+    def look(self) -> None:
+        """One round: workers that ended, runs that ended, runs that are going on."""
+        if self.interrupt.asked:
+            self.wind_down()
+        for worker, code in self.pool.reap():
+            self.bury(worker, code)
+        for run in [run for run in self.left if ended(run)]:
+            self.left.remove(run)
+            self.progress.end(run)
+        owners = {run: owner for run in self.left if (owner := run.lock.owner()) is not None}
+        running = [run for run, owner in owners.items() if self.ours(owner)]
+        self.progress.update(running)
+        if not self._told and 0 < len(self.left) == len(owners) and len(running) < self.pool.size:
+            self.tell_of_others({run: o for run, o in owners.items() if not self.ours(o)})
+
+    def ours(self, owner: Owner) -> bool:
+        """Whether it is a worker of this call that has not ended."""
+        pids = [worker.process.pid for worker in self.pool.workers]
+        return owner.call == self.pool.request.call and owner.pid in pids
+
+    def tell_of_others(self, owners: dict[RunDir, Owner]) -> None:
+        """Says once who holds the runs that are left, when only waiting is left to do."""
+        call = self.pool.request.call
+        held = {run: o for run, o in owners.items() if o.call != call and run.lock.held()}
+        if not held:
+            return
+        who = ", ".join(sorted({f"{owner.host}, {owner.pid}" for owner in held.values()}))
+        number = f"{len(held)} run{'s' * (len(held) > 1)}"
+        self.progress.say(f"waiting for {number} that another process holds ({who})")
+        self._told = True
+
+    def wind_down(self) -> None:
+        """Asks the workers to stop; kills them when asked twice or when they take too long."""
+        if not self.pool.stopping:
+            self.progress.say("stopping at the next step; a second Ctrl-C does not wait for it")
+            self.pool.close()
+        if self.interrupt.insisted or self.pool.stopping_for > GRACE:
+            self.pool.kill()
+
+    def bury(self, worker: Worker, code: int) -> None:
+        """Says why a worker crashed and lets another go on without the run it held."""
+        if code in (ENDED, STOPPED) or self.pool.stopping:
+            return
+        held = [run for run in self.left if not ended(run) and self.held_by(run, worker)]
+        who = label(held[0]) if held else "a worker"
+        self.progress.say(f"{who}: stopped: {cause(code)}{worker.tail()}")
+        if held and self.pool.size < sum(not self.lost(run) for run in self.left):
+            self.pool.start(self.left)
+
+    def held_by(self, run: RunDir, worker: Worker) -> bool:
+        owner = run.lock.owner()
+        return owner is not None and (owner.call, owner.pid) == (
+            self.pool.request.call,
+            worker.process.pid,
+        )
+
+    def lost(self, run: RunDir) -> bool:
+        """Whether a worker of this call died with the run."""
+        owner = run.lock.owner()
+        return owner is not None and owner.call == self.pool.request.call and not self.ours(owner)
+
+
+def rotated(runs: list[RunDir], offset: int) -> list[RunDir]:
+    return [*runs[offset:], *runs[:offset]]
+
+
+def cause(code: int) -> str:
+    """What a worker's exit code says, in the words of its end."""
+    if code == UNREACHABLE:
+        return "run directories cannot be locked."
+    if code == STUCK:
+        return "its process did not stop in time; the same command goes on from its checkpoint."
+    if code > 0:
+        return f"its process ended with code {code}; the same command goes on from its checkpoint."
+    why = f"signal {-code}, out of memory?" if code == -9 else f"signal {-code};"
+    return f"its process was killed by {why} the same command goes on from its checkpoint."

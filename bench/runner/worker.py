@@ -1,0 +1,199 @@
+"""A worker process: works through a list of runs, one at a time, beside others that do the same.
+
+`python -m bench.runner.worker` reads one line of JSON from its input, the fields of Request.
+It stops when that input is closed: its parent is gone, or wants it to stop.
+Exit codes: 0 all listed runs have ended, 4 stopped, 3 did not stop in time, 5 some runs' folders
+could not be locked; anything else is a crash.
+"""
+
+import importlib
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.errors import UserError
+from bench.files import write_text
+from bench.lock import Lock, heartbeat
+from bench.rundir import RunDir
+
+ENDED, STUCK, STOPPED, UNREACHABLE = 0, 3, 4, 5
+PATIENCE = 20.0  # seconds from the wish to stop to leaving in the middle of a step
+POLL = 0.5  # seconds between two looks at runs that others hold
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a parent asks of a worker."""
+
+    runs: list[str]  # directories
+    cache: str
+    roots: dict[str, str]
+    device: str = "auto"
+    execute: str = "bench.execute:execute"  # another one for tests and for embedding, see load
+    call: str = ""  # of the parent, see Lock
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What trains a run, bound to this machine's cache, roots and device."""
+
+    execute: Callable[[RunDir, Callable[[], bool]], None]  # (run, stop)
+    stopped: type[Exception]  # what it raises after stop() came true
+    told: tuple[type[Exception], ...]  # failures whose text is a sentence for the user
+
+
+class Unreachable(Exception):
+    """A run's folder cannot be locked; the text says why."""
+
+
+@dataclass
+class Wish:
+    """Whether to stop. Plain values, since a signal handler must not wait for a lock."""
+
+    asked: bool = False
+    since: float = 0.0  # seconds of time.monotonic()
+
+    def ask(self, *_: object) -> None:
+        if not self.asked:
+            self.since = time.monotonic()
+            self.asked = True
+
+
+def main() -> int:
+    request = Request(**json.loads(sys.stdin.readline()))
+    wish = Wish()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, wish.ask)
+    for target in (follow_input, leave_in_time):
+        threading.Thread(target=target, args=(wish,), daemon=True).start()
+    runs = [RunDir(Path(path)) for path in request.runs]
+    if all(ended(run) for run in runs):
+        return ENDED
+    return work(runs, load(request), lambda: wish.asked, request.call)
+
+
+def load(request: Request) -> Engine:
+    """The engine that `request.execute` names, "module:function"; imports torch if that does.
+
+    The module also holds the exceptions Stopped and TrainingFailed.
+    """
+    name, _, function = request.execute.partition(":")
+    module = importlib.import_module(name)
+    execute = getattr(module, function)
+    cache = Path(request.cache)
+    roots = {key: Path(path) for key, path in request.roots.items()}
+    return Engine(
+        execute=lambda run, stop: execute(run, cache, roots, request.device, stop),
+        stopped=module.Stopped,
+        told=(UserError, module.TrainingFailed),
+    )
+
+
+def work(
+    runs: list[RunDir],
+    engine: Engine,
+    stop: Callable[[], bool],
+    call: str = "",
+    poll: float = POLL,
+) -> int:
+    """Runs what is neither done nor failed, until all have ended or `stop()`; an exit code.
+
+    A run that a live process holds is passed over and looked at again later. A run that a process
+    of the same call died with is left to the next call.
+    """
+    left, code = list(runs), ENDED
+    try:
+        while left:
+            held = []
+            for run in left:
+                if stop():
+                    return STOPPED
+                try:
+                    if not settle(run, Lock(run.lock.path, call), engine, stop):
+                        held.append(run)
+                except Unreachable as error:
+                    print(error, file=sys.stderr, flush=True)
+                    code = UNREACHABLE
+            left = held
+            if left:
+                time.sleep(poll)
+    except engine.stopped:
+        return STOPPED
+    return code
+
+
+def settle(run: RunDir, lock: Lock, engine: Engine, stop: Callable[[], bool]) -> bool:
+    """Executes the run if nobody else does; False if it is worth another look later."""
+    if ended(run):
+        return True
+    try:
+        got = lock.acquire()
+    except OSError as error:
+        raise Unreachable(f"{run.path} cannot be locked: {error}") from error
+    return attempt(run, lock, engine, stop) if got else abandoned(lock)
+
+
+def ended(run: RunDir) -> bool:
+    return run.result.exists() or run.error.exists()
+
+
+def abandoned(lock: Lock) -> bool:
+    """Whether a process of the lock's call died with it."""
+    owner = lock.owner()
+    return bool(lock.call) and owner is not None and owner.call == lock.call and not lock.held()
+
+
+def attempt(run: RunDir, lock: Lock, engine: Engine, stop: Callable[[], bool]) -> bool:
+    """Executes a run whose lock is ours and releases it; False if the lock was lost to another."""
+    lost = threading.Event()
+    try:
+        if ended(run):
+            return True
+        with heartbeat(lock, lost.set):
+            engine.execute(run, lambda: stop() or lost.is_set())
+        if not run.result.exists():
+            raise RuntimeError("the run came to its end without a result")
+    except engine.stopped:
+        if not lost.is_set():
+            raise
+        return False
+    except Exception as error:
+        if not lock.mine():
+            return False
+        write_text(run.error, explanation(error, engine.told))
+    finally:
+        lock.release()
+    return True
+
+
+def explanation(error: Exception, told: tuple[type[Exception], ...]) -> str:
+    """The content of error.txt: the reason in one line, a blank line, the traceback."""
+    reason = " ".join(str(error).split())
+    if not isinstance(error, told) or not reason:
+        reason = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
+    return f"{reason}\n\n{''.join(traceback.format_exception(error))}"
+
+
+def follow_input(wish: Wish) -> None:
+    """Asks to stop when the parent has closed our input, be it by dying."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    wish.ask()
+
+
+def leave_in_time(wish: Wish) -> None:
+    """Leaves the process if it is still there PATIENCE after the wish to stop."""
+    while not wish.asked or time.monotonic() - wish.since < PATIENCE:
+        time.sleep(0.2)
+    os._exit(STUCK)  # the lock we may hold is now a dead owner's, and is taken over
+
+
+if __name__ == "__main__":
+    sys.exit(main())

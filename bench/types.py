@@ -1,0 +1,100 @@
+"""The types that every part of the suite shares.
+
+Shapes: B samples in a batch, N in a split, M modalities, C classes, D feature width of a modality.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Modality:
+    """One input stream of a data set: `shape` is that of one sample, without the batch.
+
+    What a data set stores may be of any number type; an encoder is given
+    `(x.float() - mean) / std`.
+    """
+
+    kind: str
+    shape: tuple[int, ...]
+    mean: float = 0.0
+    std: float = 1.0
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """What a method may know of a data set before it sees a sample."""
+
+    name: str
+    classes: int
+    modalities: dict[str, Modality]
+
+
+@dataclass(frozen=True)
+class Split:
+    """A part of a data set: a choice of rows of its arrays, which may be memory-mapped."""
+
+    inputs: Mapping[str, Tensor]  # modality -> [rows of the whole data set, *shape]
+    rows: Tensor  # [N] int64, the place of each sample in `inputs`
+    labels: Tensor  # [N] int64
+    ids: tuple[str, ...]  # [N], the sample's name, which never depends on its place
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class DataBundle:
+    """A data set, opened: its parts by name ("train", "test", and "val" where there is one)."""
+
+    spec: DatasetSpec
+    parts: dict[str, Split]
+    split: str  # the name of the split that the parts are of
+    digests: dict[str, str]  # part -> digest of its ids
+    hash: str  # of everything that is read: samples, labels and preprocessing
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a step is given, on the device."""
+
+    inputs: dict[str, Tensor]  # modality -> [B, *shape]
+    label: Tensor  # [B] int64
+    index: Tensor  # [B] int64, the sample's place in its split
+    keep: Tensor  # [B, M] bool, False where a modality is withheld
+
+    def only(self, *modalities: str) -> "Batch":
+        """This batch with the raw inputs of every modality but those named blanked to zero."""
+        return replace(
+            self,
+            inputs={
+                m: x if m in modalities else torch.zeros_like(x) for m, x in self.inputs.items()
+            },
+        )
+
+    def kept(self, modality: str) -> Tensor:
+        """[B, 1] bool: the samples that show this modality."""
+        place = list(self.inputs).index(modality)
+        return self.keep[:, place : place + 1]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a method says of a batch or of a whole split."""
+
+    logits: Tensor  # [B, C], the method's answer
+    unimodal: dict[str, Tensor]  # modality -> [B, C], empty where the method has none
+    features: dict[str, Tensor]  # modality -> [B, D]
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Where training stands inside a stage. Counts start at 0."""
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int

@@ -1,0 +1,25 @@
+"""The table of data sets, in the order that lists and tables show. It costs no import of torch."""
+
+from bench.registry import DatasetEntry
+
+ENTRIES: tuple[DatasetEntry, ...] = (
+    DatasetEntry(
+        "digits",
+        "datasets.digits:Digits",
+        "Handwritten digits, two views",
+        "left and right part of an 8x8 image",
+        needs_root=False,
+    ),
+    DatasetEntry(
+        "avmnist",
+        "datasets.avmnist:AVMNIST",
+        "AV-MNIST, digits seen and spoken",
+        "image of a digit and spectrogram of a spoken one",
+    ),
+    DatasetEntry(
+        "features",
+        "datasets.features:Features",
+        "Your own arrays",
+        "any number, from .npz or .npy files",
+    ),
+)

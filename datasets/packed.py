@@ -1,0 +1,96 @@
+"""The base of adapters that read raw files once and then a packed cache."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from bench.types import DataBundle
+from datasets.base import Adapter, Card, bundle, bundle_rows
+from datasets.cache import Packed, Place, check_outside, prepare, read, unchanged, verify
+from datasets.flags import flag_rows
+from datasets.packing import Content, Progress
+
+
+class PackedAdapter(Adapter):
+    """Overrides `settings`, `listing`, `content`, `parts`, `survey` and `describe`."""
+
+    version = 1  # of the adapter: another number makes another cache
+
+    def settings(self) -> dict[str, object]:
+        """What decides the content of the cache, plain values."""
+        raise NotImplementedError
+
+    def listing(self) -> Sequence[Path]:
+        """The raw files. Raises UserError for one that must be there and is not."""
+        raise NotImplementedError
+
+    def content(self) -> Content:
+        """What is to be packed."""
+        raise NotImplementedError
+
+    def parts(self, packed: Packed) -> Mapping[str, np.ndarray]:
+        """Part -> rows of the cache. May add to `notes` and `problems`."""
+        raise NotImplementedError
+
+    def survey(self) -> Mapping[str, object]:
+        """The raw files without packing them: the `rows` and `problems` of a report."""
+        raise NotImplementedError
+
+    def open(self, cache, progress=None):
+        return self.bundle(self.prepared(cache, progress))
+
+    def prepared(self, cache: Path, progress: Progress | None = None) -> Packed:
+        """The cache, packed if need be."""
+        place = self.place(cache)
+        return prepare(place, self.base(), self.listing, self.content, progress)
+
+    def bundle(self, packed: Packed) -> DataBundle:
+        """The parts of the configured split."""
+        self.notes, self.problems = (), tuple(packed.report["problems"])
+        rows = self.parts(packed)
+        self.notes = (*self.problems, *self.notes)
+        labels = packed.column("labels")
+        spec, split = self.describe(), self.split_name()
+        return bundle(spec, split, rows, packed.inputs(), labels, packed.ids, packed.hash)
+
+    def split_name(self) -> str:
+        """What results call the split."""
+        return self.config.split
+
+    def place(self, cache: Path) -> Place:
+        """Where the cache belongs; the root need not exist any more."""
+        root = self.raw() if self.root is None else self.root
+        return Place(cache, self.name, self.version, self.settings(), root)
+
+    def base(self) -> Path:
+        """The folder that raw files are named relative to."""
+        return self.root.parent if self.root.is_file() else self.root
+
+    def check(self, cache):
+        place = self.place(cache)
+        check_outside(place.cache, place.root)
+        packed = read(place.path) if place.path.is_dir() else None
+        fresh = packed and (
+            not place.root.exists() or unchanged(packed, self.base(), self.listing())
+        )
+        if not fresh:
+            report = self.survey()
+            state = "of raw files that have changed since" if packed else "not prepared"
+            rows = [("cache", state), *map(tuple, report["rows"])]
+            return Card(self.title, tuple(rows), list(report["problems"]))
+        verify(packed)
+        rows = [*bundle_rows(self.bundle(packed)), *flag_rows(packed.flags, packed.ids)]
+        rows += [*cache_rows(packed), *map(tuple, packed.report["rows"])]
+        rows += [("note", n) for n in self.notes if n not in self.problems]
+        return Card(self.title, tuple(rows), list(self.problems))
+
+
+def cache_rows(packed: Packed) -> list[tuple[str, str]]:
+    """Rows of a card: where the cache is and how large, array by array."""
+    rows = [("cache", str(packed.path))]
+    for m, a in packed.meta["arrays"].items():
+        mib = a["bytes"] / 2**20
+        shape = "x".join(map(str, a["shape"]))
+        rows.append((m, f"{shape} {np.dtype(a['dtype'])}, {mib:.1f} MiB, sha256 {a['sha256']}"))
+    return rows

@@ -1,0 +1,63 @@
+"""Uni-modal ensemble: encoders trained apart, each with a head of its own; the heads vote.
+
+Every modality is a stage of its own, which ends with the weights that validation selects for that
+modality; a shared choice of the epoch would favour one of them (ours).
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from math import log
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from bench.config import Settings, knob
+from bench.method import Method, Stage, descend
+from bench.types import Prediction
+
+
+class Ensemble(Method):
+    own_heads = True
+    fuses = False
+
+    @dataclass(frozen=True)
+    class Config(Settings):
+        average: str = knob("logits", choices=("logits", "probs"))  # what is averaged
+
+    def build_head(self):
+        return self.task.heads(self.dims)
+
+    def stages(self, epochs):
+        alone = [
+            Stage(
+                m,
+                epochs,
+                [*self.encoders[m].parameters(), *self.head[m].parameters()],
+                partial(self.alone_step, m),
+                answer=partial(self.alone, m),
+                select=True,
+                frozen=[self.encoders[other] for other in self.modalities if other != m],
+            )
+            for m in self.modalities
+        ]
+        return [*alone, Stage("vote", 0, [], self.step, answer=self.predict)]
+
+    def alone(self, modality, batch):
+        z = self.feature(batch, modality)
+        logits = self.head[modality](z)
+        return Prediction(logits, {modality: logits}, {modality: z})
+
+    def alone_step(self, modality, batch, optimizer, clock):
+        return descend(cross_entropy(self.alone(modality, batch).logits, batch.label), optimizer)
+
+    def forward(self, batch):
+        features = self.encode(batch)
+        unimodal = {m: self.head[m](z) for m, z in features.items()}
+        return Prediction(self.vote(list(unimodal.values())), unimodal, features)
+
+    def vote(self, heads):
+        """Mean over the heads' logits [B, C], or the logarithm of their mean probabilities."""
+        stacked = torch.stack(heads)  # [M, B, C]
+        if self.config.average == "logits":
+            return stacked.mean(dim=0)
+        return stacked.log_softmax(dim=2).logsumexp(dim=0) - log(len(heads))

@@ -1,0 +1,32 @@
+"""Multi-loss joint training: joint, and a head of its own for every modality.
+
+The uni-modal losses reach the encoders directly, which makes this the plainest cure of modality
+competition. The answer is the fused logits.
+"""
+
+from dataclasses import dataclass, replace
+
+from torch.nn.functional import cross_entropy
+
+from bench.config import Settings, knob
+from bench.method import Method
+
+
+class JointUni(Method):
+    own_heads = True
+
+    @dataclass(frozen=True)
+    class Config(Settings):
+        unimodal_weight: float = knob(1.0, low=0.0)  # lambda, of the sum of uni-modal losses
+
+    def __init__(self, task, config):
+        super().__init__(task, config)
+        self.own = task.heads(self.dims)
+
+    def forward(self, batch):
+        out = super().forward(batch)
+        return replace(out, unimodal={m: self.own[m](z) for m, z in out.features.items()})
+
+    def loss(self, out, batch, clock):
+        unimodal = sum(cross_entropy(u, batch.label) for u in out.unimodal.values())
+        return cross_entropy(out.logits, batch.label) + self.config.unimodal_weight * unimodal
