@@ -58,16 +58,18 @@ def centroids(features: Tensor, labels: Tensor, classes: int) -> Tensor:
     return torch.stack([r.sum(dim=0) / len(r) for r in rows])
 
 
-def hit_rate(features: Tensor, labels: Tensor, classes: int) -> Tensor:
-    """[D]: argmin over the whole tensor of distances, the first of equals."""
+def hits(features: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """Samples nearest to their own class, per dimension, [D]: argmin over the whole tensor of
+    distances, the first of equals."""
     distance = (features[:, None, :] - centroids(features, labels, classes)[None]).abs()
-    nearest = distance.nan_to_num(nan=math.inf).numpy().argmin(axis=1)  # [N, D]
-    return torch.from_numpy((nearest == labels.numpy()[:, None]).sum(axis=0)) / len(labels)
+    distance = torch.where(distance.isnan(), math.inf, distance)
+    nearest = distance.numpy().argmin(axis=1)  # [N, D]
+    return torch.from_numpy((nearest == labels.numpy()[:, None]).sum(axis=0))
 
 
 def effective_set(features: Tensor, labels: Tensor, classes: int) -> set[int]:
-    rates = hit_rate(features.double(), labels, classes).tolist()
-    counts = [round(r * len(labels)) for r in rates]  # whole numbers: no rounding in the mean
+    """Hit rates above their mean, in whole numbers: rounding decides nothing."""
+    counts = hits(features, labels, classes).tolist()
     return {d for d, count in enumerate(counts) if count * len(counts) > sum(counts)}
 
 

@@ -59,7 +59,7 @@ def built(modalities):
 
 def drawn(modalities):
     """A fixed training set in float64."""
-    torch.manual_seed(modalities)
+    torch.manual_seed(modalities + 20)
     labels = torch.arange(SAMPLES) % CLASSES
     centres = [torch.randn(CLASSES, INPUTS[i]).double() for i in range(modalities)]
     inputs = {f"m{i}": c[labels] + torch.randn(SAMPLES, INPUTS[i]) for i, c in enumerate(centres)}

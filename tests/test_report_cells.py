@@ -169,10 +169,22 @@ def test_another_format_version_is_refused(tmp_path):
         collect(tmp_path)
 
 
-@pytest.mark.parametrize("content", ["{", '{"format": 1}', '{"format": 1, "spec": 3}'])
+@pytest.mark.parametrize("content", ["{", '{"format": 1}', "[]"])
 def test_a_damaged_result_is_refused_by_its_name(tmp_path, content):
     add(tmp_path, "x").result.write_text(content)
     with pytest.raises(UserError, match=r"result\.json"):
+        collect(tmp_path)
+
+
+@pytest.mark.parametrize("part", ["protocols", "method", "spec", "split"])
+@pytest.mark.parametrize("value", [3, None, "gone"])
+def test_a_result_with_a_part_of_another_kind_is_refused(tmp_path, part, value):
+    run = add(tmp_path, "x")
+    plain = json.loads(run.result.read_text()) | {part: value}
+    if value == "gone":
+        del plain[part]
+    run.result.write_text(json.dumps(plain))
+    with pytest.raises(UserError, match=r"result\.json lacks what a report needs"):
         collect(tmp_path)
 
 

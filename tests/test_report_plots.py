@@ -80,11 +80,19 @@ def test_the_numbers_beside_the_curves_are_means_over_seeds(made):
     assert frame.loc[("method_1", "m1", 7), "n"] == 3
 
 
+def test_curves_of_shares_of_the_fused_logits_have_a_dagger(made):
+    table, _ = made  # method_0 is the one without heads of its own
+    figure = plots.learning(table, curves(table))
+    names = [t.get_text() for t in figure.axes[-1].get_legend().get_texts()]
+    assert names == ["modality alone", "ensemble", "method_0 †", "method_1", "method_2"]
+    assert "† share of the fused logits" in figure._supxlabel.get_text()
+
+
 def test_the_same_table_gives_the_same_bytes(made):
     table, _ = made
     for form in ("pdf", "png"):
         once, again = (plots.image(plots.dots(table, "val"), form) for _ in range(2))
-        assert once == again
+        assert once == again and b"CreationDate" not in once
 
 
 def test_a_modality_is_read_from_the_first_stage_that_scores_it(tmp_path):

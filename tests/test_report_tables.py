@@ -1,8 +1,7 @@
-"""Tables: what a reader sees, in all three formats."""
+"""Tables: what a reader sees, in Markdown and CSV."""
 
 import io
 import re
-import shutil
 import subprocess
 import sys
 
@@ -13,7 +12,7 @@ from bench.errors import UserError
 from bench.report.cells import ACCURACY, HEAD, PROBE, Column, collect
 from bench.report.layout import BEST, SECOND, marks
 from bench.report.tables import render
-from tests.fake_results import CODE, add, suite
+from tests.fake_results import CODE, add
 
 VAL = ("val",)
 
@@ -58,7 +57,7 @@ def test_missing_seeds_stand_in_the_cell_and_below(tmp_path):
     add(tmp_path, "y", 1, accuracy=0.2)
     text = shown(tmp_path)
     assert line(text, "y") == ["<u>20.0</u> (n=1)"] and "(n=" not in line(text, "x")[0]
-    assert "finished are `y` 1." in text and "over seeds 0 to 2." in text
+    assert "finished: 1 for `y`." in text and "over seeds 0 to 2." in text
     assert "(n=" not in shown(tmp_path, methods=("x",))
 
 
@@ -111,7 +110,9 @@ def test_heads_read_from_the_fused_logits_have_a_dagger(tmp_path):
     add(tmp_path, "own", heads={"m0": 0.4}, readout="own_head")
     add(tmp_path, "shared", heads={"m0": 0.3}, readout="slice")
     text = shown(tmp_path)
-    assert line(text, "shared")[1] == "<u>30.0</u>†" and line(text, "own")[1] == "**40.0**"
+    assert (
+        line(text, "shared") == ["**50.0**", "<u>30.0</u>†"] and line(text, "own")[1] == "**40.0**"
+    )
     assert "† no own head" in text and "†" not in shown(tmp_path, methods=("own",))
     assert r"$\underline{30.0}^{\dagger}$" in shown(tmp_path, "latex")
 
@@ -160,8 +161,21 @@ def test_a_protocol_that_a_row_lacks_is_said(tmp_path):
 def test_recipes_that_differ_without_the_label_saying_so_are_said(tmp_path):
     for method, epochs in (("x", 9), ("y", 9), ("z", 2)):
         add(tmp_path, method, train={"epochs": epochs})
-    assert "`train.epochs` is not the same in all rows: 9, but 2 for `z`." in shown(tmp_path)
-    assert "not the same" not in shown(tmp_path, methods=("x", "y"))
+    assert "`train.epochs` differs: 2 for `z`; else 9." in shown(tmp_path)
+    assert "differs" not in shown(tmp_path, methods=("x", "y"))
+
+
+def test_an_encoder_that_a_row_does_not_have_is_no_difference(tmp_path):
+    add(tmp_path, "x", network={"encoder": {"m0": "mlp", "m1": "mlp"}})
+    add(tmp_path, "y", network={"encoder": {"m0": "mlp"}})
+    assert "differs" not in shown(tmp_path)
+
+
+def test_a_difference_that_the_labels_state_is_not_repeated(tmp_path):
+    for lr in (0.1, 0.2):
+        add(tmp_path, "x", train={"lr": lr})
+    add(tmp_path, "y", train={"lr": 0.1})
+    assert "differs" not in shown(tmp_path)
 
 
 def test_methods_without_a_finished_run_are_named(tmp_path):
@@ -185,62 +199,6 @@ def test_markdown_rows_have_the_same_number_of_cells_whatever_the_names(tmp_path
     rows = [r for r in shown(tmp_path).splitlines() if r.startswith("|")]
     assert len({len(re.findall(r"(?<!\\)\|", r)) for r in rows}) == 1
     assert r"a=p\|q, b=\*" in shown(tmp_path)
-
-
-def test_latex_escapes_what_is_special(tmp_path):
-    add(tmp_path, "ogm_ge", title=r"50% & more_#{}$~^\ [x]", settings={"alpha": 0.5})
-    add(tmp_path, "ogm_ge", title=r"50% & more_#{}$~^\ [x]", settings={"alpha": 0.6})
-    text = shown(tmp_path, "latex")
-    assert r"ogm\_ge (alpha=0.5)" in text and r"\texttt{toy}" in text
-    assert (
-        r"50\% \& more\_\#\{\}\$\textasciitilde{}\textasciicircum{}\textbackslash{} {[}x]" in text
-    )
-
-
-def test_latex_is_balanced_and_its_rows_are_as_wide_as_the_table(tmp_path):
-    suite(tmp_path, methods=6, modalities=("m0", "m1", "m2"), seeds=2)
-    text = shown(tmp_path, "latex", ("val", "last"))
-    stack = []
-    for kind, name in re.findall(r"\\(begin|end)\{(.*?)\}", text):
-        assert kind == "begin" or stack.pop() == name
-        stack += [name] if kind == "begin" else []
-    assert not stack
-    bare = re.sub(r"\\[{}]", "", text)
-    assert bare.count("{") == bare.count("}") and text.count("$") % 2 == 0
-    (spec,) = re.findall(r"\\begin\{tabular\}\{(.*?)\}", text)
-    rows = [r for r in text.splitlines() if r.endswith(r"\\")]
-    assert len(rows) > 12 and {width(r) for r in rows} == {len(spec)}
-
-
-def width(row):
-    """Columns that a row of a LaTeX table covers."""
-    spans = [int(n) for n in re.findall(r"\\multicolumn\{(\d+)\}", row)]
-    return len(re.findall(r"(?<!\\)&", row)) + 1 + sum(n - 1 for n in spans)
-
-
-def test_latex_marks_the_mean_of_the_best_and_of_the_second(tmp_path):
-    for method, share in (("x", 0.7), ("y", 0.6)):
-        for seed, step in enumerate((-0.01, 0.01)):
-            add(tmp_path, method, seed, accuracy=share + step)
-    text = shown(tmp_path, "latex")
-    assert r"$\textbf{70.0} \pm 1.4$" in text and r"$\underline{60.0} \pm 1.4$" in text
-
-
-def test_latex_rules_cover_the_modalities_columns(tmp_path):
-    both = {"m0": 0.6, "m1": 0.5}
-    add(tmp_path, "x", heads=both, probe=both)
-    assert r"\cmidrule(lr){3-4} \cmidrule(lr){5-6}" in shown(tmp_path, "latex")
-
-
-@pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
-def test_latex_compiles_with_booktabs_alone(tmp_path):
-    suite(tmp_path, methods=6, seeds=2)
-    body = shown(tmp_path, "latex", ("val", "last"))
-    head = "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n"
-    (tmp_path / "t.tex").write_text(head + body + "\\end{document}\n")
-    command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "t.tex"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
 
 
 def test_csv_has_every_cell_at_full_precision(tmp_path):

@@ -83,6 +83,11 @@ class Row:
         seen = list(run.probe) or list(next(iter(run.heads.values()), {}))
         return seen[0] if len(seen) == 1 else ""
 
+    @property
+    def sliced(self) -> bool:
+        """Whether its heads are the modalities' shares of the fused logits."""
+        return self.runs[0].readout == "slice"
+
     def cell(self, column: Column) -> Cell:
         found = {r.seed: number(r, column) for r in self.runs}
         return Cell({s: found[s] for s in sorted(found) if found[s] is not None})

@@ -4,7 +4,7 @@ from collections import Counter
 
 from bench.report.cells import HEAD, PROBE, Column, Row, Table
 from bench.report.runs import PROTOCOLS, Finished
-from bench.report.settings import told_apart
+from bench.report.settings import MISSING, told_apart
 
 DAGGER, DASH = "†", "\N{EN DASH}"
 PREFIX = 8  # hex digits of a hash
@@ -98,8 +98,7 @@ def column_notes(table: Table, shown: list[Column]) -> list[str]:
 
 def dagger(row: Row, column: Column) -> bool:
     """Whether a cell is read from the fused logits instead of a head of the modality's own."""
-    sliced = column.kind == HEAD and row.runs[0].readout == "slice"
-    return sliced and bool(row.cell(column).values)
+    return column.kind == HEAD and row.sliced and bool(row.cell(column).values)
 
 
 def protocol_notes(table: Table, protocols: tuple[str, ...], shown: list[Column]) -> list[str]:
@@ -126,24 +125,37 @@ def seed_notes(table: Table) -> list[str]:
     short = [row for row in table.rows if row.seeds != table.seeds]
     if not short:
         return []
-    rows = "; ".join(f"{named(row)} {seed_words(row.seeds)}" for row in short)
-    return [f"(n=...) fewer seeds than the caption says; finished are {rows}."]
+    finished = by_value([(row, seed_words(row.seeds)) for row in short])
+    return [f"(n=...) fewer seeds than the caption says; finished: {finished}."]
 
 
 def recipe_notes(table: Table) -> list[str]:
-    """Recipes and networks that differ between rows whose names do not say so."""
+    """Recipes and networks that differ between rows whose labels do not say so.
+
+    A setting that a row lacks is of a modality that it lacks, and no difference.
+    """
     first = [row.runs[0] for row in table.rows]
     apart = told_apart([{k: v for k, v in r.settings.items() if "." in k} for r in first])
     notes = []
     for name in apart[0]:
         values = [settings[name] for settings in apart]
-        usual = Counter(values).most_common(1)[0][0]
-        pairs = list(zip(table.rows, values, strict=True))
-        others = [(row, v) for row, v in pairs if v != usual]
-        if any(name not in row.settings for row, _ in others):
-            exceptions = ", ".join(f"{v} for {named(row)}" for row, v in others)
-            notes.append(f"`{name}` is not the same in all rows: {usual}, but {exceptions}.")
+        usual = Counter(v for v in values if v != MISSING).most_common(1)[0][0]
+        others = [
+            (row, value)
+            for row, value in zip(table.rows, values, strict=True)
+            if value not in (usual, MISSING) and name not in row.settings
+        ]
+        if others:
+            notes.append(f"`{name}` differs: {by_value(others)}; else {usual}.")
     return notes
+
+
+def by_value(pairs: list[tuple[Row, str]]) -> str:
+    """ "0.01 for `x`, `y`; 0.1 for `z`" """
+    rows = {}
+    for row, value in pairs:
+        rows.setdefault(value, []).append(named(row))
+    return "; ".join(f"{value} for {', '.join(names)}" for value, names in rows.items())
 
 
 def named(row: Row) -> str:

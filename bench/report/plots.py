@@ -17,6 +17,7 @@ from matplotlib.ticker import MaxNLocator
 
 from bench.report.cells import ACCURACY, PROBE, Column, Row, Table
 from bench.report.curves import Curve
+from bench.report.notes import DAGGER
 
 BLACK = "#000000"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
@@ -153,8 +154,10 @@ def learning(table: Table, found: list[Curve]) -> Figure:
         for axes, m in zip(panels[0], modalities, strict=True):
             axes.set_title(m)
         name_figure(figure, table, "learning curves")
-        ribbon = "mean over seeds, sample std as ribbon"
-        figure.supxlabel(f"Epoch of the stage ({ribbon})", fontsize=7.5)
+        text = "Epoch of the stage (mean over seeds, sample std as ribbon)"
+        if any(c.row.sliced for c in found):
+            text += f"; {DAGGER} share of the fused logits, not an own head"
+        figure.supxlabel(text, fontsize=7.5)
         figure.supylabel("Validation accuracy (%)", fontsize=7.5)
     return figure
 
@@ -206,5 +209,6 @@ def legend(axes: Axes, rows: list[Row], found: list[Curve]) -> None:
     if any(c.row.alone for c in found):
         lines.append(Line2D([], [], color=BLACK, linewidth=1.9, label="modality alone"))
     for row, colour in zip(rows, cycle(COLOURS), strict=False):
-        lines.append(Line2D([], [], color=colour, label=name_of(row)))
+        dagger = f" {DAGGER}" if row.sliced else ""
+        lines.append(Line2D([], [], color=colour, label=name_of(row) + dagger))
     axes.legend(handles=lines, loc="upper left", bbox_to_anchor=(1.02, 1.0), handlelength=1.4)

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-UNSET = object()  # of a configuration that lacks the setting, as other versions of a class may
+UNSET = object()  # the value of a setting that a configuration lacks
+MISSING = "unset"  # in words
 
 
 def differing(configurations: Sequence[dict[str, object]]) -> list[str]:
@@ -23,14 +24,14 @@ def words(values: Sequence[object]) -> list[str]:
     """Values as text, floats to four digits unless that would make two of them look the same."""
     short = [word(v, "%.4g") for v in values]
     pairs = set(zip(short, map(repr, values), strict=True))
-    if True:
+    if len(pairs) == len(set(short)):
         return short
     return [word(v, "%r") for v in values]
 
 
 def word(value: object, number: str) -> str:
     if value is UNSET:
-        return "unset"
+        return MISSING
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):

@@ -33,8 +33,7 @@ def test_coefficients(golden):
 
 def test_logit_shares_of_a_concat_head(golden):
     logits, weight, bias = golden.need("head_logits", "head_weight", "head_bias")
-    names = [n for n in golden.names("head_z_")]
-    features = golden.each("head_z_", names)
+    features = golden.each("head_z_", golden.names("head_z_"))
     head = ConcatHead({m: z.shape[1] for m, z in features.items()}, len(bias), "").double()
     head.linear.load_state_dict({"weight": weight, "bias": bias})
     with torch.no_grad():

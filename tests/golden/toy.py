@@ -60,8 +60,7 @@ class Step:
 
     def parameters(self, method: OGM) -> dict[str, nn.Parameter]:
         """The file's name of a parameter -> the method's, whose names for modules differ."""
-        modules = {net: encoder for net, encoder in method.encoders.items()}
-        modules[HEAD] = method.head.linear
+        modules = {**method.encoders, HEAD: method.head.linear}
         return {f"{k}.{n}": p for k, m in modules.items() for n, p in m.named_parameters()}
 
     def backward(self):

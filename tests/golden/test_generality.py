@@ -1,0 +1,134 @@
+"""The golden tests themselves: they pass on other files of the same kinds, made here by plain
+formulas, and fail when any value that they look at is wrong."""
+
+import subprocess
+import sys
+from inspect import signature
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.golden import made, test_dimml, test_metrics_classification, test_ogm, test_ogm_ge
+from tests.golden.files import Golden
+
+
+MAKERS = {
+    "ogm": (test_ogm, made.ogm),
+    "ogm_ge": (test_ogm_ge, made.ogm_ge),
+    "dimml": (test_dimml, made.dimml),
+    "metrics_classification": (test_metrics_classification, made.metrics_classification),
+}
+NAMES = (("left", "right"), ("touch", "depth_map", "text"))
+# Keys that no test reads, or that are given and expected at once.
+UNNOTICED = {
+    "ogm": {"step_coeff"},
+    "ogm_ge": {"coeff"},
+    "dimml": set(),
+    "metrics_classification": {"n_classes"},
+}
+
+
+def checks(name):
+    """(function, its arguments but `golden`) of every golden test of a file."""
+    module, _ = MAKERS[name]
+    found = [f for n, f in vars(module).items() if n.startswith("test_")]
+    for f in found:
+        marks = [m for m in getattr(f, "pytestmark", []) if m.name == "parametrize"]
+        if not marks:
+            yield f, {}
+        for mark in marks:
+            yield from ((f, dict(zip(mark.args[0], row, strict=True))) for row in mark.args[1])
+
+
+def skips(name, golden):
+    """Runs all golden tests of a file: the names of those that are skipped -> the reason."""
+    found = {}
+    for check, arguments in checks(name):
+        with pytest.MonkeyPatch.context() as patch:
+            if "monkeypatch" in signature(check).parameters:
+                arguments = arguments | {"monkeypatch": patch}
+            try:
+                check(golden, **arguments)
+            except pytest.skip.Exception as skipped:
+                found[check.__name__] = str(skipped)
+    return found
+
+
+def written(folder, name, arrays):
+    np.savez(folder / f"{name}.npz", **arrays)
+    return Golden.open(folder / f"{name}.npz")
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("names", NAMES)
+@pytest.mark.parametrize("name", MAKERS)
+def test_other_shapes_seeds_and_modalities_pass(tmp_path, name, names, seed):
+    assert not skips(name, written(tmp_path, name, MAKERS[name][1](names, seed)))
+
+
+def spoiled(array):
+    """Another array of the same kind."""
+    if array.dtype.kind == "f":
+        return 0.37 - 1.5 * array
+    return np.roll(array, 1) if array.size > 1 else array + 1
+
+
+def passes(name, golden):
+    try:
+        skips(name, golden)
+    except AssertionError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_every_wrong_value_is_noticed(tmp_path, name):
+    arrays = MAKERS[name][1](NAMES[0], 1)
+    unnoticed = {
+        key
+        for key, array in arrays.items()
+        if passes(name, written(tmp_path, name, arrays | {key: spoiled(array)}))
+    }
+    assert unnoticed == UNNOTICED[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "prefix", "skipped", "reason"),
+    [
+        ("ogm", "step_", 3, "lacks step_param.*"),
+        ("ogm", "m3_coeff", 1, "lacks m3_coeff"),
+        ("ogm_ge", "step_torch_seed", 1, "lacks step_torch_seed"),
+        ("dimml", "clw_", 2, "lacks clw_logits, clw_temperature"),
+        ("dimml", "duc_loss", 1, "lacks duc_loss"),
+        ("dimml", "hit_rate_", 2, "lacks hit_rate_left"),
+        ("metrics_classification", "macro_f1_support_", 1, "lacks macro_f1_support_output"),
+    ],
+)
+def test_what_a_file_lacks_is_skipped_by_name(tmp_path, name, prefix, skipped, reason):
+    arrays = MAKERS[name][1](NAMES[0], 1)
+    part = {k: v for k, v in arrays.items() if not k.startswith(prefix)}
+    found = skips(name, written(tmp_path, name, part | {"unknown": np.zeros(2)}))
+    assert len(found) == skipped and all(reason in why for why in found.values()), found
+
+
+def test_the_option_names_the_folder(tmp_path):
+    """One file is right, one wrong, the others are not there."""
+    right, wrong = made.metrics_classification(NAMES[1], 3), made.dimml(NAMES[1], 3)
+    np.savez(tmp_path / "metrics_classification.npz", **right)
+    wrong["duc_loss"] = wrong["duc_loss"] + 1e-6
+    np.savez(tmp_path / "dimml.npz", **wrong)
+    modules = ["dimml", "metrics_classification", "ogm"]
+    files = [str(Path(__file__).with_name(f"test_{name}.py")) for name in modules]
+    options = ["-p", "no:cacheprovider", "--golden-dir", str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-rsf", *options, *files],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
+    assert len(failed) == 1 and "test_duc_loss" in failed[0]
+    assert "has no ogm.npz" in done.stdout
