@@ -84,6 +84,9 @@ def add_training(verbs) -> None:
     run.add_argument("--dataset", required=True, metavar="D[,D..]")
     sweep = add_verb(verbs, "sweep", "run:sweep", "the same for a suite")
     sweep.add_argument("suite", metavar="SUITE", help="a name from `list suites`, or a YAML file")
+    sweep.add_argument(
+        "--dataset", metavar="D[,D..]", help="in place of the suite's; results/SUITE-D then"
+    )
     for verb in (run, sweep):
         add_places(verb)
         add_settings(verb)

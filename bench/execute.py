@@ -146,6 +146,7 @@ def finish(run, spec, method, bundle, trainer, progress: Progress, device) -> No
         "protocols": {p: scores(progress.kept[p], bundle) for p in PROTOCOLS if p in progress.kept},
         "selected": progress.selected,
         "probe": probes(method, bundle, device),
+        "learned": method.learned(trainer.evaluation.test),
         "split": {
             "name": bundle.split,
             "digests": bundle.digests,

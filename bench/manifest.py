@@ -1,5 +1,6 @@
 """What a suite's last sweep asked for, so that tables and states of it need no torch."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench import FORMAT
@@ -8,16 +9,24 @@ from bench.files import write_json
 from bench.rundir import RunDir, read_json
 
 
-def write(results: Path, suite: str, runs: list[RunDir]) -> None:
-    """results/<suite>/suite.json: the runs, in table order, as paths below `results`."""
+def write(results: Path, suite: str, runs: list[RunDir], ablation: dict[str, object]) -> None:
+    """results/<suite>/suite.json: the runs, in table order, as paths below `results`, and what
+    makes an ablation table of them, empty for a plain suite."""
     folder = results / suite
     folder.mkdir(parents=True, exist_ok=True)
     paths = [run.path.relative_to(results).as_posix() for run in runs]
-    write_json(folder / "suite.json", {"format": FORMAT, "name": suite, "runs": paths})
+    plain = {"format": FORMAT, "name": suite, "runs": paths, "ablation": ablation}
+    write_json(folder / "suite.json", plain)
 
 
-def read(results: Path, suite: str) -> list[RunDir]:
-    """The suite's runs. Raises UserError if it was never swept here."""
+@dataclass(frozen=True)
+class Manifest:
+    runs: list[RunDir]
+    ablation: dict[str, object]
+
+
+def read(results: Path, suite: str) -> Manifest:
+    """Raises UserError if the suite was never swept here."""
     file = results / suite / "suite.json"
     if not file.exists():
         raise UserError(
@@ -27,4 +36,4 @@ def read(results: Path, suite: str) -> list[RunDir]:
     plain = read_json(file)
     if plain.get("format") != FORMAT:
         raise UserError(f"{file} is of another format version; sweep the suite again.")
-    return [RunDir(results / path) for path in plain["runs"]]
+    return Manifest([RunDir(results / path) for path in plain["runs"]], plain["ablation"])

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
 
 from bench.config import Settings
-from bench.data import TrainData
+from bench.data import OrderedLoader, TrainData
 from bench.networks.task import Task
 from bench.seeds import generator
 from bench.types import Batch, Clock, Prediction
@@ -164,6 +164,15 @@ class Method(nn.Module):
 
     def start_epoch(self, data: TrainData, clock: Clock) -> None:
         """Called before each epoch."""
+
+    def learned(self, loader: OrderedLoader) -> list[dict[str, object]]:
+        """What the trained method can tell of itself, for the result and a figure of its own.
+
+        Called once, when everything is trained and chosen. loader: the test split. Each item is a
+        panel: "title", "unit", and either "values", name -> number, or "logged", the name of a
+        metric that its steps report.
+        """
+        return []
 
     def stages(self, epochs: int) -> list[Stage]:
         """The training plan for so many planned epochs. The last stage answers."""

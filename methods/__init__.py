@@ -4,7 +4,15 @@ from bench.registry import MethodEntry as Entry
 
 BASELINE, MODULATION, DETACHED = "Baselines", "Gradient modulation", "Detached training"
 OGM_PAPER = "Peng et al., CVPR 2022"
-DIMML_PAPER = "Fan et al., ACM MM 2024"
+DIMML, DIMML_PAPER = "methods.dimml:DIMML", "Fan et al., ACM MM 2024"
+ABLATIONS = "Ablations of DI-MML"
+
+
+def ablation(name: str, what: str, **settings: object) -> Entry:
+    """A row that differs from `dimml` in these settings."""
+    title = f"DI-MML, {what}"
+    return Entry(f"dimml-{name}", DIMML, title, ABLATIONS, DIMML_PAPER, settings)
+
 
 ENTRIES = (
     Entry("unimodal", "methods.unimodal:Unimodal", "Uni-modal", BASELINE, "-", expand="modality"),
@@ -13,5 +21,12 @@ ENTRIES = (
     Entry("ensemble", "methods.ensemble:Ensemble", "Uni-modal ensemble", BASELINE, "-"),
     Entry("ogm", "methods.ogm:OGM", "OGM", MODULATION, OGM_PAPER, {"noise_scale": 0.0}),
     Entry("ogm_ge", "methods.ogm:OGM", "OGM-GE", MODULATION, OGM_PAPER),
-    Entry("dimml", "methods.dimml:DIMML", "DI-MML", DETACHED, DIMML_PAPER),
+    Entry("dimml", DIMML, "DI-MML", DETACHED, DIMML_PAPER),
+    ablation("no-shared", "without the shared head", shared_weight=0.0),
+    ablation("no-duc", "without DUC", duc_weight=0.0),
+    ablation("no-clw", "mean instead of certainty weights", answer="mean"),
+    ablation("fused-only", "the fusion head alone answers", answer="fused"),
+    ablation("all-dims", "DUC over all dimensions", duc_dims="all"),
+    ablation("bidirectional", "DUC with gradients to both sides", duc_detach=False),
+    ablation("detached", "neither shared head nor DUC", shared_weight=0.0, duc_weight=0.0),
 )

@@ -10,7 +10,7 @@ what one modality's dimensions tell and another's do not. Stage 2 trains the fus
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from bench.config import Settings, knob, share
@@ -55,7 +55,9 @@ class DIMML(Method):
         super().__init__(task, config)
         self.project = task.projections(super().dims)
         self.own = task.heads(self.dims)
-        self.shared = task.head(self.width, "shared head")
+        # [one head], or none where it would never be used.
+        shared = [task.head(self.width, "shared head")] if config.shared_weight else []
+        self.shared = nn.ModuleList(shared)
         dims = torch.zeros(len(self.modalities), self.width, dtype=torch.bool)
         self.register_buffer("effective", dims)  # S_m, [M, D]
 
@@ -112,11 +114,10 @@ class DIMML(Method):
 
     def detached_step(self, batch, optimizer, clock):
         features = self.encode(batch)
-        loss = sum(
-            cross_entropy(self.own[m](z), batch.label)
-            + self.config.shared_weight * cross_entropy(self.shared(z), batch.label)
-            for m, z in features.items()
-        )
+        loss = sum(cross_entropy(self.own[m](z), batch.label) for m, z in features.items())
+        for head in self.shared:
+            common = sum(cross_entropy(head(z), batch.label) for z in features.values())
+            loss = loss + self.config.shared_weight * common
         if not self.uses_duc(clock):
             return descend(loss, optimizer)
         duc = duc_loss(
@@ -152,6 +153,22 @@ class DIMML(Method):
             return replace(out, logits=heads.mean(dim=0))
         weights = certainty_weights(heads, self.config.certainty_temperature)
         return replace(out, logits=(weights[:, :, None] * heads).sum(dim=0))
+
+    def learned(self, loader):
+        known = dict(zip(self.modalities, self.effective.tolist(), strict=True))
+        counts = {m: sum(dims) for m, dims in known.items()}
+        counts["in all"] = sum(map(all, zip(*known.values(), strict=True)))
+        panels = [
+            {"title": "Effective dimensions", "unit": f"of {self.width}", "values": counts},
+            {"title": "DUC loss", "unit": "nats", "logged": "duc"},
+        ]
+        if self.config.answer != "certainty":
+            return panels
+        out, _ = collect(self, self.with_own_heads, loader)
+        heads = torch.stack([*out.unimodal.values(), out.logits])
+        weights = certainty_weights(heads, self.config.certainty_temperature).mean(dim=1)
+        shares = dict(zip((*self.modalities, "fusion head"), weights.tolist(), strict=True))
+        return [*panels, {"title": "Certainty weights", "unit": "mean on test", "values": shares}]
 
 
 def class_centroids(features: Tensor, labels: Tensor, classes: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,6 +34,10 @@ def from_suite(args: argparse.Namespace) -> Suite:
     """What `sweep` was asked for: the suite, under what the arguments change."""
     suite = read_suite(args.suite)
     wanted = suite.wanted
+    if args.dataset is not None:
+        wanted = replace(wanted, datasets=words(args.dataset))
+        tail = "-".join(re.sub(r"[^\w-]+", "-", d) for d in wanted.datasets)
+        suite = replace(suite, name=f"{suite.name}-{tail}")
     if args.seeds is not None:
         wanted = replace(wanted, seeds=read_seeds(args.seeds))
     return replace(suite, wanted=overridden(wanted, args))

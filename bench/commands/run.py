@@ -17,6 +17,7 @@ from bench.report.files import write_all
 from bench.rundir import RunDir, place
 from bench.runner.local import Outcome, run_local
 from bench.spec import RunSpec
+from bench.suites import Suite
 from bench.wanted import Wanted
 
 
@@ -37,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
 def sweep(args: argparse.Namespace) -> int:
     suite = request.from_suite(args)
     protocols = request.protocols(args.protocol)
-    runs, code = train(suite.wanted, args, suite.name)
+    runs, code = train(suite.wanted, args, suite)
     if runs and any(r.state == "done" for r in runs):
         folder = args.results / suite.name
         write_all(print_tables(args.results, runs, "md", protocols), folder, protocols)
@@ -45,7 +46,9 @@ def sweep(args: argparse.Namespace) -> int:
     return code
 
 
-def train(wanted: Wanted, args: argparse.Namespace, suite: str = "") -> tuple[list[RunDir], int]:
+def train(
+    wanted: Wanted, args: argparse.Namespace, suite: Suite | None = None
+) -> tuple[list[RunDir], int]:
     """Runs what is missing. Returns all runs, none if this was a dry call, and the exit code."""
     if args.jobs < 1:
         raise UserError(f"--jobs is at least 1, not {args.jobs}.")
@@ -59,7 +62,7 @@ def train(wanted: Wanted, args: argparse.Namespace, suite: str = "") -> tuple[li
     prepare(specs, runs, cache, wanted, args.retry)
     create(specs, runs)
     if suite:
-        manifest.write(args.results.absolute(), suite, runs)
+        manifest.write(args.results.absolute(), suite.name, runs, suite.ablation)
     outcome = run_local(runs, args.jobs, cache, wanted.roots, args.device, args.retry, sys.stderr)
     return runs, tell(outcome, runs)
 

@@ -13,7 +13,7 @@ from bench.rundir import STATES, RunDir, every
 
 def status(args: argparse.Namespace) -> int:
     results = args.results
-    runs = manifest.read(results, args.suite) if args.suite else list(every(results))
+    runs = manifest.read(results, args.suite).runs if args.suite else list(every(results))
     if not runs:
         raise UserError(
             f"there are no runs under {results}; start some with `python -m bench run`."

@@ -37,7 +37,8 @@ def print_tables(
 
 def chosen(args: argparse.Namespace) -> list[RunDir]:
     """The runs that the arguments name, finished or not."""
-    runs = manifest.read(args.results, args.suite) if args.suite else list(every(args.results))
+    swept = manifest.read(args.results, args.suite) if args.suite else None
+    runs = swept.runs if swept else list(every(args.results))
     for option, place, what in (("dataset", -4, "data set"), ("method", -3, "method")):
         text = getattr(args, option)
         if text is not None:

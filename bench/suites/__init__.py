@@ -1,6 +1,6 @@
 """Suites: named lists of runs, YAML files here or anywhere else."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
@@ -9,14 +9,20 @@ import yaml
 from bench.errors import UserError, unknown
 from bench.wanted import Wanted, read_seeds
 
-KEYS = ("name", "datasets", "methods", "seeds", "settings", "train", "network", "data")
+KEYS = (
+    *("name", "datasets", "methods", "seeds", "settings", "train", "network", "data"),
+    "ablation",
+)
 RESERVED = ("runs", "reference", "figures", "submissions")  # folders of results/ with other uses
 
 
 @dataclass(frozen=True)
 class Suite:
+    """ablation: what makes an ablation table of the suite, empty for a plain one; see below."""
+
     name: str
     wanted: Wanted
+    ablation: dict[str, object] = field(default_factory=dict)
 
 
 def names() -> list[str]:
@@ -64,7 +70,28 @@ def parse(text: str, where: str) -> Suite:
         read_seeds(plain.get("seeds", 5)),
         **maps,
     )
-    return Suite(name, wanted)
+    return Suite(name, wanted, ablation(plain, [m for m, _ in wanted.methods], where))
+
+
+def ablation(plain: dict, methods: list[str], where: str) -> dict[str, object]:
+    """`full`, a method of the suite; `components`, name -> the methods that are without it; and
+    `groups`, name -> methods, in table order. Raises UserError for anything else."""
+    value = mapping(plain, "ablation", where)
+    if not value:
+        return {}
+    for key in value:
+        if key not in ("full", "components", "groups"):
+            keys = ("full", "components", "groups")
+            raise unknown(str(key), f"a key of the ablation of suite {where}", keys)
+    parts = {key: mapping(value, key, where) for key in ("components", "groups")}
+    used = [str(value.get("full"))]
+    for key, part in parts.items():
+        for name in part:
+            used += listed(part, name, f"{where}, {key}")
+    for name in used:
+        if name not in methods:
+            raise unknown(name, f"a method of suite {where}, whose ablation names it", methods)
+    return {"full": used[0], **parts}
 
 
 def listed(plain: dict, key: str, where: str) -> list:

@@ -12,7 +12,6 @@ import pytest
 from tests.golden import made, test_dimml, test_metrics_classification, test_ogm, test_ogm_ge
 from tests.golden.files import Golden
 
-
 MAKERS = {
     "ogm": (test_ogm, made.ogm),
     "ogm_ge": (test_ogm_ge, made.ogm_ge),
