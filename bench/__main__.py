@@ -106,6 +106,7 @@ def add_settings(verb) -> None:
         metavar="KEY=VALUE",
         help="a method's setting, or train.KEY, network.KEY, data.KEY (repeatable)",
     )
+    verb.add_argument("--preset", default="", metavar="NAME", help="`paper`: the papers' settings")
     verb.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
 
 

@@ -1,14 +1,15 @@
 """From what a user asks for to RunSpecs: names, types, bounds and fits are all checked here, before
 anything is written or trained."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Container, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 
 from torch import nn
 
 import datasets
 import methods
-from bench.config import build
+from bench import presets
+from bench.config import Settings, build
 from bench.errors import UserError, unknown
 from bench.networks import DEFAULT_ENCODER, ENCODERS, FUSIONS
 from bench.registry import MethodEntry, load, lookup
@@ -20,12 +21,14 @@ from datasets.recipes import recipe
 
 @dataclass(frozen=True)
 class Row:
-    """A method as one data set has it: its row, its class, and what was set on it alone."""
+    """A method as one data set has it: its row, its class, what was set on it alone, and the
+    preset that all of that is put over."""
 
     name: str
     entry: MethodEntry
     cls: type
     given: dict[str, object]
+    preset: dict[str, object] = field(default_factory=dict)
 
     @property
     def fixed(self) -> dict[str, object]:
@@ -46,28 +49,71 @@ def specs(wanted: Wanted) -> list[RunSpec]:
     return [s for name in wanted.datasets for s in of_dataset(wanted, name)]
 
 
+@dataclass(frozen=True)
+class Offer:
+    """One method as it was asked for on one data set: everything about it but the seed."""
+
+    rows: list[Row]
+    described: DatasetSpec
+    data: dict[str, object]
+    train: TrainConfig
+    network: NetworkConfig
+
+
 def of_dataset(wanted: Wanted, name: str) -> list[RunSpec]:
+    offers = [offer(wanted, name, *item) for item in wanted.methods]
+    check_preset(wanted, name)
+    rows = [row for o in offers for row in o.rows]
+    check_settings(wanted.settings, rows)
+    check_fusion(wanted.network, rows)
+    check_acting(wanted.settings, [(row, o.train.epochs) for o in offers for row in o.rows])
+    found = []
+    for o in offers:
+        for row in o.rows:
+            settings = settings_of(row, wanted.settings, o.train.epochs)
+            fits(row, o.described, o.network)
+            network = narrowed(row, o.network)
+            found += [
+                RunSpec(row.name, name, seed, settings, o.train, network, o.data)
+                for seed in wanted.seeds
+            ]
+    return found
+
+
+def offer(wanted: Wanted, name: str, method: str, given: dict[str, object]) -> Offer:
+    """The method's rows with their preset under what was set on them; the recipe under both."""
+    entry, root = lookup(methods.ENTRIES, method, "method"), wanted.roots.get(name)
+    preset = presets.parts(wanted.preset, entry, name)
     adapter = load(lookup(datasets.ENTRIES, name, "data set").target)
-    root = wanted.roots.get(name)
-    data = build(adapter.Config, adapter.complete(dict(wanted.data), root), name)
+    values = adapter.complete({**preset["data"], **wanted.data}, root)
+    data = build(adapter.Config, values, name)
     described = adapter(data, root).describe()
     check_modalities(described)
     defaults = recipe(name)
-    train = configured(TrainConfig, defaults.get("train", {}), wanted.train, name)
-    network = networks(defaults.get("network", {}), wanted.network, described)
-    rows = [row for item in wanted.methods for row in expanded(*item, described)]
-    check_settings(wanted.settings, rows)
-    check_fusion(wanted.network, rows)
-    check_acting(wanted.settings, rows, train.epochs)
-    found = []
-    for row in rows:
-        settings = settings_of(row, wanted.settings, train.epochs)
-        fits(row, described, network)
-        found += [
-            RunSpec(row.name, name, seed, settings, train, narrowed(row, network), asdict(data))
-            for seed in wanted.seeds
-        ]
-    return found
+    train = {**defaults.get("train", {}), **preset["train"]}
+    network = {**defaults.get("network", {}), **preset["network"]}
+    return Offer(
+        [replace(row, preset=preset["settings"]) for row in expanded(method, given, described)],
+        described,
+        asdict(data),
+        configured(TrainConfig, train, wanted.train, name),
+        networks(network, wanted.network, described),
+    )
+
+
+def check_preset(wanted: Wanted, name: str) -> None:
+    """A preset must say something of at least one of the methods on this data set."""
+    if not wanted.preset:
+        return
+    known = presets.read(wanted.preset)
+    entries = [lookup(methods.ENTRIES, method, "method") for method, _ in wanted.methods]
+    if any(name in known.get(own, {}) for e in entries for own in (e.name, e.base)):
+        return
+    pairs = ", ".join(f"{m} on {d}" for m, sets in known.items() for d in sets)
+    raise UserError(
+        f"preset {wanted.preset!r} says nothing of {', '.join(m for m, _ in wanted.methods)} on "
+        f"{name}; it has {pairs}. Leave --preset out to use the data set's own recipe."
+    )
 
 
 def configured(cls: type, recipe: Mapping, given: Mapping, dataset: str) -> TrainConfig:
@@ -153,16 +199,19 @@ def reached(row: Row, common: Mapping) -> dict[str, object]:
     return {k: v for k, v in common.items() if k in row.known and k not in row.fixed}
 
 
-def idle_of(row: Row, given: Mapping, epochs: int) -> dict[str, str]:
-    return build(row.cls.Config, {**row.fixed, **given}, row.name).idle(epochs)
+def config_of(row: Row, given: Mapping, without: Container[str] = ()) -> Settings:
+    """The method's Config: the preset, under what was given, under what the row fixes."""
+    open_to = {k: v for k, v in {**row.preset, **given}.items() if k not in without}
+    return build(row.cls.Config, {**open_to, **row.fixed}, row.name)
 
 
-def check_acting(common: Mapping, rows: list[Row], epochs: int) -> None:
-    """A common setting must act in at least one of the methods that it reaches."""
+def check_acting(common: Mapping, rows: list[tuple[Row, int]]) -> None:
+    """A common setting must act in at least one of the methods that it reaches. rows: each with
+    its planned epochs."""
     for key in common:
         reasons = [
-            (row.name, idle_of(row, {**reached(row, common), **row.given}, epochs).get(key))
-            for row in rows
+            (row.name, config_of(row, {**reached(row, common), **row.given}).idle(epochs).get(key))
+            for row, epochs in rows
             if key in reached(row, common)
         ]
         if reasons and all(reason for _, reason in reasons):
@@ -170,15 +219,15 @@ def check_acting(common: Mapping, rows: list[Row], epochs: int) -> None:
 
 
 def settings_of(row: Row, common: Mapping, epochs: int) -> dict[str, object]:
-    """The method's settings in full. A common one that cannot act here stays at its default."""
+    """The method's settings in full. A common one, or the preset's, that cannot act here stays at
+    its default."""
     for key in row.given:
         if key in row.fixed:
             raise UserError(f"{key} is fixed at {row.fixed[key]} in {row.name}; it cannot be set.")
     given = {**reached(row, common), **row.given}
-    idle = idle_of(row, given, epochs)
+    idle = config_of(row, given).idle(epochs)
     refuse_idle(idle, row.given, row.name)
-    acting = {k: v for k, v in given.items() if k not in idle}
-    return asdict(build(row.cls.Config, {**row.fixed, **acting}, row.name))
+    return asdict(config_of(row, given, without=idle))
 
 
 def refuse_idle(idle: Mapping[str, str], given: Mapping, owner: str) -> None:

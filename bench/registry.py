@@ -13,7 +13,8 @@ class MethodEntry:
 
     target: "module:Class". settings: what the row sets on the class's Config, which is how an
     ablation is made. expand: the setting that takes the name of a modality, for a row that stands
-    for one run of each modality; such a run is called `<name>-<modality>`.
+    for one run of each modality; such a run is called `<name>-<modality>`. base: the row whose
+    presets it takes when it has none of its own.
     """
 
     name: str
@@ -23,6 +24,7 @@ class MethodEntry:
     paper: str
     settings: dict[str, object] = field(default_factory=dict)
     expand: str = ""
+    base: str = ""
 
 
 @dataclass(frozen=True)

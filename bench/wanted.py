@@ -12,7 +12,8 @@ PREFIXES = ("train", "network", "data")
 @dataclass(frozen=True)
 class Wanted:
     """methods: name and settings of its own. train, network, data: for all of them; `settings` go
-    to the methods that have them. roots: data set -> folder of its raw files."""
+    to the methods that have them. roots: data set -> folder of its raw files. preset: the name of
+    the file of settings per method and data set that these are put over, if any."""
 
     datasets: tuple[str, ...]
     methods: tuple[tuple[str, dict[str, object]], ...]
@@ -22,6 +23,7 @@ class Wanted:
     network: dict[str, object] = field(default_factory=dict)
     data: dict[str, object] = field(default_factory=dict)
     roots: dict[str, Path] = field(default_factory=dict)
+    preset: str = ""
 
     def with_settings(self, pairs: Iterable[str]) -> "Wanted":
         """With `key=value` texts put over what is there; a prefix says whose field it is."""

@@ -11,7 +11,7 @@ ABLATIONS = "Ablations of DI-MML"
 def ablation(name: str, what: str, **settings: object) -> Entry:
     """A row that differs from `dimml` in these settings."""
     title = f"DI-MML, {what}"
-    return Entry(f"dimml-{name}", DIMML, title, ABLATIONS, DIMML_PAPER, settings)
+    return Entry(f"dimml-{name}", DIMML, title, ABLATIONS, DIMML_PAPER, settings, base="dimml")
 
 
 ENTRIES = (
