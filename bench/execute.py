@@ -146,7 +146,7 @@ def finish(run, spec, method, bundle, trainer, progress: Progress, device) -> No
         "protocols": {p: scores(progress.kept[p], bundle) for p in PROTOCOLS if p in progress.kept},
         "selected": progress.selected,
         "probe": probes(method, bundle, device),
-        "learned": method.learned(trainer.evaluation.test),
+        "learned": learned(method, trainer.evaluation.test, run.rows()),
         "split": {
             "name": bundle.split,
             "digests": bundle.digests,
@@ -240,6 +240,16 @@ def probes(method: Method, bundle: DataBundle, device: torch.device) -> dict[str
         for key in ("test", "val", "strength")
     }
     return {"protocol": VAL if "val" in bundle.parts else LAST, **per_modality}
+
+
+def learned(method: Method, loader: OrderedLoader, rows: list[dict]) -> list[dict[str, object]]:
+    """The method's panels; one that names a logged metric gets its curve, [epoch, value] each."""
+    panels = method.learned(loader)
+    for panel in panels:
+        if "logged" in panel:
+            key = panel["logged"]
+            panel["curve"] = [[row["epoch"], row[key]] for row in rows if key in row]
+    return panels
 
 
 def cost(method: Method, progress: Progress, device: torch.device) -> dict[str, object]:

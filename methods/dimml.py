@@ -173,8 +173,10 @@ class DIMML(Method):
 
 def class_centroids(features: Tensor, labels: Tensor, classes: int) -> Tensor:
     """Mean feature of every class: features [N, D], labels [N] -> [C, D]; NaN without samples."""
-    sums = features.new_zeros(classes, features.shape[1]).index_add_(0, labels, features)
-    return sums / labels.bincount(minlength=classes)[:, None]
+    sums = torch.zeros(
+        classes, features.shape[1], dtype=torch.float64, device=features.device
+    ).index_add_(0, labels, features.double())
+    return (sums / labels.bincount(minlength=classes)[:, None]).to(features.dtype)
 
 
 @dataclass(frozen=True)
@@ -219,7 +221,7 @@ def neighbours(centroids: Tensor) -> Neighbours:
 def hit_rates(features: Tensor, labels: Tensor, classes: int, chunk: int = 1024) -> Tensor:
     """r_m (step 3): per dimension, the share of samples nearest to their own class's centroid.
 
-    features [N, D], labels [N] -> [D]. Along one axis a sample is nearest to its own centroid iff
+    features [N, D], labels [N] -> [D] float64. Along one axis a sample is nearest to its own centroid iff
     it is no farther from it than from the next centroids on both sides, so that no [N, C, D] is
     needed; memory beyond the features is a few [chunk, D].
     """
@@ -231,12 +233,13 @@ def hit_rates(features: Tensor, labels: Tensor, classes: int, chunk: int = 1024)
         wins = (own < below) | ((own == below) & ~beside.below_wins[y])
         wins &= (own < above) | ((own == above) & ~beside.above_wins[y])
         hits += (wins & beside.first[y]).sum(dim=0)
-    return hits.to(features.dtype) / len(features)
+    return hits.double() / len(features)
 
 
 def effective_dimensions(rates: Tensor) -> Tensor:
     """S_m (step 4): dimensions that hit more often than the average one, [D] -> [D] bool."""
-    return rates > rates.mean()
+    rates = rates.double()
+    return rates > rates.mean() * (1 + 1e-12)  # a rate that equals the mean but for rounding is not
 
 
 def duc_loss(features: list[Tensor], taught: Tensor, temperature: float, detach: bool) -> Tensor:

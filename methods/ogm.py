@@ -68,9 +68,11 @@ def ratios(score: Tensor) -> Tensor:
 
 def coefficients(unimodal: dict[str, Tensor], label: Tensor, alpha: float) -> dict[str, Tensor]:
     """k_m (Eq. 10), modality -> scalar: 1 - tanh(alpha * rho_m) where rho_m > 1, else 1."""
-    rho = ratios(scores(unimodal, label))
-    factor = torch.where(rho > 1, 1 - torch.tanh(alpha * rho), 1.0)
-    return dict(zip(unimodal, factor, strict=True))
+    score = scores(unimodal, label)
+    # Differences, since an exact tie must slow nobody and the mean of equal scores can be rounded.
+    ahead = (score[:, None] - score).sum(dim=1) > 0
+    slowed = 2 * torch.sigmoid(-2 * alpha * ratios(score))  # 1 - tanh, which would round to 0
+    return dict(zip(unimodal, torch.where(ahead, slowed, 1.0), strict=True))
 
 
 def noise_deviation(gradient: Tensor) -> Tensor:

@@ -118,7 +118,7 @@ class Reference:
 
     def names(self, *starts: str) -> list[str]:
         """Parameters, not running statistics."""
-        state = ("running_mean", "running_var", "num_batches_tracked", "effective")
+        state = ("running_mean", "running_var", "num_batches_tracked")
         return [k for k in self.weights if k.startswith(starts) and not k.endswith(state)]
 
     def features(self, inputs: dict[str, Tensor], train: bool) -> list[Tensor]:
@@ -134,9 +134,10 @@ class Reference:
             self.weights[name].requires_grad_()
         loss, features = 0.0, self.features(inputs, train=True)
         for m, z in zip(self.modalities, features, strict=True):
-            own = mean_cross_entropy(linear(z, self.weights, f"own.{m}"), labels)
-            shared = mean_cross_entropy(linear(z, self.weights, "shared"), labels)
-            loss = loss + own + self.settings["shared_weight"] * shared
+            loss = loss + mean_cross_entropy(linear(z, self.weights, f"own.{m}"), labels)
+            if self.settings["shared_weight"]:
+                shared = mean_cross_entropy(linear(z, self.weights, "shared"), labels)
+                loss = loss + self.settings["shared_weight"] * shared
         if self.effective is not None:
             taught = duc(features, self.effective, self.settings["temperature"])
             loss = loss + self.settings["duc_weight"] * taught

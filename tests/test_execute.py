@@ -163,3 +163,16 @@ def test_an_unreadable_result_is_named(run):
     run.result.write_text('{"format": 1, ')
     with pytest.raises(UserError, match=r"result\.json is not readable JSON"):
         run.read_result()
+
+
+def test_what_a_method_learned_is_in_the_result(tmp_path):
+    run = start(tmp_path, spec_of("dimml", modalities=3, epochs=8))
+    finish(run)
+    effective, duc, certainty = run.read_result()["learned"]
+    assert set(effective["values"]) == {"m0", "m1", "m2", "in all"}
+    assert effective["values"]["in all"] <= min(effective["values"].values())
+    assert [epoch for epoch, _ in duc["curve"]] == list(range(1, 8))  # from round(20/150 * 8) on
+    logged = [row["duc"] for row in run.rows() if "duc" in row]
+    assert [value for _, value in duc["curve"]] == logged
+    assert sum(certainty["values"].values()) == pytest.approx(1)
+    assert set(certainty["values"]) == {"m0", "m1", "m2", "fusion head"}

@@ -49,11 +49,12 @@ class Toy(Task):
         return Encoder(INPUTS[i], WIDTHS[len(self.modalities)][i])
 
 
-def built(modalities):
+def built(modalities, **changes):
     names = [f"m{i}" for i in range(modalities)]
     shapes = {m: Modality("vector", (INPUTS[i],)) for i, m in enumerate(names)}
     task = Toy(DatasetSpec("toy", CLASSES, shapes), NetworkConfig(), 0)
-    config = DIMML.Config(duc_start=DUC_EPOCH / EPOCHS, fusion_epochs=0.5, **SETTINGS)
+    settings = SETTINGS | changes
+    config = DIMML.Config(duc_start=DUC_EPOCH / EPOCHS, fusion_epochs=0.5, **settings)
     return DIMML(task, config).double()
 
 
@@ -83,10 +84,17 @@ def ordered(data):
     return SimpleNamespace(ordered=lambda: [rows(data, i) for i in torch.arange(SAMPLES).split(25)])
 
 
-def same(method, reference):
+def named(method):
+    """Weights and running statistics by the reference's names."""
     state = {k: v for k, v in method.state_dict().items() if k != "effective"}
-    assert all(v.dtype == torch.float64 for k, v in state.items() if "tracked" not in k)
+    return {k.replace("shared.0.", "shared."): v for k, v in state.items()}
+
+
+def same(method, reference):
+    state = named(method)
+    assert state.keys() == reference.weights.keys()
     for name, value in state.items():
+        assert value.dtype == torch.float64 or name.endswith("tracked")
         expected = reference.weights[name].detach()
         torch.testing.assert_close(value, expected, rtol=0, atol=1e-9, msg=lambda s, n=name: n + s)
 
@@ -117,16 +125,19 @@ def stage_2(method, reference, data):
         yield
 
 
-def pair(modalities):
-    method, data = built(modalities), drawn(modalities)
-    sgd = tuple(RECIPE.values())
-    reference = Reference(method.state_dict(), list(method.modalities), sgd, **SETTINGS)
+def pair(modalities, **changes):
+    method, data = built(modalities, **changes), drawn(modalities)
+    sgd, settings = tuple(RECIPE.values()), SETTINGS | changes
+    reference = Reference(named(method), list(method.modalities), sgd, **settings)
     return method, reference, data
 
 
-@pytest.mark.parametrize("modalities", [2, 3])
-def test_every_step_of_both_stages_and_the_answer_are_the_papers(modalities):
-    method, reference, data = pair(modalities)
+@pytest.mark.parametrize(
+    ("modalities", "changes"),
+    [(2, {}), (3, {}), (2, {"shared_weight": 0.0}), (2, {"duc_weight": 0.0})],
+)
+def test_every_step_of_both_stages_and_the_answer_are_the_papers(modalities, changes):
+    method, reference, data = pair(modalities, **changes)
     epochs = []
     for epoch in stage_1(method, reference, data):
         same(method, reference)

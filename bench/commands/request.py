@@ -47,7 +47,7 @@ def overridden(wanted: Wanted, args: argparse.Namespace) -> Wanted:
     pairs = list(args.set)
     if args.epochs is not None:
         pairs.append(f"train.epochs={args.epochs}")
-    wanted = wanted.with_settings(pairs)
+    wanted = replace(wanted.with_settings(pairs), preset=args.preset)
     return replace(wanted, roots=read_roots(args.root, wanted.datasets, saved_roots()))
 
 

@@ -1,19 +1,20 @@
 """`run` and `sweep`: train what is missing, then print the table."""
 
 import argparse
+import json
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import datasets
 from bench import configure, manifest
 from bench.commands import request
 from bench.commands.estimate import estimate
-from bench.commands.tables import print_tables
+from bench.commands.tables import print_ablations, print_tables
 from bench.config import build
 from bench.errors import UserError
 from bench.registry import load, lookup
-from bench.report.files import write_all
+from bench.report.files import write_ablations, write_all
 from bench.rundir import RunDir, place
 from bench.runner.local import Outcome, run_local
 from bench.spec import RunSpec
@@ -41,7 +42,11 @@ def sweep(args: argparse.Namespace) -> int:
     runs, code = train(suite.wanted, args, suite)
     if runs and any(r.state == "done" for r in runs):
         folder = args.results / suite.name
-        write_all(print_tables(args.results, runs, "md", protocols), folder, protocols)
+        found = print_tables(args.results, runs, "md", protocols)
+        swept = manifest.Manifest(runs, suite.ablation)
+        ablations = print_ablations(found, swept, "md", protocols)
+        write_all(found, folder, protocols)
+        write_ablations(ablations, folder, protocols)
         note(f"Tables and figures are in {folder}.")
     return code
 
@@ -59,7 +64,7 @@ def train(
         sys.stdout.write(estimate(specs, runs, args.results.absolute(), args.jobs, args.retry))
         return [], 0
     cache = request.cache_folder(args)
-    prepare(specs, runs, cache, wanted, args.retry)
+    prepare(specs, runs, cache, wanted.roots, args.retry)
     create(specs, runs)
     if suite:
         manifest.write(args.results.absolute(), suite.name, runs, suite.ablation)
@@ -75,17 +80,20 @@ def check_device(name: str) -> None:
             raise UserError("--device cuda: torch sees no GPU here; use --device cpu or auto.")
 
 
-def prepare(specs: list[RunSpec], runs: list[RunDir], cache: Path, wanted: Wanted, retry) -> None:
+def prepare(
+    specs: list[RunSpec], runs: list[RunDir], cache: Path, roots: dict[str, Path], retry: bool
+) -> None:
     """Opens each data set that something will be trained on, which packs it once, before any worker
     starts; finished runs on other data must not meet new ones in a table."""
-    for name in wanted.datasets:
-        chosen = [(s, r) for s, r in zip(specs, runs, strict=True) if s.dataset == name]
-        done = [r for _, r in chosen if r.result.exists()]
-        if len(done) == len(chosen):
+    groups = defaultdict(list)
+    for spec, run in zip(specs, runs, strict=True):
+        groups[spec.dataset, json.dumps(spec.data, sort_keys=True)].append(run)
+    for (name, data), group in groups.items():
+        done = [run for run in group if run.result.exists()]
+        if all(run in done or (run.error.exists() and not retry) for run in group):
             continue
         adapter = load(lookup(datasets.ENTRIES, name, "data set").target)
-        data = build(adapter.Config, chosen[0][0].data, name)
-        opened = adapter(data, wanted.roots.get(name))
+        opened = adapter(build(adapter.Config, json.loads(data), name), roots.get(name))
         bundle = opened.open(cache, note)
         for sentence in opened.notes:
             note(f"{name}: {sentence}")

@@ -1,0 +1,114 @@
+"""Every command in the README and docs/ runs, and every link and number in them is there."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "results/README.md"]
+AVMNIST = ROOT.parent / "shared/data/avmnist"
+
+
+def blocks(page, language):
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.M | re.S)
+
+
+def shell(line, folder):
+    scripts = Path(sys.executable).parent
+    env = os.environ | {
+        "PATH": f"{scripts}:{os.environ['PATH']}",
+        "XDG_CONFIG_HOME": str(folder / "config"),
+        "XDG_CACHE_HOME": str(folder / "cache"),
+        "OMP_NUM_THREADS": "1",
+    }
+    done = subprocess.run(
+        ["bash", "-c", line], cwd=folder, env=env, capture_output=True, text=True, timeout=500
+    )
+    assert done.returncode == 0, f"{line}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+    return done.stdout
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "bash")], ids=lambda p: p.name)
+def test_every_command_of_a_page_runs(page, tmp_path):
+    for name, text in re.findall(
+        r"here `(\w+\.py)`:\n\n```python\n(.*?)^```", page.read_text(), re.M | re.S
+    ):
+        (tmp_path / name).write_text(text)
+    for block in blocks(page, "bash"):
+        for line in block.splitlines():
+            shell(line, tmp_path)
+
+
+@pytest.mark.slow
+def test_the_commands_on_real_sound_and_images_run(tmp_path):
+    if not AVMNIST.is_dir():
+        pytest.skip("the raw files of avmnist are not beside the project (../shared/data/avmnist)")
+    for block in blocks(ROOT / "README.md", "avmnist"):
+        for line in block.splitlines():
+            out = shell(line.replace("DIR", str(AVMNIST)), tmp_path)
+    assert "| dimml" in out
+
+
+def test_set_up_commands_name_scripts_that_can_run():
+    scripts = re.findall(r"\./(\w+\.sh)", "\n".join(blocks(ROOT / "README.md", "sh")))
+    assert scripts and all(os.access(ROOT / s, os.X_OK) for s in scripts)
+
+
+@pytest.mark.slow
+def test_run_all_leaves_tables_and_figures_and_a_clean_tree(tmp_path):
+    """A copy of the tracked files with this environment: the set-up itself is tried by hand."""
+    files = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    subprocess.run(
+        ["tar", "-cf", tmp_path / "tree.tar", "-T", "-"],
+        cwd=ROOT,
+        input=files,
+        text=True,
+        check=True,
+    )
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    subprocess.run(["tar", "-xf", tmp_path / "tree.tar", "-C", tree], check=True)
+    (tree / ".venv").symlink_to(Path(sys.executable).parents[1])
+    for command in (["git", "init", "-q"], ["git", "add", "-A"]):
+        subprocess.run(command, cwd=tree, check=True)
+    before = subprocess.run(["git", "status", "-s"], cwd=tree, capture_output=True, check=True)
+    shell(f"{tree}/run_all.sh", tmp_path)
+    made = {p.name for p in (tree / "results/quick").iterdir()}
+    assert {"table.md", "table.tex", "accuracy.png", "curves.png"} <= made
+    after = subprocess.run(["git", "status", "-s"], cwd=tree, capture_output=True, check=True)
+    assert after.stdout == before.stdout
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        assert target.startswith("http") or (page.parent / target).exists(), target
+
+
+def test_the_readmes_table_is_the_reference_table():
+    table = re.search(
+        r"^\|.*?\n\n", (ROOT / "results/reference/quick/table.md").read_text(), re.M | re.S
+    )
+    assert table.group().strip() in (ROOT / "README.md").read_text()
+
+
+def test_the_readmes_probe_figures_are_those_of_the_table():
+    text = (ROOT / "README.md").read_text()
+    cells = {
+        line.split("|")[1].strip(): [
+            re.sub(r"[*†]|</?u>", "", c).split("±")[0].strip() for c in line.split("|")[2:-1]
+        ]
+        for line in text.splitlines()
+        if line.startswith("| ")
+    }
+    alone = cells["unimodal-left"][2], cells["unimodal-right"][4]
+    joint = cells["joint"][2], cells["joint"][4]
+    flowing = " ".join(text.split())
+    assert f"reach {alone[0]} and {alone[1]}" in flowing
+    assert f"reach only {joint[0]} and {joint[1]}" in flowing
