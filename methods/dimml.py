@@ -221,9 +221,9 @@ def neighbours(centroids: Tensor) -> Neighbours:
 def hit_rates(features: Tensor, labels: Tensor, classes: int, chunk: int = 1024) -> Tensor:
     """r_m (step 3): per dimension, the share of samples nearest to their own class's centroid.
 
-    features [N, D], labels [N] -> [D] float64. Along one axis a sample is nearest to its own centroid iff
-    it is no farther from it than from the next centroids on both sides, so that no [N, C, D] is
-    needed; memory beyond the features is a few [chunk, D].
+    features [N, D], labels [N] -> [D] float64. Along one axis a sample is nearest to its own
+    centroid iff it is no farther from it than from the next centroids on both sides, so that no
+    [N, C, D] is needed; memory beyond the features is their copy in float64 and a few [chunk, D].
     """
     centroids = class_centroids(features, labels, classes)
     beside = neighbours(centroids)
