@@ -158,6 +158,12 @@ def add_reading(verbs) -> None:
     plot.add_argument(
         "--out", type=Path, metavar="DIR", help="default: results/<suite>, or results/figures"
     )
+    plot.add_argument(
+        "--kind",
+        default="all",
+        metavar="NAME",
+        help="accuracy, curves, or a method for what it learned; default: all there is",
+    )
     for verb in (table, plot):
         verb.add_argument("suite", nargs="?", help="only the runs of this suite")
         verb.add_argument("--method", metavar="M[,M..]")

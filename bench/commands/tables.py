@@ -9,19 +9,25 @@ import methods
 from bench import manifest
 from bench.commands import request
 from bench.errors import UserError, unknown
-from bench.report import cells, files, tables
+from bench.report import ablation, cells, files, tables
 from bench.rundir import RunDir, every
 
 
 def table(args: argparse.Namespace) -> int:
-    print_tables(args.results, chosen(args), args.format, request.protocols(args.protocol))
+    protocols = request.protocols(args.protocol)
+    found = print_tables(args.results, chosen(args), args.format, protocols)
+    # A choice of methods is not the ablation, and one CSV has one kind of lines.
+    if args.suite and not args.method and args.format != tables.CSV:
+        swept = manifest.read(args.results, args.suite)
+        print_ablations(found, swept, args.format, protocols)
     return 0
 
 
 def plot(args: argparse.Namespace) -> int:
     found = cells.collect(args.results, chosen(args))
+    protocols = request.protocols(args.protocol)
     folder = args.out or args.results / (args.suite or "figures")
-    for path in files.write_figures(found, folder, request.protocols(args.protocol)):
+    for path in files.write_figures(found, folder, protocols, args.kind):
         sys.stdout.write(f"{path}\n")
     return 0
 
@@ -33,6 +39,16 @@ def print_tables(
     found = cells.collect(results, runs)
     sys.stdout.write(tables.render(found, form, protocols))
     return found
+
+
+def print_ablations(
+    found: list[cells.Table], swept: manifest.Manifest, form: str, protocols: tuple[str, ...]
+) -> list[ablation.Ablation]:
+    """Of a suite that has one, below its tables."""
+    made = ablation.collect(found, swept.ablation, swept.runs)
+    if made:
+        sys.stdout.write("\n" + ablation.render(made, form, protocols))
+    return made
 
 
 def chosen(args: argparse.Namespace) -> list[RunDir]:

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.errors import UserError, unknown
 from bench.files import write_bytes, write_text
-from bench.report import curves, tables
+from bench.report import ablation, curves, learned, tables
 from bench.report.cells import Table
 from bench.report.runs import check_protocols
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+ALL, ACCURACY, CURVES = "all", "accuracy", "curves"  # kinds of figures, besides methods
 ENDINGS = {tables.LATEX: "tex"}  # of a format whose name is not its ending
 logger = logging.getLogger(__name__)
 
@@ -38,21 +40,43 @@ def write_tables(
     return paths
 
 
-def write_figures(
-    found: Sequence[Table], folder: Path, protocols: tuple[str, ...] = ("val",)
+def write_ablations(
+    found: Sequence[ablation.Ablation], folder: Path, protocols: tuple[str, ...] = ("val",)
 ) -> list[Path]:
-    """accuracy.* and curves.* per table, as .pdf, .png and, in numbers, .csv.
+    """ablation.md, .tex and .csv; nothing if there is none."""
+    paths = []
+    for form in tables.FORMATS if found else ():
+        path = folder / f"ablation.{ENDINGS.get(form, form)}"
+        write_text(path, ablation.render(found, form, protocols))
+        paths.append(path)
+    return paths
 
-    With several tables the names end in data set and split. A figure that would show nothing is
-    left out, with a warning.
+
+def write_figures(
+    found: Sequence[Table], folder: Path, protocols: tuple[str, ...] = ("val",), kind: str = ALL
+) -> list[Path]:
+    """accuracy.*, curves.* and learned-<method>.* per table, as .pdf, .png and, in numbers, .csv.
+
+    kind: ALL, or the one to draw: ACCURACY, CURVES, or a method for what it learned. With several
+    tables the names end in data set and split. A figure that would show nothing is left out, with
+    a warning; raises UserError if `kind` then shows nothing at all.
     """
     check_protocols(protocols)
+    told = learned.methods(found)
+    if kind not in (ALL, ACCURACY, CURVES, *told):
+        raise unknown(kind, "a figure of these runs", (ALL, ACCURACY, CURVES, *told))
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for table in found:
         tail = f"-{slug(table)}" if len(found) > 1 else ""
-        paths += write_dots(table, protocols, folder / f"accuracy{tail}")
-        paths += write_curves(table, folder / f"curves{tail}")
+        if kind in (ALL, ACCURACY):
+            paths += write_dots(table, protocols, folder / f"accuracy{tail}")
+        if kind in (ALL, CURVES):
+            paths += write_curves(table, folder / f"curves{tail}")
+        if kind in (ALL, *told):
+            paths += write_learned(table, kind, folder, tail)
+    if kind != ALL and not paths:
+        raise UserError(f"these runs hold no numbers for the figure {kind!r}; draw another --kind.")
     return paths
 
 
@@ -77,6 +101,23 @@ def write_curves(table: Table, stem: Path) -> list[Path]:
         return []
     lines = curves.lines(table, found)
     return write_figure(stem, plots.learning(table, found), list(lines))
+
+
+def write_learned(table: Table, kind: str, folder: Path, tail: str) -> list[Path]:
+    """Of each group of rows that tell of the same things, named by its first method; or of the
+    group that has the method `kind`, named by that."""
+    from bench.report import bars
+
+    paths = []
+    for rows in learned.groups(table):
+        methods = [row.method for row in rows]
+        panels = learned.panels(rows) if kind in (ALL, *methods) else []
+        if panels:
+            name = methods[0] if kind == ALL else kind
+            lines = list(learned.lines(table, panels))
+            stem = folder / f"learned-{name.replace(':', '-')}{tail}"
+            paths += write_figure(stem, bars.learned(table, panels), lines)
+    return paths
 
 
 def write_figure(stem: Path, figure: "Figure", lines: list[dict[str, object]]) -> list[Path]:

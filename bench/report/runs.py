@@ -13,6 +13,17 @@ PROTOCOLS = {  # ways of reading one training run, in words for captions
 
 
 @dataclass(frozen=True)
+class Learned:
+    """A panel of what a method learned: numbers by name, or the key of numbers in the log's rows,
+    then `values` is empty."""
+
+    title: str
+    unit: str
+    values: dict[str, float]
+    logged: str
+
+
+@dataclass(frozen=True)
 class Finished:
     """What one result.json says. Accuracies are shares on test."""
 
@@ -37,6 +48,7 @@ class Finished:
     digests: dict[str, str]  # part -> digest of its ids
     data_hash: str
     code: str
+    learned: tuple[Learned, ...]  # empty for methods that tell nothing, and for older results
 
 
 def read(directory: RunDir) -> Finished:
@@ -79,7 +91,13 @@ def parse(directory: RunDir, plain: dict) -> Finished:
         digests={k: d for k, d in split["digests"].items() if d},
         data_hash=plain["data_hash"],
         code=code_words(plain["code"]),
+        learned=tuple(learned(panel) for panel in plain.get("learned") or ()),
     )
+
+
+def learned(panel: dict) -> Learned:
+    logged = panel.get("logged") or ""
+    return Learned(panel["title"], panel["unit"], {} if logged else dict(panel["values"]), logged)
 
 
 def code_words(code: dict) -> str:
