@@ -36,4 +36,4 @@ def read(results: Path, suite: str) -> Manifest:
     plain = read_json(file)
     if plain.get("format") != FORMAT:
         raise UserError(f"{file} is of another format version; sweep the suite again.")
-    return Manifest([RunDir(results / path) for path in plain["runs"]], plain["ablation"])
+    return Manifest([RunDir(results / path) for path in plain["runs"]], plain.get("ablation") or {})

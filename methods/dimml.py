@@ -155,13 +155,15 @@ class DIMML(Method):
         return replace(out, logits=(weights[:, :, None] * heads).sum(dim=0))
 
     def learned(self, loader):
-        known = dict(zip(self.modalities, self.effective.tolist(), strict=True))
-        counts = {m: sum(dims) for m, dims in known.items()}
-        counts["in all"] = sum(map(all, zip(*known.values(), strict=True)))
-        panels = [
-            {"title": "Effective dimensions", "unit": f"of {self.width}", "values": counts},
-            {"title": "DUC loss", "unit": "nats", "logged": "duc"},
-        ]
+        panels = []
+        if self.effective.any():  # else they were never selected
+            known = dict(zip(self.modalities, self.effective.tolist(), strict=True))
+            counts = {m: sum(dims) for m, dims in known.items()}
+            counts["in all"] = sum(map(all, zip(*known.values(), strict=True)))
+            title, unit = "Effective dimensions", f"of {self.width}"
+            panels.append({"title": title, "unit": unit, "values": counts})
+        if self.config.duc_weight:
+            panels.append({"title": "DUC loss", "unit": "nats", "logged": "duc"})
         if self.config.answer != "certainty":
             return panels
         out, _ = collect(self, self.with_own_heads, loader)

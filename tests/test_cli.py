@@ -25,7 +25,10 @@ def bench(folder, *words, wait=True):
     command = [sys.executable, "-m", "bench", *map(str, words)]
     options = {"cwd": folder, "env": environment(), "text": True}
     if not wait:
-        return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, **options)
+        # A shell's background job ignores Ctrl-C, and so would what it starts.
+        heed = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler)}
+        pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE}
+        return subprocess.Popen(command, **pipes, **heed, **options)
     return subprocess.run(command, capture_output=True, timeout=300, **options)
 
 

@@ -176,3 +176,9 @@ def test_what_a_method_learned_is_in_the_result(tmp_path):
     assert [value for _, value in duc["curve"]] == logged
     assert sum(certainty["values"].values()) == pytest.approx(1)
     assert set(certainty["values"]) == {"m0", "m1", "m2", "fusion head"}
+
+
+def test_a_method_is_silent_on_what_it_did_not_learn(tmp_path):
+    run = start(tmp_path, spec_of("dimml-detached", epochs=8))
+    finish(run)
+    assert [p["title"] for p in run.read_result()["learned"]] == ["Certainty weights"]
