@@ -1,0 +1,120 @@
+"""The Balanced Audiovisual data set: one JSON annotation, whose form other sets share.
+
+Xia et al., CVPR workshop 2023. No file of the set was at hand: the form is that of a public loader.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.errors import UserError
+from datasets.flags import Flag
+from datasets.lists import (
+    Issue,
+    Parts,
+    Sample,
+    Wrong,
+    assemble,
+    check_split,
+    doubles,
+    need,
+    read_bytes,
+    some,
+)
+
+SPLITS = ("literature", "literature+val", "clean")
+SUBSETS = {"training": "train", "validation": "val", "testing": "test"}
+COUNT = 30
+ID_LENGTH = 11  # of the YouTube id that a clip's id begins with
+
+
+@dataclass(frozen=True)
+class Database:
+    """A JSON annotation: `{"labels": [name], "database": {clip: {"subset", "label"}}}`."""
+
+    classes: tuple[str, ...]
+    clips: dict[str, list[tuple[str, str]]]  # part -> (clip, class) in the order of the file
+    issues: tuple[Issue, ...]
+
+
+def parts(files: Mapping[str, Path], split: str = "clean") -> Parts:
+    """The parts of a split. files: `annotation`.
+
+    `literature` leaves validation unused; `clean` takes clips out of train of which the source
+    is also that of a clip in val or test.
+    """
+    check_split(split, "balanced_av", SPLITS)
+    data = read_database(need(files, "annotation", split))
+    issues = list(data.issues)
+    if len(data.classes) != COUNT:
+        text = f"the annotation names {len(data.classes)} classes, not {COUNT}."
+        issues.append(Issue(None, (), text))
+    wrong, rows = Wrong("the annotation"), {}
+    for part, clips in data.clips.items():
+        rows[part] = []
+        for clip, name in clips:
+            if name in data.classes:
+                rows[part].append(Sample(clip, data.classes.index(name), clip[:ID_LENGTH]))
+            else:
+                kind = "have a label that its list of labels lacks"
+                wrong.add(Flag.BAD_LABEL, kind, clip, f"{clip} ({name!r})")
+    issues += wrong.issues()
+    if split == "literature":
+        del rows["val"]
+    if split == "clean":
+        taken = {s.group for part in ("val", "test") for s in rows[part]}
+        gone = tuple(s.id for s in rows["train"] if s.group in taken)
+        rows["train"] = [s for s in rows["train"] if s.group not in taken]
+        text = f"train leaves out {some(gone, 'clips')} of sources that val or test has."
+        issues.append(Issue(None, gone, text, False))
+    return assemble(split, data.classes, rows, issues)
+
+
+def read_database(path: Path) -> Database:
+    """The annotation in a JSON file. Clips of another subset are in no part, which is an issue."""
+    value, issues = read_json(path)
+    labels, database = value.get("labels"), value.get("database")
+    if not isinstance(labels, list) or not isinstance(database, dict):
+        raise UserError(f"{path} lacks 'labels' or 'database'; take the file from its source.")
+    if len(set(map(str, labels))) < len(labels):
+        raise UserError(f"{path} names a class twice in 'labels'; take the file from its source.")
+    wrong, clips = Wrong(path.name), {part: [] for part in SUBSETS.values()}
+    for clip, entry in database.items():
+        if not isinstance(entry, dict) or not {"subset", "label"} <= entry.keys():
+            raise UserError(
+                f"{path} gives {clip!r} no 'subset' or no 'label'; take the file from its source."
+            )
+        part = SUBSETS.get(str(entry["subset"]))
+        if part:
+            clips[part].append((clip, str(entry["label"])))
+        else:
+            place = f"{clip} ({entry['subset']!r})"
+            wrong.add(None, "are of another subset and in no part", clip, place)
+    return Database(tuple(map(str, labels)), clips, (*issues, *wrong.issues()))
+
+
+def read_json(path: Path) -> tuple[dict[str, object], list[Issue]]:
+    """The object in a JSON file, and issues for names that stand twice in one object.
+
+    Of entries with one name the first stays if all are equal; else none.
+    """
+    raw, repeated, conflict = read_bytes(path), {}, {}
+
+    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        kept, gone = {}, {}
+        for key, value in pairs:
+            if key in kept:
+                (repeated if kept[key] == value else gone)[key] = None
+            kept.setdefault(key, value)
+        conflict.update(gone)
+        return {key: value for key, value in kept.items() if key not in gone}
+
+    try:
+        value = json.loads(raw.decode("utf-8-sig"), object_pairs_hook=unique)
+    except ValueError as e:
+        place = f", line {e.lineno}" if isinstance(e, json.JSONDecodeError) else ""
+        raise UserError(f"{path}{place}: not JSON; take the file from its source.") from None
+    if not isinstance(value, dict):
+        raise UserError(f"{path} holds no JSON object; take the file from its source.")
+    return value, doubles(path.name, [i for i in repeated if i not in conflict], list(conflict))
