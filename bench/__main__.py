@@ -65,6 +65,7 @@ def parser() -> argparse.ArgumentParser:
     add_looking(verbs)
     add_reading(verbs)
     add_data(verbs)
+    add_perf(verbs)
     return top
 
 
@@ -176,7 +177,15 @@ def add_data(verbs) -> None:
     data.add_argument("action", choices=("prepare", "check"))
     data.add_argument("name", metavar="NAME", help="a data set")
     data.add_argument("--set", action="append", default=[], metavar="data.KEY=VALUE")
+    data.add_argument("--workers", type=int, metavar="N", help="processes; default: one a core")
     add_places(data)
+
+
+def add_perf(verbs) -> None:
+    perf = add_verb(verbs, "perf", "perf:perf", "how fast batches are made here")
+    perf.add_argument("what", choices=("data",))
+    perf.add_argument("--clips", type=int, default=64, metavar="N", help="default: 64")
+    perf.add_argument("--rounds", type=int, default=9, metavar="N", help="default: 9")
 
 
 if __name__ == "__main__":

@@ -1,63 +1,133 @@
 """What a method may read during training: the training split, and no other."""
 
-from collections.abc import Iterator
+import copy
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from bench.seeds import generator
+from bench.augment import stream
+from bench.draws import uniform
+from bench.seeds import derive, generator
 from bench.types import Batch, DatasetSpec, Split
 
 LOOK = 256  # samples in a batch of an ordered pass
+LOOK_VIEWED = 64  # the same where a modality has a view, whose inputs are large
+AHEAD = 2  # batches that are made while one is worked on
 
 
 class Source:
-    """A split's samples as batches on the device, standardised as the data set's spec says."""
+    """A split's samples as batches on the device, standardised as the data set's spec says.
 
-    def __init__(self, split: Split, spec: DatasetSpec, device: torch.device):
+    train: in training form, with random crops and the like, which depend on the seed, the epoch
+    and the sample alone; else in evaluation form.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        spec: DatasetSpec,
+        device: torch.device,
+        train: bool = False,
+        seed: int = 0,
+    ):
         self.split, self.spec, self.device = split, spec, device
-        # Arrays in the device's own memory make a batch one gather; the host's stay mapped.
-        self.inputs = {m: x.to(device) for m, x in split.inputs.items()}
-        self.rows, self.labels = split.rows.to(device), split.labels.to(device)
+        self.train, self.seed = train, seed
+        self.labels = split.labels.to(device)
+        self.streams = {m: stream(m, info, split, device) for m, info in spec.modalities.items()}
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def batch(self, index: Tensor, keep: Tensor) -> Batch:
+    @property
+    def look(self) -> int:
+        """Samples in a batch of an ordered pass."""
+        viewed = any(info.view is not None for info in self.spec.modalities.values())
+        return LOOK_VIEWED if viewed else LOOK
+
+    def evaluation(self) -> "Source":
+        """The same samples in evaluation form, without another copy of them."""
+        source = copy.copy(self)
+        source.train = False
+        return source
+
+    def batch(self, index: Tensor, keep: Tensor, epoch: int = 0) -> Batch:
         """Samples `index` [B], showing modalities `keep` [B, M]."""
-        index = index.to(self.device)
-        rows = self.rows[index]
-        inputs = {
-            m: (self.inputs[m][rows].float() - info.mean) / info.std
-            for m, info in self.spec.modalities.items()
-        }
-        return Batch(inputs, self.labels[index], index, keep.to(self.device))
+        return self.fetch(index, keep, epoch)()
+
+    def fetch(self, index: Tensor, keep: Tensor, epoch: int = 0) -> Callable[[], Batch]:
+        """Does the host's part of a batch, in any thread; what it returns does the device's."""
+        host = index.cpu()
+        draw = partial(self.draw, host, epoch) if self.train else None
+        inputs = {m: s.fetch(host, draw) for m, s in self.streams.items()}
+
+        def finish() -> Batch:
+            place = index.to(self.device)
+            made = {m: made() for m, made in inputs.items()}
+            return Batch(made, self.labels[place], place, keep.to(self.device))
+
+        return finish
+
+    def draw(self, index: Tensor, epoch: int, *names: str, count: int) -> NDArray:
+        """Uniform numbers [B, count] in [0, 1) for samples `index` [B], by what they are for."""
+        return uniform(derive(self.seed, "augment", *names), epoch, index.numpy(), count)
 
     def everything(self, index: Tensor) -> Tensor:
         """The `keep` that withholds nothing, [B, M]."""
         return torch.ones(len(index), len(self.spec.modalities), dtype=torch.bool)
+
+    def batches(self, picks: Iterable[tuple[Tensor, Tensor]], epoch: int = 0) -> Iterator[Batch]:
+        """A batch for each (index, keep); a thread works ahead where the host has work to do."""
+        jobs = (partial(self.fetch, index, keep, epoch) for index, keep in picks)
+        busy = any(s.busy for s in self.streams.values())
+        for finish in ahead(jobs) if busy else (job() for job in jobs):
+            yield finish()
+
+
+def ahead(jobs: Iterable[Callable[[], object]]) -> Iterator:
+    """What the jobs return, in order, from a thread that is AHEAD jobs in front of the reader.
+
+    A job's exception is raised where its result is read. A reader that stops early waits for the
+    job under way, and for no other.
+    """
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead") as pool:
+        waiting = deque()
+        try:
+            for job in jobs:
+                waiting.append(pool.submit(job))
+                if len(waiting) > AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
 
 
 class OrderedLoader:
     """Samples `index` [K] once each, in order, without augmentation. It has a length in samples."""
 
     def __init__(self, source: Source, index: Tensor | None = None):
-        self.source = source
+        self.source = source.evaluation()
         self.index = torch.arange(len(source)) if index is None else index
 
     def __len__(self) -> int:
         return len(self.index)
 
     def __iter__(self) -> Iterator[Batch]:
-        for rows in self.index.split(LOOK):
-            yield self.source.batch(rows, self.source.everything(rows))
+        parts = self.index.split(self.source.look)
+        yield from self.source.batches((rows, self.source.everything(rows)) for rows in parts)
 
 
 class TrainData:
     """The training split: shuffled batches to train on, ordered ones to look at."""
 
     def __init__(self, split: Split, spec: DatasetSpec, batch_size: int, seed: int, device):
-        self.source = Source(split, spec, device)
+        self.source = Source(split, spec, device, train=True, seed=seed)
         self.batch_size, self.seed = batch_size, seed
         self.index = torch.arange(len(split))
         self.keep = self.source.everything(self.index)
@@ -71,16 +141,15 @@ class TrainData:
         return max(1, whole + (tail > 1))
 
     def __iter__(self) -> Iterator[Batch]:
-        """One epoch. Its order depends on the seed and the number of the pass alone, so that no
-        method's random draws can change what another sees."""
-        order = torch.randperm(
-            len(self.index), generator=generator(self.seed, "order", self.passes)
-        )
+        """One epoch. Its order and its augmentation depend on the seed and the number of the pass
+        alone, so that no method's random draws can change what another sees."""
+        epoch, index, keep = self.passes, self.index, self.keep
+        order = torch.randperm(len(index), generator=generator(self.seed, "order", epoch))
         self.passes += 1
         starts = [i * self.batch_size for i in range(len(self))]
-        for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
-            rows = order[start:end]
-            yield self.source.batch(self.index[rows], self.keep[rows])
+        ends = [*starts[1:], len(order)]
+        parts = (order[start:end] for start, end in zip(starts, ends, strict=True))
+        yield from self.source.batches(((index[rows], keep[rows]) for rows in parts), epoch)
 
     def ordered(self) -> OrderedLoader:
         """What is trained on, each sample once, in order, without augmentation."""

@@ -11,17 +11,66 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
+class View:
+    """How stored pictures, uint8 [T, H, W, C] of any size, become an input [C, frames, *size], or
+    [C, *size] for a modality of kind `image`.
+
+    In training a random crop is resized to `size` and flipped left to right half of the time; in
+    evaluation the whole picture is resized. Of T stored frames `frames` are taken.
+    """
+
+    size: tuple[int, int]  # height and width in pixels
+    frames: int = 1
+    policy: str = "uniform"  # which frames: a name in bench.augment.POLICIES
+    area: tuple[float, float] = (0.08, 1.0)  # share of the picture that a training crop covers
+    ratio: tuple[float, float] = (3 / 4, 4 / 3)  # width over height of a training crop
+    flip: bool = True
+    signed: bool = False  # flow: a flip negates the first channel, the horizontal displacement
+    crop: str = ""  # modalities of the same name share crop and flip; empty: a draw of its own
+
+
+@dataclass(frozen=True)
+class Shift:
+    """How stored spectrograms [1, F, T] vary in training; each number is a share of an axis.
+
+    In evaluation, and where all are 0, they stay as they are.
+    """
+
+    roll: float = 0.0  # furthest circular shift in time, either way
+    time: float = 0.0  # widest band of time that is masked
+    frequency: float = 0.0  # widest band of frequencies that is masked
+
+
+@dataclass(frozen=True)
 class Modality:
     """One input stream of a data set: `shape` is that of one sample, without the batch.
 
     What a data set stores may be of any number type; an encoder is given
-    `(x.float() - mean) / std`.
+    `(x.float() - mean) / std`, where mean and std are one number or one for each channel.
     """
 
     kind: str
     shape: tuple[int, ...]
-    mean: float = 0.0
-    std: float = 1.0
+    mean: float | tuple[float, ...] = 0.0
+    std: float | tuple[float, ...] = 1.0
+    view: View | Shift | None = None  # without a View, what is stored has the encoder's shape
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Arrays of different shapes, one after another in one flat array, which may be mapped."""
+
+    flat: Tensor  # [numbers of all samples]
+    offsets: Tensor  # [N + 1] int64, in numbers
+    shapes: Tensor  # [N, dimensions] int64
+
+    def __len__(self) -> int:
+        return len(self.shapes)
+
+    def __getitem__(self, row: int) -> Tensor:
+        """One sample's array, without a copy."""
+        start, end = self.offsets[row : row + 2].tolist()
+        return self.flat[start:end].view(self.shapes[row].tolist())
 
 
 @dataclass(frozen=True)
@@ -37,7 +86,7 @@ class DatasetSpec:
 class Split:
     """A part of a data set: a choice of rows of its arrays, which may be memory-mapped."""
 
-    inputs: Mapping[str, Tensor]  # modality -> [rows of the whole data set, *shape]
+    inputs: Mapping[str, Tensor | Ragged]  # modality -> [rows of the whole data set, *shape]
     rows: Tensor  # [N] int64, the place of each sample in `inputs`
     labels: Tensor  # [N] int64
     ids: tuple[str, ...]  # [N], the sample's name, which never depends on its place

@@ -9,7 +9,7 @@ import torch
 
 from bench.config import build, knob
 from bench.errors import UserError
-from bench.types import DataBundle, DatasetSpec, Split
+from bench.types import DataBundle, DatasetSpec, Ragged, Split
 from datasets.packing import Progress
 from datasets.splits import split_digest
 
@@ -37,6 +37,7 @@ class Adapter:
     name = ""
     title = ""
     holds = ""  # what the folder given with --root holds, in words; empty where none is needed
+    workers: int | None = None  # processes that prepare, 0: one a core; None: this one does
 
     @dataclass(frozen=True)
     class Config:
@@ -83,7 +84,7 @@ def bundle(
     spec: DatasetSpec,
     split: str,
     rows: Mapping[str, np.ndarray],
-    inputs: Mapping[str, torch.Tensor],
+    inputs: Mapping[str, torch.Tensor | Ragged],
     labels: np.ndarray,
     ids: Sequence[str],
     data_hash: str,

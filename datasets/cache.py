@@ -1,7 +1,9 @@
 """Packed caches: a folder of plain arrays that are memory-mapped, never unpickled.
 
 `meta.json`, `ids.txt`, `labels.i32`, `groups.i32` (-1: in no group) with `groups.txt`, `flags.u32`,
-further `<name>.i32`, and `<modality>.bin` in C order, little-endian.
+further `<name>.i32`, and `<modality>.bin` in C order, little-endian. Where samples have shapes of
+their own, `<modality>.off.i64` [N + 1] says where each begins, in numbers, and
+`<modality>.shape.i64` [N, dimensions] how it is shaped.
 """
 
 import json
@@ -19,7 +21,9 @@ from torch import Tensor
 
 from bench.errors import UserError
 from bench.files import write_json
-from datasets.packing import FORMAT, Content, Progress, data_hash, digest_of, file_digest, fill
+from bench.types import Ragged
+from datasets.packing import FORMAT, Content, Progress, data_hash, digest_of, fill
+from datasets.sources import file_digest, look
 
 
 @dataclass(frozen=True)
@@ -72,16 +76,31 @@ class Packed:
         """[N] int32: `labels`, `groups`, or a further column of this data set."""
         return np.fromfile(self.path / f"{name}.i32", dtype="<i4")
 
-    def inputs(self) -> dict[str, Tensor]:
+    def inputs(self) -> dict[str, Tensor | Ragged]:
         """Modality -> [N, *shape], memory-mapped; writing to it never reaches the file."""
-        return {
-            m: torch.from_numpy(
-                np.memmap(
-                    self.path / f"{m}.bin", dtype=a["dtype"], mode="c", shape=tuple(a["shape"])
-                )
-            )
-            for m, a in self.meta["arrays"].items()
-        }
+        return {m: self.array(m, a) for m, a in self.meta["arrays"].items()}
+
+    def array(self, name: str, known: Mapping) -> Tensor | Ragged:
+        """One modality. known: what the cache's description says of it."""
+        path = self.path / f"{name}.bin"
+        if "shapes" not in known:
+            return mapped(path, known["dtype"], known["shape"])
+        numbers = known["bytes"] // np.dtype(known["dtype"]).itemsize
+        offsets = torch.from_numpy(np.fromfile(path.with_name(f"{name}.off.i64"), "<i8"))
+        return Ragged(mapped(path, known["dtype"], [numbers]), offsets, self.shapes(name))
+
+    def shapes(self, name: str) -> Tensor:
+        """[N, dimensions] int64, of a modality whose samples have shapes of their own."""
+        dimensions = self.meta["arrays"][name]["dimensions"]
+        numbers = np.fromfile(self.path / f"{name}.shape.i64", "<i8")
+        return torch.from_numpy(numbers.reshape(-1, dimensions))
+
+
+def mapped(path: Path, dtype: str, shape: Sequence[int]) -> Tensor:
+    """A file as a tensor. There is nothing to map in an empty one."""
+    if 0 in shape:
+        return torch.from_numpy(np.zeros(shape, dtype))
+    return torch.from_numpy(np.memmap(path, dtype=dtype, mode="c", shape=tuple(shape)))
 
 
 def prepare(
@@ -97,12 +116,17 @@ def prepare(
     Raises UserError for a damaged cache, or one that would lie inside the root.
     """
     check_outside(place.cache, place.root)
-    outdated = place.path.is_dir()
-    if outdated:
-        packed = read(place.path)
-        if not place.root.exists() or unchanged(packed, base, listing()):
-            return packed
-    return write(place, build(), progress, replace=outdated)
+    packed = current(place, base, listing)
+    return packed or write(place, build(), progress, replace=place.path.is_dir())
+
+
+def current(place: Place, base: Path, listing: Callable[[], Sequence[Path]]) -> Packed | None:
+    """The cache, if there is one of the raw files as they are; without a root there is no doubt."""
+    if not place.path.is_dir():
+        return None
+    packed = read(place.path)
+    fresh = not place.root.exists() or unchanged(packed, base, listing())
+    return packed if fresh else None
 
 
 def check_outside(cache: Path, root: Path) -> None:
@@ -155,12 +179,12 @@ def unchanged(packed: Packed, base: Path, listing: Sequence[Path]) -> bool:
         return False
     touched = False
     for name, path in now.items():
-        stat, entry = path.stat(), known[name]
-        if (stat.st_size, stat.st_mtime_ns) == (entry["size"], entry["mtime_ns"]):
+        (size, mtime), entry = look(path), known[name]
+        if (size, mtime) == (entry["size"], entry["mtime_ns"]):
             continue
-        if stat.st_size != entry["size"] or file_digest(path) != entry["sha256"]:
+        if size != entry["size"] or file_digest(path) != entry["sha256"]:
             return False
-        entry["mtime_ns"], touched = stat.st_mtime_ns, True
+        entry["mtime_ns"], touched = mtime, True
     if touched:
         with suppress(OSError):  # a cache that may only be read is compared anew each time
             write_json(packed.path / "meta.json", packed.meta)
@@ -179,23 +203,29 @@ def write(
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     temporary.mkdir(parents=True)
     try:
-        meta = {
-            "dataset": place.dataset,
-            "version": place.version,
-            "settings": dict(place.settings),
-            "root": str(place.root.resolve()),
-            **fill(temporary, content, progress),
-        }
-        write_json(temporary / "meta.json", meta)
-        if replace:
-            set_aside(path)
-        try:
-            os.rename(temporary, path)
-        except OSError:
-            if not path.is_dir():
-                raise
+        return install(place, temporary, fill(temporary, content, progress), replace)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def install(place: Place, temporary: Path, described: Mapping, replace: bool) -> Packed:
+    """Writes `meta.json` into a folder that has everything else, and gives it its name."""
+    path = place.path
+    meta = {
+        "dataset": place.dataset,
+        "version": place.version,
+        "settings": dict(place.settings),
+        "root": str(place.root.resolve()),
+        **described,
+    }
+    write_json(temporary / "meta.json", meta)
+    if replace:
+        set_aside(path)
+    try:
+        os.rename(temporary, path)
+    except OSError:
+        if not path.is_dir():
+            raise
     return read(path)
 
 

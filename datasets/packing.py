@@ -9,20 +9,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from datasets.sources import Source as Source
+from datasets.sources import source_of as source_of
+
 FORMAT = 1
 CHUNK = 8 << 20  # bytes of an array that are held at a time
 
 Progress = Callable[[str], None]  # is told a line at each tenth of an array
-
-
-@dataclass(frozen=True)
-class Source:
-    """A raw file that a cache was made from. path: relative to the root, with `/`."""
-
-    path: str
-    size: int
-    mtime_ns: int
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -39,7 +32,7 @@ class Content:
     """What goes into a cache. `flags`, `extras` and `report` may be filled while chunks are drawn.
 
     constants: of the preprocessing, plain values. report: what `check` and `run` tell the user.
-    finish: called when all chunks are drawn.
+    finish: called when all chunks are drawn. libraries: that decoded, name -> version.
     """
 
     ids: Sequence[str]  # [N]
@@ -52,6 +45,7 @@ class Content:
     extras: dict[str, np.ndarray] = field(default_factory=dict)  # name -> [N] int32
     report: dict[str, object] = field(default_factory=dict)
     finish: Callable[[], None] = lambda: None
+    libraries: Mapping[str, str] = field(default_factory=dict)
 
 
 def digest_of(plain: object) -> str:
@@ -65,27 +59,17 @@ def content_hash(
 ) -> str:
     """The data hash: of what is read and how it was made, not of where or when.
 
-    ids, labels: SHA-256 of `ids.txt` and `labels.i32`. arrays: modality -> dtype, shape, sha256.
+    ids, labels: SHA-256 of `ids.txt` and `labels.i32`. arrays: modality -> dtype, shape, sha256,
+    and `shapes`, the SHA-256 of the samples' own where they differ.
     """
-    kept = {m: {k: a[k] for k in ("dtype", "shape", "sha256")} for m, a in arrays.items()}
+    named = ("dtype", "shape", "sha256", "shapes")
+    kept = {m: {k: a[k] for k in named if k in a} for m, a in arrays.items()}
     return digest_of({"ids": ids, "labels": labels, "arrays": kept, "constants": dict(constants)})
 
 
 def rows_at_once(shape: Sequence[int], dtype: np.dtype) -> int:
     """How many samples make a chunk."""
     return max(1, CHUNK // max(1, int(np.prod(shape)) * np.dtype(dtype).itemsize))
-
-
-def file_digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def source_of(path: Path, base: Path) -> Source:
-    """A raw file with its digest, named relative to `base`."""
-    stat = path.stat()
-    name = path.relative_to(base).as_posix()
-    return Source(name, stat.st_size, stat.st_mtime_ns, file_digest(path))
 
 
 def fill(folder: Path, content: Content, progress: Progress | None) -> dict:
@@ -96,13 +80,20 @@ def fill(folder: Path, content: Content, progress: Progress | None) -> dict:
         arrays[m] = write_stream(folder / f"{m}.bin", m, stream, len(content.ids), progress)
     content.finish()
     files = {f"{m}.bin": {k: a[k] for k in ("bytes", "sha256")} for m, a in arrays.items()}
+    return described(folder, content, arrays, files)
+
+
+def described(folder: Path, content: Content, arrays: Mapping, files: Mapping) -> dict:
+    """Writes what is not an array: gives what `meta.json` says of all. files: of the arrays."""
+    files = dict(files)
     for name, raw in columns(content).items():
         (folder / name).write_bytes(raw)
         files[name] = {"bytes": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
+    versions = {"numpy": np.__version__, "torch": torch.__version__, **content.libraries}
     meta = {
         "format": FORMAT,
         "constants": dict(content.constants),
-        "libraries": {"numpy": np.__version__, "torch": torch.__version__},
+        "libraries": versions,
         "arrays": arrays,
         "files": files,
         "report": content.report,

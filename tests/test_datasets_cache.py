@@ -10,7 +10,7 @@ import torch
 from bench.errors import UserError
 from datasets.cache import Place, read, verify, write
 from datasets.features import Features
-from datasets.packing import Content, Stream
+from datasets.packing import Content, Stream, content_hash
 from tests.dataset_copies import feature_arrays, npy_folder
 
 
@@ -67,6 +67,15 @@ def test_the_data_hash_depends_on_content_alone(tmp_path):
     assert write(place(tmp_path / "other", x=1), content(step=1)).hash == first.hash
     assert write(place(tmp_path, x=2), content({"floor": 1})).hash != first.hash
     assert write(place(tmp_path, x=3), content(ids=("x", "y", "w"))).hash != first.hash
+
+
+def test_the_same_numbers_in_other_shapes_have_another_data_hash():
+    array = {"dtype": "|u1", "shape": [3], "sha256": "a"}
+    hashes = {
+        content_hash("i", "l", {"m": array | more}, {})
+        for more in ({}, {"shapes": "b"}, {"shapes": "c"}, {"bytes": 7})
+    }
+    assert len(hashes) == 3  # the size follows from the rest
 
 
 def test_settings_and_root_name_different_caches(tmp_path):

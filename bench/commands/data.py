@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 import datasets
 from bench.commands import request
@@ -9,6 +10,8 @@ from bench.config import build
 from bench.errors import UserError
 from bench.registry import load, lookup
 from bench.wanted import Wanted, read_roots
+from datasets.base import Adapter
+from datasets.meter import Meter
 
 
 def data(args: argparse.Namespace) -> int:
@@ -20,14 +23,40 @@ def data(args: argparse.Namespace) -> int:
     root = read_roots(args.root, (args.name,), request.saved_roots()).get(args.name)
     config = build(adapter.Config, adapter.complete(dict(wanted.data), root), args.name)
     opened, cache = adapter(config, root), request.cache_folder(args)
+    if args.workers is not None:
+        set_workers(opened, args)
     if args.action == "prepare":
-        bundle = opened.open(cache, lambda text: sys.stderr.write(text + "\n"))
-        counts = ", ".join(f"{len(split)} {part}" for part, split in bundle.parts.items())
-        sys.stdout.write(f"{args.name}: ready, split {bundle.split}: {counts}\n")
-        sys.stdout.write(f"data hash {bundle.hash}\n")
-        return 0
+        return prepare(opened, args.name, cache)
     card = opened.check(cache)
     sys.stdout.write(card.text())
     for problem in card.problems:
         sys.stdout.write(f"problem: {problem}\n")
     return 1 if card.problems else 0
+
+
+def prepare(opened: Adapter, name: str, cache: Path) -> int:
+    """Opens the data, which packs it where need be, and tells what there is now."""
+    terminal = sys.stderr if sys.stderr.isatty() else None
+    meter = Meter(lambda line: sys.stderr.write(line + "\n"), terminal)
+    bundle = opened.open(cache, meter)
+    counts = ", ".join(f"{len(split)} {part}" for part, split in bundle.parts.items())
+    sys.stdout.write(f"{name}: ready, split {bundle.split}: {counts}\n")
+    for problem in opened.problems:
+        sys.stdout.write(f"problem: {problem}\n")
+    sys.stdout.write(f"data hash {bundle.hash}\n")
+    if meter.samples:
+        rate = meter.samples / meter.seconds
+        sys.stdout.write(f"{meter.samples} samples read, {rate:.1f} per s\n")
+    return 0
+
+
+def set_workers(opened: Adapter, args: argparse.Namespace) -> None:
+    """Raises UserError where a number of processes means nothing."""
+    if args.action != "prepare" or opened.workers is None:
+        raise UserError(
+            f"--workers acts only where media files are prepared, not on `data {args.action} "
+            f"{args.name}`; leave it out."
+        )
+    if args.workers < 1:
+        raise UserError(f"--workers is at least 1, not {args.workers}.")
+    opened.workers = args.workers

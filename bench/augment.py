@@ -1,0 +1,276 @@
+"""Views: how what a data set stores becomes a batch's input, in training and in evaluation.
+
+A plan says on the host what is done to every sample; bench.resize does it. `draw(*names, count=n)`
+gives uniform numbers [B, n], a row for each sample of the batch; it is None in evaluation.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bench import resize
+from bench.errors import unknown
+from bench.resize import Plan
+from bench.types import Modality, Ragged, Shift, Split, View
+
+Draw = Callable[..., NDArray]
+Finish = Callable[[], Tensor]  # the device's part of making a batch's input
+
+RESIDENT = 0.6  # share of a GPU's free memory that a modality's samples of a split may take
+LONG = 4096  # numbers in a sample from which on a copy of each is faster than one gather
+TRIES = 10  # boxes drawn before the central crop is taken, as torchvision's RandomResizedCrop
+
+# What DI-MML's code draws, with numpy's seed 999 for every clip: (stored, taken) -> places.
+FIXED_DRAW = {
+    (4, 3): (1, 2, 3),
+    (5, 3): (1, 2, 3),
+    (6, 3): (2, 3, 5),
+    (10, 4): (2, 4, 6, 8),
+    (11, 4): (2, 4, 7, 9),
+}
+
+
+def plan(view: View, name: str, shapes: Sequence[Sequence[int]], draw: Draw | None) -> Plan:
+    """For stored pictures of `shapes` [B], each (T, H, W, C), of the modality called `name`."""
+    if view.policy not in POLICIES:
+        raise unknown(view.policy, "a way to choose frames", POLICIES, "see the data set's views")
+    choose, count = POLICIES[view.policy], view.frames
+    picks = [None] * len(shapes) if draw is None else draw("frames", name, count=count)
+    frames = [chosen(choose, s[0], count, pick) for s, pick in zip(shapes, picks, strict=True)]
+    height, width = np.asarray([s[1:3] for s in shapes], dtype=np.int64).T
+    if draw is None:
+        nought = np.zeros_like(height)
+        return Plan(frames, np.stack([nought, nought, height, width], axis=1), nought > 0)
+    names = ("shared crop", view.crop) if view.crop else ("crop", name)
+    draws = draw(*names, count=2 * TRIES + 3)
+    flip = (draws[:, 2 * TRIES + 2] < 0.5) & view.flip
+    return Plan(frames, boxes(view, height, width, draws), flip)
+
+
+def boxes(view: View, height: NDArray, width: NDArray, draws: NDArray) -> NDArray:
+    """[B, 4] int64, distributed as by torchvision's RandomResizedCrop.
+
+    height, width: [B], of the pictures. draws: [B, 2 * TRIES + 2] or more.
+    """
+    low, high = view.area
+    area = (height * width)[:, None] * (low + (high - low) * draws[:, :TRIES])
+    low, high = np.log(view.ratio)
+    ratio = np.exp(low + (high - low) * draws[:, TRIES : 2 * TRIES])
+    wide, tall = np.rint(np.sqrt(area * ratio)), np.rint(np.sqrt(area / ratio))  # [B, TRIES]
+    fits = (wide > 0) & (wide <= width[:, None]) & (tall > 0) & (tall <= height[:, None])
+    first = fits.argmax(axis=1)[:, None]
+    wide, tall = (np.take_along_axis(x, first, axis=1)[:, 0] for x in (wide, tall))
+    place = draws[:, 2 * TRIES : 2 * TRIES + 2].T
+    top, left = np.floor(place * (np.stack([height - tall, width - wide]) + 1))
+    drawn = np.stack([top, left, tall, wide], axis=1).astype(np.int64)
+    return np.where(fits.any(axis=1)[:, None], drawn, central(view, height, width))
+
+
+def central(view: View, height: NDArray, width: NDArray) -> NDArray:
+    """[B, 4] int64: the largest box in the middle whose shape `view.ratio` allows."""
+    wide = np.minimum(width, np.rint(height * view.ratio[1]))
+    tall = np.minimum(height, np.rint(width / view.ratio[0]))
+    box = np.stack([(height - tall) // 2, (width - wide) // 2, tall, wide], axis=1)
+    return box.astype(np.int64)
+
+
+def chosen(choose: Callable, stored: int, wanted: int, draws: NDArray | None) -> list[int]:
+    """Places of `wanted` of `stored` frames; the last is repeated where there are too few."""
+    if stored <= wanted:
+        return [min(i, stored - 1) for i in range(wanted)]
+    return choose(stored, wanted, draws)
+
+
+def first(stored: int, wanted: int, draws: NDArray | None) -> list[int]:
+    return list(range(wanted))
+
+
+def uniform(stored: int, wanted: int, draws: NDArray | None) -> list[int]:
+    return [(2 * i + 1) * stored // (2 * wanted) for i in range(wanted)]
+
+
+def random(stored: int, wanted: int, draws: NDArray | None) -> list[int]:
+    """A choice of which all are equally likely (Floyd, Communications of the ACM 1987)."""
+    if draws is None:
+        return uniform(stored, wanted, None)
+    taken = set()
+    for last, draw in zip(range(stored - wanted, stored), draws, strict=True):
+        place = int(draw * (last + 1))
+        taken.add(last if place in taken else place)
+    return sorted(taken)
+
+
+def fixed_draw(stored: int, wanted: int, draws: NDArray | None) -> list[int]:
+    if (stored, wanted) not in FIXED_DRAW:
+        known = ", ".join(f"{taken} of {of}" for of, taken in FIXED_DRAW)
+        raise ValueError(
+            f"The fixed draw of {wanted} of {stored} frames is not known: there is {known}; "
+            "take another policy in the data set's view."
+        )
+    return list(FIXED_DRAW[stored, wanted])
+
+
+POLICIES = {"first": first, "uniform": uniform, "random": random, "dimml999": fixed_draw}
+
+
+def shifted(x: Tensor, shift: Shift, draws: NDArray) -> Tensor:
+    """Spectrograms [B, 1, F, T], standardised, rolled in time, with a band of each axis masked.
+
+    draws: [B, 5]. What is masked becomes 0, the mean (Park et al., "SpecAugment", 2019).
+    """
+    count = x.shape[3]
+    draws = torch.from_numpy(draws).to(x.device)
+    furthest = int(shift.roll * count)
+    roll = (draws[:, 0] * (2 * furthest + 1)).long() - furthest  # [B]
+    places = torch.arange(count, device=x.device) - roll[:, None]
+    x = x.gather(3, (places % count)[:, None, None].expand_as(x))
+    time = masked(count, shift.time, draws[:, 1:3])[:, None, None, :]
+    frequency = masked(x.shape[2], shift.frequency, draws[:, 3:5])[:, None, :, None]
+    return x.masked_fill_(time | frequency, 0.0)
+
+
+def masked(count: int, share: float, draws: Tensor) -> Tensor:
+    """[B, count] bool: a band of up to `share` of the places, its width and start uniform."""
+    width = (draws[:, 0] * (int(share * count) + 1)).floor()
+    start = (draws[:, 1] * (count - width + 1)).floor()
+    places = torch.arange(count, device=draws.device)
+    return (places >= start[:, None]) & (places < (start + width)[:, None])
+
+
+def stream(name: str, info: Modality, split: Split, device: torch.device) -> "Fixed | Pictures":
+    """What makes the inputs of the modality called `name`."""
+    stored, rows = placed(split.inputs[name], split.rows, device)
+    if isinstance(info.view, View):
+        return Pictures(name, info, stored, rows, device)
+    if isinstance(stored, Ragged):
+        raise ValueError(
+            f"The samples of {name!r} differ in shape, which no encoder takes: give the modality "
+            "a view in its data set."
+        )
+    return Fixed(name, info, stored, rows, device)
+
+
+class Fixed:
+    """A modality that is stored in the encoder's shape.
+
+    busy: whether `fetch` has work enough for a thread of its own.
+    """
+
+    def __init__(self, name: str, info: Modality, stored: Tensor, rows: Tensor, device):
+        self.name, self.info, self.device = name, info, device
+        self.stored, self.rows = stored, rows
+        self.host = stored.device.type == "cpu"
+        self.busy = self.host and (device.type != "cpu" or info.view is not None)
+        dims = 1 if info.kind == "sequence" else len(info.shape)  # [time, channels] ends with them
+        self.mean, self.std = (constant(x, dims, device) for x in (info.mean, info.std))
+
+    def fetch(self, index: Tensor, draw: Draw | None) -> Finish:
+        """The host's part of the input of samples `index` [B]; what it returns does the rest."""
+        draws = draw("shift", self.name, count=5) if draw and self.info.view else None
+        rows = self.rows[index]
+        if self.device.type == "cpu":
+            x = self.varied(self.floats(rows), draws)
+            return lambda: x
+        if not self.host:
+            return lambda: self.varied(self.standard(self.stored[rows.to(self.device)]), draws)
+        raw = self.stored[rows].pin_memory()
+        return lambda: self.varied(self.standard(raw.to(self.device, non_blocking=True)), draws)
+
+    def floats(self, rows: Tensor) -> Tensor:
+        """Samples `rows` on the host, standardised."""
+        shape = self.stored.shape[1:]
+        if shape.numel() < LONG:
+            return self.standard(self.stored[rows])
+        out = torch.empty(len(rows), *shape)
+        for x, row in zip(out, rows.tolist(), strict=True):
+            self.standard(x.copy_(self.stored[row]))  # while it is in the processor's cache
+        return out
+
+    def standard(self, x: Tensor) -> Tensor:
+        """`x`, which is nobody else's, as float; in place where it is float."""
+        plain = self.info.mean == 0 and self.info.std == 1
+        return x.float() if plain else x.float().sub_(self.mean).div_(self.std)
+
+    def varied(self, x: Tensor, draws: NDArray | None) -> Tensor:
+        return x if draws is None else shifted(x, self.info.view, draws)
+
+
+class Pictures:
+    """A modality that a view makes of stored pictures."""
+
+    def __init__(self, name: str, info: Modality, stored: Tensor | Ragged, rows: Tensor, device):
+        self.name, self.info, self.device = name, info, device
+        self.stored, self.rows = stored, rows
+        self.busy = (stored.flat if isinstance(stored, Ragged) else stored).device.type == "cpu"
+        self.banded = device.type != "cpu"  # the form that is faster there
+        self.mean, self.std = (constant(x, 4, device) for x in (info.mean, info.std))
+
+    def fetch(self, index: Tensor, draw: Draw | None) -> Finish:
+        """The host's part of the input of samples `index` [B]; what it returns does the rest."""
+        rows = self.rows[index].tolist()
+        shapes = self.shapes(rows)
+        planned = plan(self.info.view, self.name, shapes, draw)
+        if not self.banded:
+            x = resize.looped(self.stored, rows, planned, self.info)
+            return lambda: x
+        pin = self.busy and self.device.type != "cpu"
+        groups = resize.gather(self.stored, rows, planned, pin)
+        return lambda: resize.banded(groups, planned, self.info, self.mean, self.std, self.device)
+
+    def shapes(self, rows: list[int]) -> list[Sequence[int]]:
+        """(T, H, W, C) of each."""
+        if isinstance(self.stored, Tensor):
+            return [self.stored.shape[1:]] * len(rows)
+        return self.stored.shapes[rows].tolist()
+
+
+def constant(value: float | tuple[float, ...], dims: int, device) -> float | Tensor:
+    """A number as it is; one for each channel as a tensor, the channels the first of `dims`."""
+    if isinstance(value, tuple):
+        return torch.tensor(value, device=device).view(-1, *[1] * (dims - 1))
+    return value
+
+
+def placed(
+    stored: Tensor | Ragged, rows: Tensor, device: torch.device
+) -> tuple[Tensor | Ragged, Tensor]:
+    """What is stored, and the samples' rows in it: a GPU is given its own copy if that fits.
+
+    A copy makes a batch one gather there. A host's arrays stay mapped.
+    """
+    if device.type == "cpu":
+        return stored, rows
+    free, _ = torch.cuda.mem_get_info(device)
+    if size(stored, rows) > RESIDENT * free:
+        return stored, rows
+    return resident(stored, rows, device), torch.arange(len(rows))
+
+
+def size(stored: Tensor | Ragged, rows: Tensor) -> int:
+    """Bytes of samples `rows`."""
+    if isinstance(stored, Tensor):
+        return len(rows) * stored.shape[1:].numel() * stored.element_size()
+    return int(stored.shapes[rows].prod(dim=1).sum()) * stored.flat.element_size()
+
+
+def resident(stored: Tensor | Ragged, rows: Tensor, device: torch.device) -> Tensor | Ragged:
+    """Samples `rows` on the device, copied one by one: the host never has a second copy.
+
+    Ragged ones that happen to have one shape become a tensor.
+    """
+    if isinstance(stored, Tensor) or (stored.shapes[rows] == stored.shapes[rows[0]]).all():
+        like = stored[int(rows[0])]
+        whole = torch.empty((len(rows), *like.shape), dtype=like.dtype, device=device)
+        for x, row in zip(whole, rows.tolist(), strict=True):
+            x.copy_(stored[row])
+        return whole
+    shapes = stored.shapes[rows]
+    ends = shapes.prod(dim=1).cumsum(dim=0)
+    offsets = torch.cat([ends.new_zeros(1), ends])
+    flat = torch.empty(int(ends[-1]), dtype=stored.flat.dtype, device=device)
+    for row, start, end in zip(rows.tolist(), offsets.tolist(), ends.tolist(), strict=False):
+        flat[start:end] = stored[row].flatten()
+    return Ragged(flat, offsets, shapes)

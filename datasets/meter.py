@@ -1,0 +1,74 @@
+"""How far a preparation is: a bar on a terminal, else a line now and then."""
+
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+from tqdm import tqdm
+
+EVERY = 10.0  # seconds between two lines
+
+
+class Meter:
+    """Tells lines through `say`, or as a bar on `terminal` where one is given."""
+
+    def __init__(
+        self,
+        say: Callable[[str], None],
+        terminal: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.say, self.terminal, self.clock = say, terminal, clock
+        self.samples = 0  # read under this meter
+        self.seconds = 0.0  # that they took
+        self.bar: tqdm | None = None
+
+    def __call__(self, line: str) -> None:
+        """Tells a line, above the bar where there is one."""
+        if self.bar is None:
+            self.say(line)
+        else:
+            self.bar.write(line, file=self.terminal)
+
+    def begin(self, done: int, total: int) -> None:
+        """`done` of `total` samples were read earlier."""
+        self.first, self.done, self.total = done, done, total
+        self.before, self.started = (self.samples, self.seconds), self.clock()
+        self.told = self.started
+        if self.terminal is not None:
+            self.bar = tqdm(
+                total=total, initial=done, unit=" samples", file=self.terminal, dynamic_ncols=True
+            )
+
+    def update(self, done: int) -> None:
+        """`done` samples have been read by now."""
+        now = self.clock()
+        self.done = done
+        samples, seconds = done - self.first, now - self.started
+        self.samples, self.seconds = self.before[0] + samples, self.before[1] + seconds
+        if self.bar is not None:
+            self.bar.update(done - self.bar.n)
+        elif now - self.told >= EVERY:
+            self.told = now
+            self.say(line(done, self.total, samples / seconds))
+
+    def end(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None
+
+
+def line(done: int, total: int, rate: float) -> str:
+    """`312 of 7442 samples, 41.3 per s, 2 min 52 s left`. rate: samples a second."""
+    left = f"{duration((total - done) / rate)} left" if rate > 0 else "time left not known"
+    return f"{done} of {total} samples, {rate:.1f} per s, {left}"
+
+
+def duration(seconds: float) -> str:
+    """In the two largest units."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
