@@ -254,7 +254,7 @@ def test_what_lies_on_the_device_is_the_splits_samples_alone(shapes):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.uint8, torch.float64])
-@pytest.mark.parametrize("shape", [(7,), (1, 80, 70)])
+@pytest.mark.parametrize("shape", [(7,), (1, 257, 300)])
 def test_fixed_shapes_are_standardised_to_the_bit(dtype, shape):
     stored = (torch.rand(6, *shape) * 200).to(dtype)
     before = stored.clone()
