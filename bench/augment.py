@@ -269,8 +269,8 @@ def resident(stored: Tensor | Ragged, rows: Tensor, device: torch.device) -> Ten
         return whole
     shapes = stored.shapes[rows]
     ends = shapes.prod(dim=1).cumsum(dim=0)
-    offsets = torch.cat([ends.new_zeros(1), ends])
+    starts = torch.cat([ends.new_zeros(1), ends[:-1]])
     flat = torch.empty(int(ends[-1]), dtype=stored.flat.dtype, device=device)
-    for row, start, end in zip(rows.tolist(), offsets.tolist(), ends.tolist(), strict=False):
+    for row, start, end in zip(rows.tolist(), starts.tolist(), ends.tolist(), strict=True):
         flat[start:end] = stored[row].flatten()
-    return Ragged(flat, offsets, shapes)
+    return Ragged(flat, starts, shapes)

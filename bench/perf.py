@@ -112,7 +112,7 @@ def packed_source(folder: Path, clips: int, train: bool) -> Source:
     )
     flat = torch.from_numpy(np.memmap(folder / "frames.bin", np.uint8, "c"))
     shapes = torch.tensor([clip_shape(clips)[1:]] * clips)
-    frames = Ragged(flat, torch.arange(clips + 1) * shapes[0].prod(), shapes)
+    frames = Ragged(flat, torch.arange(clips) * shapes[0].prod(), shapes)
     shape = (clips, *SPECTROGRAM)
     sound = torch.from_numpy(np.memmap(folder / "spectrograms.bin", np.float16, "c", shape=shape))
     index = torch.arange(clips)

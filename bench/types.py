@@ -3,6 +3,7 @@
 Shapes: B samples in a batch, N in a split, M modalities, C classes, D feature width of a modality.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -61,7 +62,7 @@ class Ragged:
     """Arrays of different shapes, one after another in one flat array, which may be mapped."""
 
     flat: Tensor  # [numbers of all samples]
-    offsets: Tensor  # [N + 1] int64, in numbers
+    starts: Tensor  # [N] int64, where in `flat` a sample begins
     shapes: Tensor  # [N, dimensions] int64
 
     def __len__(self) -> int:
@@ -69,8 +70,8 @@ class Ragged:
 
     def __getitem__(self, row: int) -> Tensor:
         """One sample's array, without a copy."""
-        start, end = self.offsets[row : row + 2].tolist()
-        return self.flat[start:end].view(self.shapes[row].tolist())
+        start, shape = int(self.starts[row]), self.shapes[row].tolist()
+        return self.flat[start : start + math.prod(shape)].view(shape)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,12 @@ ENTRIES: tuple[DatasetEntry, ...] = (
         "image of a digit and spectrogram of a spoken one",
     ),
     DatasetEntry(
+        "cremad",
+        "datasets.cremad:CREMAD",
+        "CREMA-D, emotions heard and seen",
+        "spectrogram of a voice and frames of a face",
+    ),
+    DatasetEntry(
         "features",
         "datasets.features:Features",
         "Your own arrays",

@@ -39,7 +39,7 @@ class AVMNIST(PackedAdapter):
     counts = {"train": 500, "val": 100, "test": 200}  # images of a digit
 
     @dataclass(frozen=True)
-    class Config:
+    class Config(PackedAdapter.Config):
         split: str = knob("clean", choices=SPLITS)
         level: str = knob(
             "peak", choices=("peak", "raw")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bench.config import build, knob
+from bench.config import Settings, build, knob
 from bench.errors import UserError
 from bench.types import DataBundle, DatasetSpec, Ragged, Split
 from datasets.packing import Progress
@@ -40,7 +40,7 @@ class Adapter:
     workers: int | None = None  # processes that prepare, 0: one a core; None: this one does
 
     @dataclass(frozen=True)
-    class Config:
+    class Config(Settings):
         split: str = knob("clean")
 
     def __init__(self, config: object, root: Path | None) -> None:
@@ -51,8 +51,15 @@ class Adapter:
 
     @classmethod
     def complete(cls, values: Mapping[str, object], root: Path | None) -> dict[str, object]:
-        """All settings, from the user's and what lies at the root: plain values, no paths."""
-        return asdict(build(cls.Config, values, f"the data set {cls.name}"))
+        """All settings, from the user's and what lies at the root: plain values, no paths.
+
+        Raises UserError for a value that is wrong or could not act.
+        """
+        config = build(cls.Config, values, f"the data set {cls.name}")
+        for key, reason in config.idle(0).items():
+            if key in values:
+                raise UserError(f"data.{key} would have no effect: {reason}; leave it out.")
+        return asdict(config)
 
     def describe(self) -> DatasetSpec:
         """What a method may know. Reads no samples."""
@@ -85,13 +92,13 @@ def bundle(
     split: str,
     rows: Mapping[str, np.ndarray],
     inputs: Mapping[str, torch.Tensor | Ragged],
-    labels: np.ndarray,
+    labels: Mapping[str, np.ndarray],
     ids: Sequence[str],
     data_hash: str,
 ) -> DataBundle:
-    """The data set with the parts that `rows` names. labels, ids: [N] of the whole data set.
+    """The data set with the parts that `rows` names. ids: [N] of the whole data set.
 
-    rows: part -> places, in the order that the part's samples have.
+    rows: part -> places, in the order that the part's samples have. labels: part -> beside them.
     """
     empty = [p for p in ("train", "test") if not len(rows.get(p, ()))]
     if empty:
@@ -102,7 +109,7 @@ def bundle(
         part: Split(
             inputs,
             torch.from_numpy(rows[part].astype(np.int64)),
-            torch.from_numpy(labels[rows[part]].astype(np.int64)),
+            torch.from_numpy(labels[part].astype(np.int64)),
             tuple(ids[i] for i in rows[part]),
         )
         for part in ORDER

@@ -20,10 +20,11 @@ import numpy as np
 from bench.errors import UserError
 from bench.files import write_json
 from bench.lock import Lock, heartbeat
+from datasets.adopting import Adopted, Kept
 from datasets.cache import Packed, Place, check_outside, current, install
 from datasets.clips import Clips, check_files, shown
 from datasets.flags import Flag
-from datasets.merging import Column, content
+from datasets.merging import Column, content, kept_lists
 from datasets.meter import Meter
 from datasets.packing import Progress, described, digest_of
 from datasets.pool import Pool
@@ -101,14 +102,6 @@ def hold(lock: Lock, say: Callable[[str], None]) -> Iterator[Callable[[], None]]
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A sample that has been read: which shard it is in, and what that says of it."""
-
-    shard: Path
-    entry: Entry
-
-
-@dataclass(frozen=True)
 class Building:
     """The preparation of one cache, under its lock. check: raises if that was lost."""
 
@@ -123,23 +116,29 @@ class Building:
         """Reads what is left to read and puts the cache together."""
         check_files(self.clips, self.base)
         self.start()
+        adopted = Adopted.of(self.place, self.recipe, self.clips, self.base)
         for _ in range(ROUNDS + 1):
-            kept = self.kept()
+            kept = adopted.samples | self.kept()
             left = [i for i in self.clips.read() if self.clips.ids[i] not in kept]
             if left:
                 self.read(left, workers, chunk or min(CHUNK, ceil(len(left) / (8 * workers))))
                 continue
             try:
-                return self.merge(kept)
+                return self.merge(kept, adopted)
             except Damaged as error:
                 Path(error.args[0]).unlink()
         changing = shown(self.clips.ids[i] for i in left)
         raise UserError(f"raw files change while they are read ({changing}); wait and try again.")
 
+    @property
+    def recipe(self) -> str:
+        """Names how samples are read."""
+        return digest_of([self.place.version, self.clips.recipe])
+
     def start(self) -> None:
         """Makes the folder, empty unless it is of the same recipe."""
         plan = self.folder / "plan.json"
-        recipe = {"digest": digest_of([self.place.version, self.clips.recipe])}
+        recipe = {"digest": self.recipe}
         try:
             same = json.loads(plan.read_text(encoding="utf-8")) == recipe
         except (FileNotFoundError, ValueError):
@@ -202,7 +201,7 @@ class Building:
         sources = observed({role: self.base / path for role, path in files.items()}, files)
         write_shard(self.folder, [name], [Found(name, sources, int(Flag.UNDECODABLE), why)])
 
-    def merge(self, kept: Mapping[str, Kept]) -> Packed:
+    def merge(self, kept: Mapping[str, Kept], adopted: Adopted) -> Packed:
         """Puts the shards together, in order of the ids. Raises Damaged, naming a shard."""
         merged = self.folder / "merged"
         shutil.rmtree(merged, ignore_errors=True)
@@ -211,24 +210,31 @@ class Building:
             columns = {
                 m: stack.enter_context(Column(merged, m, a)) for m, a in self.clips.arrays.items()
             }
-            for arrays in self.samples(kept):
+            for arrays in self.samples(kept, adopted):
                 self.check()
                 for m, column in columns.items():
                     column.append(arrays.get(m))
         entries = [kept[n].entry if n in kept else None for n in self.clips.ids]
         known = {m: column.known() for m, column in columns.items()}
         files = {name: file for column in columns.values() for name, file in column.files().items()}
+        files |= kept_lists(merged, self.base, self.clips.lists)
         meta = described(merged, content(self.clips, self.base, entries), known, files)
+        meta["recipe"] = self.recipe
         self.check()
         return install(self.place, merged, meta, replace=self.place.path.is_dir())
 
-    def samples(self, kept: Mapping[str, Kept]) -> Iterator[dict[str, np.ndarray]]:
+    def samples(
+        self, kept: Mapping[str, Kept], adopted: Adopted
+    ) -> Iterator[dict[str, np.ndarray]]:
         """The arrays of each sample, none where it cannot be used."""
         opened, file = None, None
         with contextlib.ExitStack() as stack:
             for name in self.clips.ids:
                 if name not in kept or kept[name].entry.reason:
                     yield {}
+                    continue
+                if kept[name].shard is None:
+                    yield adopted.arrays(name)
                     continue
                 if kept[name].shard != opened:
                     stack.close()

@@ -43,6 +43,17 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Beside(Place):
+    """Where what is made of a cache belongs: inside that cache, whose folder `cache` is, so that
+    they go together. root: a folder that does not exist."""
+
+    @property
+    def path(self) -> Path:
+        named = [self.dataset, self.version, dict(self.settings)]
+        return self.cache / "derived" / digest_of(named)[:12]
+
+
+@dataclass(frozen=True)
 class Packed:
     """A cache that has been opened; arrays stay on the disk until they are indexed."""
 
@@ -87,7 +98,7 @@ class Packed:
             return mapped(path, known["dtype"], known["shape"])
         numbers = known["bytes"] // np.dtype(known["dtype"]).itemsize
         offsets = torch.from_numpy(np.fromfile(path.with_name(f"{name}.off.i64"), "<i8"))
-        return Ragged(mapped(path, known["dtype"], [numbers]), offsets, self.shapes(name))
+        return Ragged(mapped(path, known["dtype"], [numbers]), offsets[:-1], self.shapes(name))
 
     def shapes(self, name: str) -> Tensor:
         """[N, dimensions] int64, of a modality whose samples have shapes of their own."""

@@ -35,7 +35,8 @@ class Clips:
 
     constants: all that decides how a sample is made, plain values; part of the data hash.
     flags: what the lists alone say of a sample. excluded: sample -> why it is not even read.
-    extras: name -> [N] int32. libraries: names of the packages that decode.
+    extras: name -> [N] int32. libraries: names of the packages that decode. notes: sentences for
+    the card, on files that are no samples for instance.
     """
 
     ids: Sequence[str]  # [N]
@@ -51,6 +52,7 @@ class Clips:
     excluded: Mapping[str, str] = field(default_factory=dict)
     extras: Mapping[str, np.ndarray] = field(default_factory=dict)
     libraries: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         assert len(self.ids) == len(self.labels) == len(self.files) == len(set(self.ids))
@@ -117,7 +119,7 @@ def survey(clips: Clips, base: Path) -> dict[str, list]:
             problems.append(f"{len(absent)} {role} files are missing ({shown(absent)}).")
     if clips.excluded:
         problems.append(f"{len(clips.excluded)} samples are excluded ({shown(clips.excluded)}).")
-    return {"rows": rows, "problems": problems}
+    return {"rows": [*rows, *(["note", note] for note in clips.notes)], "problems": problems}
 
 
 def roled(clips: Clips, role: str) -> list[int]:

@@ -28,7 +28,7 @@ class Digits(Adapter):
     title = "Handwritten digits, two views"
 
     @dataclass(frozen=True)
-    class Config:
+    class Config(Adapter.Config):
         split: str = knob("clean", choices=SPLITS)
 
     def describe(self):
@@ -44,7 +44,8 @@ class Digits(Adapter):
         inputs = {m: torch.from_numpy(x) for m, x in views.items()}
         rows = part_rows(self.config.split, ids, labels)
         found = hash_of(ids, labels, views)
-        return bundle(self.describe(), self.config.split, rows, inputs, labels, ids, found)
+        answers = {part: labels[places] for part, places in rows.items()}
+        return bundle(self.describe(), self.config.split, rows, inputs, answers, ids, found)
 
     def check(self, cache):
         return Card(self.title, tuple(bundle_rows(self.open(cache))))

@@ -1,6 +1,7 @@
 """The last step of a preparation: samples become the arrays and columns of a cache."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,14 +27,19 @@ class Column:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.file.truncate(self.offsets[-1] * self.array.type.itemsize)
         self.file.close()
 
     def append(self, values: np.ndarray | None) -> None:
-        """A sample's numbers; None of one that cannot be used."""
-        if values is None:
+        """A sample's numbers; None of one that cannot be used, which leaves a hole in the file."""
+        hole = values is None
+        if hole:
             values = np.zeros(self.array.nothing, self.array.type)
         raw = values.tobytes()
-        self.file.write(raw)
+        if hole:
+            self.file.seek(len(raw), os.SEEK_CUR)
+        else:
+            self.file.write(raw)
         self.sha.update(raw)
         self.offsets.append(self.offsets[-1] + values.size)
         self.shapes.append(values.shape)
@@ -71,11 +77,12 @@ class Column:
 def content(clips: Clips, base: Path, entries: Sequence[Entry | None]) -> Content:
     """All of a cache but its arrays. entries: [N], None of a sample that was not to be read.
 
-    Adds the columns `usable`, 0 of what is left out, and `twins`, see there.
+    Adds the columns `usable`, 0 of what is left out, `read`, the flags that the reader gave, and
+    `twins`, see there.
     """
     twin = twins(entries)
-    flags = np.array([e.flags if e else 0 for e in entries], dtype=np.uint32)
-    flags |= np.array([clips.flags.get(name, 0) for name in clips.ids], dtype=np.uint32)
+    read_flags = np.array([e.flags if e else 0 for e in entries], dtype=np.uint32)
+    flags = read_flags | np.array([clips.flags.get(name, 0) for name in clips.ids], dtype=np.uint32)
     doubled = np.isin(twin, [t for i, t in enumerate(twin) if t != i])
     flags[doubled] |= np.uint32(Flag.DUP_MEDIA)
     reasons = {e.name: e.reason for e in entries if e and e.reason}
@@ -88,9 +95,9 @@ def content(clips: Clips, base: Path, entries: Sequence[Entry | None]) -> Conten
         arrays={},
         constants=clips.constants,
         sources=sources(clips, base, entries),
-        extras={**clips.extras, "usable": np.array(usable), "twins": twin},
+        extras={**clips.extras, "usable": np.array(usable), "twins": twin, "read": read_flags},
         report={
-            "rows": file_rows(clips, entries),
+            "rows": [*file_rows(clips, entries), *(["note", note] for note in clips.notes)],
             "problems": [],
             "excluded": {
                 n: {**clips.excluded, **reasons}[n]
@@ -100,6 +107,23 @@ def content(clips: Clips, base: Path, entries: Sequence[Entry | None]) -> Conten
         },
         libraries=clips.versions(),
     )
+
+
+def kept_lists(folder: Path, base: Path, names: Sequence[str]) -> dict[str, dict[str, object]]:
+    """Copies the lists that are there into `folder`/lists: gives file name -> bytes and sha256.
+
+    So that another split can be had of a cache whose raw files are gone.
+    """
+    files = {}
+    for name in names:
+        source, target = base / name, folder / "lists" / name
+        if not source.is_file():
+            continue
+        raw = source.read_bytes()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(raw)
+        files[f"lists/{name}"] = {"bytes": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
+    return files
 
 
 def sources(clips: Clips, base: Path, entries: Sequence[Entry | None]) -> list[Source]:

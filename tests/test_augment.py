@@ -30,7 +30,7 @@ def ragged(shapes, seed=0):
     draw = torch.Generator().manual_seed(seed)
     arrays = [torch.randint(256, s, dtype=torch.uint8, generator=draw) for s in shapes]
     ends = torch.tensor([0, *[a.numel() for a in arrays]]).cumsum(0)
-    return Ragged(torch.cat([a.flatten() for a in arrays]), ends, torch.tensor(shapes))
+    return Ragged(torch.cat([a.flatten() for a in arrays]), ends[:-1], torch.tensor(shapes))
 
 
 def split_of(**inputs):

@@ -12,7 +12,7 @@ from bench.errors import UserError
 from bench.registry import DatasetEntry
 from bench.types import DatasetSpec, Modality, Ragged
 from datasets.meter import Meter, line
-from datasets.packed import ClipAdapter
+from datasets.clip_adapter import ClipAdapter
 from tests.toy_clips import Toy, names, raw_files
 
 

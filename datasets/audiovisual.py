@@ -1,0 +1,143 @@
+"""The base of data sets of clips with sound and pictures, and how such clips are read and heard.
+
+A cache holds the sound as 16-bit samples of its whole length and the pictures at fixed times; the
+spectrogram of a front end is derived from the former and kept beside it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from bench.config import knob
+from bench.errors import UserError
+from bench.types import DatasetSpec, Modality, Shift, View
+from datasets.cache import Packed
+from datasets.cache import read as read_cache
+from datasets.clip_files import RATE, SHORT_SIDE
+from datasets.clips import Array, Clips, Sample
+from datasets.flags import Flag
+from datasets.frontends import FRONTENDS
+from datasets.listed import ListedAdapter
+from datasets.sounds import floats, resampled
+
+SIZE = (224, 224)  # pixels of the input, as in all papers
+# Of ImageNet, for values up to 255; the papers' normalisation.
+MEAN = tuple(255 * x for x in (0.485, 0.456, 0.406))
+STD = tuple(255 * x for x in (0.229, 0.224, 0.225))
+POLICIES = ("first", "uniform", "random")
+ARRAYS = {"wave": Array("i2", (None,)), "visual": Array("u1", (None, None, None, 3))}
+LIBRARIES = ("av", "soundfile", "soxr", "pillow")
+
+
+@dataclass(frozen=True)
+class Sounding(ListedAdapter.Config):
+    """Settings of every data set with sound and pictures. Adapters set their own defaults."""
+
+    audio: str = knob("stft22k-3s", choices=tuple(FRONTENDS))  # the front end
+    frames: int = knob(3, low=1)  # pictures of a clip that the encoder is given
+    policy: str = knob("uniform", choices=POLICIES)  # which of those stored
+    roll: float = knob(0.0, low=0.0, high=1.0)  # training: furthest shift of the sound, a share
+    time_mask: float = knob(0.0, low=0.0, high=1.0)  # training: widest masked band of time
+    frequency_mask: float = knob(0.0, low=0.0, high=1.0)  # training: widest of frequencies
+
+
+class AudioVisual(ListedAdapter):
+    """Overrides `times`, `items`, `classes` and, of ListedAdapter, `lists` and `listed`."""
+
+    Config = Sounding
+    times: ClassVar[tuple[float, ...]] = ()  # of the stored pictures, in seconds after the first
+    fixed_draw: ClassVar[int] = 0  # how many frames `dimml999` can take here
+
+    @classmethod
+    def complete(cls, values, root):
+        settings = super().complete(values, root)
+        if settings["policy"] == "dimml999" and settings["frames"] != cls.fixed_draw:
+            raise UserError(
+                f"data.policy=dimml999 of {cls.name} takes {cls.fixed_draw} frames, not "
+                f"{settings['frames']}; set data.frames={cls.fixed_draw} or another data.policy."
+            )
+        return settings
+
+    def settings(self):
+        return {"times": list(self.times)}
+
+    def describe(self):
+        config, front = self.config, FRONTENDS[self.config.audio]
+        shift = Shift(config.roll, config.time_mask, config.frequency_mask)
+        view = View(SIZE, config.frames, config.policy)
+        varied = shift if shift != Shift() else None
+        modalities = {
+            "audio": Modality("spectrogram", (1, *front.shape), view=varied),
+            "visual": Modality("frames", (3, config.frames, *SIZE), MEAN, STD, view),
+        }
+        return DatasetSpec(self.name, self.classes(), modalities)
+
+    def classes(self) -> int:
+        """How many there are."""
+        raise NotImplementedError
+
+    def items(self) -> Mapping[str, object]:
+        """Of `Clips`: `ids`, `labels`, `groups`, `files` by the roles `video` and perhaps `audio`,
+        and whatever else this data set has to say."""
+        raise NotImplementedError
+
+    def clips(self):
+        self.raw()
+        arguments = {"times": list(self.times)}
+        constants = {**arguments, "rate": RATE, "short_side": SHORT_SIDE}
+        given = {
+            "arrays": ARRAYS,
+            "reader": "datasets.clip_files:read",
+            "arguments": arguments,
+            "constants": constants,
+            "lists": self.list_names(),
+            "libraries": LIBRARIES,
+        }
+        return Clips(**given, **self.items())
+
+    def spans(self) -> bool:
+        """Whether only the seconds between the columns `start` and `end` are heard and seen."""
+        return False
+
+    def derived(self, packed):
+        front = FRONTENDS[self.config.audio]
+        constants = {"frontend": front.name, **front.constants, "spans": self.spans()}
+        arguments = {"cache": str(packed.path), "frontend": front.name, "spans": self.spans()}
+        usable = packed.column("usable")
+        made = Clips(
+            ids=packed.ids,
+            labels=packed.column("labels").tolist(),
+            files=[{}] * len(packed.ids),
+            arrays={"audio": Array("f2", (1, *front.shape))},
+            reader="datasets.audiovisual:hear",
+            arguments=arguments,
+            constants=constants,
+            excluded={
+                n: "not usable" for n, good in zip(packed.ids, usable, strict=True) if not good
+            },
+            libraries=("scipy", "soxr", "torchaudio"),
+        )
+        return {"audio": made}
+
+
+@lru_cache(maxsize=1)
+def stored(cache: str) -> tuple[Packed, dict[str, int], Mapping]:
+    """A cache, the row of every id, and its arrays."""
+    packed = read_cache(Path(cache))
+    return packed, {name: i for i, name in enumerate(packed.ids)}, packed.inputs()
+
+
+def hear(name: str, files: Mapping, cache: str, frontend: str, spans: bool) -> Sample:
+    """The spectrogram of a clip in a cache, [1, F, T] half precision."""
+    packed, rows, arrays = stored(cache)
+    wave = arrays["wave"][rows[name]].numpy()
+    if spans:
+        start, end = (packed.column(c)[rows[name]] for c in ("start", "end"))
+        wave = wave[start * RATE : end * RATE]
+    front = FRONTENDS[frontend]
+    values = front(resampled(floats(wave), RATE, front.rate))
+    return Sample({"audio": values[None].astype(np.float16)}, Flag(0))

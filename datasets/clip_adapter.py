@@ -1,0 +1,231 @@
+"""The base of adapters of media data sets: preparation, what cannot be used, derived arrays."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache as remembered
+
+import numpy as np
+
+from bench.config import knob
+from bench.errors import unknown
+from datasets.base import ORDER, Adapter, Card
+from datasets.building import prepare_clips
+from datasets.cache import Beside, Packed, read, verify
+from datasets.clips import Clips, check_strict, flag_counts, shown, survey
+from datasets.flags import Flag
+from datasets.packed import PackedAdapter, cache_rows
+from datasets.packing import digest_of
+from datasets.parting import straddling
+
+EXCLUDED = 20  # samples that a card names
+
+
+class ClipAdapter(PackedAdapter):
+    """The base of media data sets. Overrides `clips`, `splits`, `settings` and `describe`.
+
+    Everything else is here: preparing in many processes, leaving out what cannot be used and
+    saying so, flags, `data.strict` and `data.without`. Arrays of the cache under the name of a
+    modality are its inputs; `derived` makes others of them. A reader is a function of a module that
+    other processes import; it is best kept in a file of its own that does not import torch::
+
+        def read(name, files, rate):  # datasets/toy_files.py
+            samples, found = decoded(files["audio"], rate)  # raises Unusable
+            return Sample({"audio": samples}, Flag.SILENT if quiet(samples) else Flag(0))
+
+        class Toy(ClipAdapter):
+            name, title = "toy", "Toy, sounds of animals"
+            holds = "a folder with wav/"
+
+            @dataclass(frozen=True)
+            class Config(ClipAdapter.Config):
+                split: str = knob("clean", choices=("literature", "clean"))
+                rate: int = 16000  # Hz
+
+            def settings(self):
+                return {"rate": self.config.rate}
+
+            def describe(self):
+                return DatasetSpec("toy", 10, {"audio": Modality("spectrogram", (1, 257, 188))})
+
+            def clips(self):
+                self.raw()  # says what is missing where there is no root
+                return Clips(
+                    ids=IDS,
+                    labels=[LABELS[i] for i in IDS],
+                    groups=[i[:4] for i in IDS],
+                    files=[{"audio": f"wav/{i}.wav"} for i in IDS],
+                    arrays={"audio": Array("i2", (None,))},
+                    reader="datasets.toy_files:read",
+                    arguments={"rate": self.config.rate},
+                    constants={"rate": self.config.rate},
+                    libraries=["soundfile"],
+                )
+
+            def splits(self, packed):
+                return literature() if self.config.split == "literature" else clean(packed.ids)
+    """
+
+    workers = 0
+    chunk = 0  # samples that are kept together, 0: chosen
+
+    @dataclass(frozen=True)
+    class Config(Adapter.Config):
+        strict: bool = knob(False)  # any flagged sample is an error that names all of them
+        without: str = ""  # flags, with commas between: samples that have one are left out
+
+    def clips(self) -> Clips:
+        """What lies at the root. Decodes nothing; raises UserError where lists are missing."""
+        raise NotImplementedError
+
+    def splits(self, packed: Packed) -> Mapping[str, Sequence[str]]:
+        """Part -> ids under the configured split, those too that cannot be used.
+
+        Reads the cache alone, since the root may be gone.
+        """
+        raise NotImplementedError
+
+    def derived(self, packed: Packed) -> Mapping[str, Clips]:
+        """Modality -> how it is made of the cache's other arrays; their samples have no files."""
+        return {}
+
+    def listing(self):
+        return self.clips().paths(self.base())
+
+    def prepared(self, cache, progress=None):
+        clips = remembered(self.clips)
+        place = self.place(cache)
+        packed = prepare_clips(place, self.base(), clips, progress, self.workers, self.chunk)
+        for m, made in self.derived(packed).items():
+            prepare_clips(
+                beside(packed, m, made), packed.path, lambda made=made: made, progress, self.workers
+            )
+        return packed
+
+    def sides(self, packed: Packed) -> dict[str, Packed]:
+        """Modality -> the cache of what is derived."""
+        return {m: read(beside(packed, m, c).path) for m, c in self.derived(packed).items()}
+
+    def whole(self, packed):
+        return all(beside(packed, m, c).path.is_dir() for m, c in self.derived(packed).items())
+
+    def verify(self, packed):
+        for cache in (packed, *self.sides(packed).values()):
+            verify(cache)
+
+    def inputs(self, packed):
+        stored = packed.inputs()
+        for m, side in self.sides(packed).items():
+            stored |= {m: side.inputs()[m]}
+        return {m: stored[m] for m in self.describe().modalities}
+
+    def hash(self, packed):
+        sides = self.sides(packed)
+        if not sides:
+            return packed.hash
+        return digest_of([packed.hash, {m: side.hash for m, side in sides.items()}])
+
+    def cache_rows(self, packed):
+        return [row for p in (packed, *self.sides(packed).values()) for row in cache_rows(p)]
+
+    def survey(self):
+        return survey(self.clips(), self.base())
+
+    def bundle(self, packed):
+        if self.config.strict:
+            check_strict(self.name, packed.ids, packed.flags)
+        return super().bundle(packed)
+
+    def parts(self, packed):
+        place = {name: i for i, name in enumerate(packed.ids)}
+        flags, usable = packed.flags, packed.column("usable") > 0
+        self.problems += tuple(excluded_note(packed.ids, flags, usable))
+        listed = {
+            part: np.array([place[name] for name in names], dtype=np.int64)
+            for part, names in self.splits(packed).items()
+        }
+        for part in ORDER:
+            self.problems += tuple(part_note(part, listed.get(part), flags, usable))
+        wanted = usable & ((flags & np.uint32(unwanted(self.config.without))) == 0)
+        self.notes += tuple(filter_note(self.config.without, listed, usable & ~wanted))
+        rows = {part: self.kept(part, places, wanted) for part, places in listed.items()}
+        self.notes += tuple(overlap_notes(packed, rows))
+        return rows
+
+    def kept(self, part: str, places: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+        """The rows of a part in the order of the cache. wanted: [N] bool."""
+        return np.sort(places[wanted[places]], kind="stable")
+
+    def split_name(self):
+        left_out = unwanted(self.config.without)
+        names = "+".join(f.name.lower() for f in Flag if f & left_out)
+        return self.base_split() + (f"-without-{names}" if names else "")
+
+    def base_split(self) -> str:
+        """The name of the split before samples are filtered; called when `splits` was."""
+        return self.config.split
+
+    def check(self, cache):
+        card = super().check(cache)
+        place = self.place(cache)
+        if ("cache", str(place.path)) not in card.rows:
+            return card
+        reasons = read(place.path).report["excluded"]
+        rows = [("excluded", f"{name}: {reason}") for name, reason in reasons.items()]
+        if len(rows) > EXCLUDED:
+            more = f"{len(rows) - EXCLUDED} more, in {place.path / 'meta.json'}"
+            rows = [*rows[:EXCLUDED], ("excluded", more)]
+        return Card(card.title, (*card.rows, *rows), card.problems)
+
+
+def beside(packed: Packed, modality: str, made: Clips) -> Beside:
+    """Where what is derived for a modality belongs."""
+    settings = {"modality": modality, "made": dict(made.constants), "of": packed.hash}
+    return Beside(packed.path, packed.meta["dataset"], 1, settings, packed.path / "raw")
+
+
+def unwanted(names: str) -> Flag:
+    """The flags that `data.without` names. Raises UserError for one that does not exist."""
+    found = Flag(0)
+    for name in filter(None, (n.strip().upper() for n in names.split(","))):
+        if name not in Flag.__members__:
+            raise unknown(name, "a flag that data.without could name", Flag.__members__)
+        found |= Flag[name]
+    return found
+
+
+def filter_note(names: str, listed: Mapping[str, np.ndarray], gone: np.ndarray) -> Iterator[str]:
+    """What the filter by flag takes out. listed: part -> rows. gone: [N] bool."""
+    if names:
+        counts = ", ".join(f"{gone[rows].sum()} of {part}" for part, rows in listed.items())
+        yield f"data.without={names} leaves out {counts}."
+
+
+def excluded_note(ids: Sequence[str], flags: np.ndarray, usable: np.ndarray) -> Iterator[str]:
+    """What of the whole data set is left out. flags, usable: [N]."""
+    out = np.flatnonzero(~usable)
+    if len(out):
+        counts = flag_counts(flags[out])
+        first = shown(ids[i] for i in out)
+        yield f"{len(out)} of {len(ids)} samples are excluded: {counts} ({first})."
+
+
+def part_note(
+    part: str, places: np.ndarray | None, flags: np.ndarray, usable: np.ndarray
+) -> Iterator[str]:
+    """What of a part is left out. places: of its ids. flags, usable: [N] of the data set."""
+    if places is None or usable[places].all():
+        return
+    out = places[~usable[places]]
+    counts = flag_counts(flags[out])
+    yield f"{part}: {len(out)} of {len(places)} ids are not usable: {counts}."
+
+
+def overlap_notes(packed: Packed, rows: Mapping[str, np.ndarray]) -> Iterator[str]:
+    """What stands on two sides of a split: groups, and media files under two names."""
+    shared = straddling(rows, packed.column("twins"))
+    if shared:
+        yield f"OVERLAP: {shared} samples have a media file that one in another part has too."
+    if packed.groups:
+        shared = straddling(rows, packed.column("groups"))
+        if shared:
+            yield f"OVERLAP: {shared} samples share a group with one in another part."

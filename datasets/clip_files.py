@@ -1,0 +1,22 @@
+"""Readers of clips, for the processes that prepare: nothing here imports torch."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from datasets.media import frames_at, mismatch
+from datasets.shards import Sample
+from datasets.sounds import sound, wav
+
+RATE = 16000  # Hz of the stored sound
+SHORT_SIDE = 256  # pixels of the stored pictures
+
+
+def read(name: str, files: Mapping[str, Path], times: Sequence[float]) -> Sample:
+    """A clip: its sound from the file `audio` where there is one, else from `video`."""
+    heard = wav(files["audio"], RATE) if "audio" in files else sound(files["video"], RATE)
+    seen = frames_at(files["video"], times, SHORT_SIDE)
+    flags = heard.flags | seen.flags
+    if heard.seconds:
+        flags |= mismatch(seen.seconds, heard.seconds)
+    kept = seen.pictures[: max(1, seen.within)]
+    return Sample({"wave": heard.samples, "visual": kept}, flags)
