@@ -11,8 +11,8 @@ from bench.config import knob
 from bench.errors import UserError
 from bench.registry import DatasetEntry
 from bench.types import DatasetSpec, Modality, Ragged
-from datasets.meter import Meter, line
 from datasets.clip_adapter import ClipAdapter
+from datasets.meter import Meter, line
 from tests.toy_clips import Toy, names, raw_files
 
 
