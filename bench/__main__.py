@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from bench import __version__
 from bench.errors import UserError, suggestion
+from bench.files import unwritable
 
 EPILOG = """example:
   python -m bench list methods
@@ -50,6 +51,12 @@ def main(argv: list[str] | None = None) -> int:
         # Whoever read the output has had enough; keep the interpreter from complaining at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        reason = unwritable(error, Path("a file"))
+        if reason is None:
+            raise
+        sys.stderr.write(f"error: {reason}\n")
+        return 2
 
 
 def parser() -> argparse.ArgumentParser:

@@ -1,15 +1,17 @@
 """Checkpoints: written whole or not at all, two kept, loaded without executing anything."""
 
 import os
+import zipfile
 from io import BytesIO
 from pathlib import Path
 
 import torch
 
-from bench import FORMAT
 from bench.errors import UserError
 from bench.files import write_bytes
 from bench.rundir import RunDir
+
+FORMAT = 2  # another number is refused; 1 had no rows of the log
 
 
 def dump(plain: dict) -> bytes:
@@ -21,34 +23,49 @@ def dump(plain: dict) -> bytes:
 
 def save(run: RunDir, state: dict) -> None:
     """Writes the newest checkpoint; the one before it stays as `checkpoint.prev.pt`."""
-    content = dump({"format": FORMAT, **state})
-    if run.checkpoint.exists():
-        os.replace(run.checkpoint, run.previous_checkpoint)
-    write_bytes(run.checkpoint, content)
+    write_bytes(run.checkpoint, dump({"format": FORMAT, **state}), keep=run.previous_checkpoint)
 
 
 def newest(run: RunDir) -> dict | None:
-    """The newest checkpoint that can be read, or None. A damaged one falls back to the one before.
+    """The newest whole checkpoint, or None. In place of a damaged one stands the one before, from
+    now on: `save` must not keep a damaged one. The caller holds the run's lock.
 
     Raises UserError if it is of another format version.
     """
-    for file in (run.checkpoint, run.previous_checkpoint):
-        state = read(file)
+    state = read(run.checkpoint)
+    if state is None:
+        state = read(run.previous_checkpoint)
         if state is not None:
-            return state
-    return None
+            os.replace(run.previous_checkpoint, run.checkpoint)
+    return state
 
 
 def read(file: Path) -> dict | None:
+    """A checkpoint's content; None where there is none, or a damaged one.
+
+    Raises UserError if it is of another format version.
+    """
     if not file.exists():
         return None
-    try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception:  # a cut file raises anything from EOFError to KeyError
-        return None
-    if state.get("format") != FORMAT:
+    state = whole(file.read_bytes())
+    if state is not None and state.get("format") != FORMAT:
         raise UserError(
-            f"{file} is of format version {state.get('format')!r}, this code reads {FORMAT}; "
-            "remove it to start that run anew."
+            f"{file} is of format version {state.get('format')!r}, this code reads {FORMAT}; use "
+            "the version of mml-bench that wrote it, or remove it, and --retry trains that run "
+            "anew."
         )
     return state
+
+
+def whole(content: bytes) -> dict | None:
+    """What `dump` was given; None if a bit of its bytes is missing or changed."""
+    try:
+        with zipfile.ZipFile(BytesIO(content)) as archive:
+            if archive.testzip() is not None:  # torch does not look at the checksums
+                return None
+        state = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
+    except MemoryError:
+        raise
+    except Exception:  # torn bytes raise anything from EOFError to KeyError
+        return None
+    return state if isinstance(state, dict) else None

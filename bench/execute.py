@@ -26,7 +26,7 @@ from bench.environment import (
     peak_memory,
     reset_peak_memory,
 )
-from bench.files import write_bytes, write_json, write_text
+from bench.files import append, write_bytes, write_json, write_text
 from bench.harness import (
     LAST,
     PROTOCOLS,
@@ -67,16 +67,17 @@ def execute(
         reset_peak_memory(on)
         bundle = open_data(spec, cache, roots)
         method = build_method(spec, bundle.spec).to(on)
-        trainer = make_trainer(method, bundle, spec, run, on, stop)
+        run.tidy()
         state = checkpoint.newest(run)
         if state is not None and state["data_hash"] != bundle.hash:
             raise TrainingFailed(
                 f"the checkpoint of {run.path} was made on other data (hash "
                 f"{state['data_hash'][:12]}, now {bundle.hash[:12]}); remove that directory."
             )
-        keep_rows(run, 0 if state is None else state["progress"]["done"])
+        journal = Journal(run, [] if state is None else state["rows"])
+        trainer = make_trainer(method, bundle, spec, journal, on, stop)
         progress = trainer.train(state)
-        finish(run, spec, method, bundle, trainer, progress, on)
+        finish(spec, method, bundle, trainer, progress, journal, on)
 
 
 @lru_cache(maxsize=4)
@@ -98,7 +99,7 @@ def build_method(spec: RunSpec, data: DatasetSpec) -> Method:
     return cls(Task(data, spec.network, spec.seed, spec.train.precision), config)
 
 
-def make_trainer(method, bundle, spec, run, device, stop) -> Trainer:
+def make_trainer(method, bundle, spec, journal, device, stop) -> Trainer:
     parts = {
         name: Source(split, bundle.spec, device)
         for name, split in bundle.parts.items()
@@ -112,26 +113,39 @@ def make_trainer(method, bundle, spec, run, device, stop) -> Trainer:
         TrainData(bundle.parts["train"], bundle.spec, spec.train.batch_size, spec.seed, device),
         evaluation,
         spec.train,
-        log=lambda row: add_row(run, row),
-        save=lambda state: checkpoint.save(run, state | {"data_hash": bundle.hash}),
+        log=journal.add,
+        save=lambda state: journal.save(state | {"data_hash": bundle.hash}),
         stop=stop,
     )
 
 
-def add_row(run: RunDir, row: dict) -> None:
-    with open(run.log, "a") as file:
-        file.write(json.dumps(row) + "\n")
+class Journal:
+    """Rows of the epochs: in the checkpoint, which decides, and in log.jsonl for its readers."""
+
+    def __init__(self, run: RunDir, rows: list[dict]) -> None:
+        self.run, self.rows = run, list(rows)
+        self.write()
+
+    def write(self) -> None:
+        """The log anew: without what a kill tore, or what the checkpoint does not know of."""
+        write_text(self.run.log, "".join(map(line, self.rows)))
+
+    def add(self, row: dict) -> None:
+        self.rows.append(row)
+        append(self.run.log, line(row))
+
+    def save(self, state: dict) -> None:
+        checkpoint.save(self.run, state | {"rows": self.rows})
 
 
-def keep_rows(run: RunDir, count: int) -> None:
-    """Drops the log's rows that the checkpoint does not know of: their epochs come again."""
-    rows = run.rows()[:count]
-    if count or run.log.exists():
-        write_text(run.log, "".join(json.dumps(row) + "\n" for row in rows))
+def line(row: dict) -> str:
+    return json.dumps(row) + "\n"
 
 
-def finish(run, spec, method, bundle, trainer, progress: Progress, device) -> None:
+def finish(spec, method, bundle, trainer, progress: Progress, journal: Journal, device) -> None:
     """Everything after training: weights, predictions, probe, and the result last."""
+    run = journal.run
+    journal.write()
     write_bytes(run.weights, checkpoint.dump(clean(method.state_dict())))
     for part in bundle.parts:
         if part != "train":
@@ -146,7 +160,7 @@ def finish(run, spec, method, bundle, trainer, progress: Progress, device) -> No
         "protocols": {p: scores(progress.kept[p], bundle) for p in PROTOCOLS if p in progress.kept},
         "selected": progress.selected,
         "probe": probes(method, bundle, device),
-        "learned": learned(method, trainer.evaluation.test, run.rows()),
+        "learned": learned(method, trainer.evaluation.test, journal.rows),
         "split": {
             "name": bundle.split,
             "digests": bundle.digests,

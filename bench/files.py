@@ -1,23 +1,62 @@
-"""Writing files so that what exists under its name is whole."""
+"""Writing files so that what exists under its name is whole, and outlives a power failure."""
 
+import contextlib
+import errno
 import json
 import os
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
+from bench.errors import UserError
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Writes beside `path`, flushes to disk, renames: readers see the old file or the new one."""
+FULL = {errno.ENOSPC, errno.EDQUOT}
+DISK = FULL | {errno.EROFS}  # what is said of a whole disk, and of writing alone
+NO_SYNC = {errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EACCES}  # of folders, on some disks
+
+
+class Unwritable(UserError):
+    """A file cannot be written; what stood under its name before still does.
+
+    everywhere: other files on its disk cannot be written either.
+    """
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        why = os.strerror(error.errno).lower() if error.errno else str(error)
+        remedy = "make room" if error.errno in FULL else "choose a folder that can be written"
+        super().__init__(
+            f"{path} cannot be written: {why}; {remedy}, and the same command goes on."
+        )
+        self.everywhere = error.errno in DISK
+
+
+def unwritable(error: Exception, where: Path) -> Unwritable | None:
+    """The error as Unwritable, if that is what it means: our own, or a full or read-only disk met
+    by somebody else's code. where: the file, should the error not name it."""
+    if isinstance(error, Unwritable):
+        return error
+    if isinstance(error, OSError) and error.errno in DISK:
+        return Unwritable(Path(error.filename or where), error)
+    return None
+
+
+def write_bytes(path: Path, content: bytes, keep: Path | None = None) -> None:
+    """Writes beside `path`, flushes to disk, renames: readers see the old file or the new one.
+
+    keep: a name for the file that stood there before. Raises Unwritable.
+    """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        write_whole(temporary, content)
+        if keep is not None and path.exists():
+            os.replace(path, keep)
         os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+        sync(path.parent)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, OSError):
+            raise Unwritable(path, error) from error
         raise
 
 
@@ -28,3 +67,48 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, plain: Mapping[str, object]) -> None:
     """Raises ValueError for NaN or infinity, which JSON has no words for."""
     write_text(path, json.dumps(plain, indent=1, allow_nan=False) + "\n")
+
+
+def append(path: Path, text: str) -> None:
+    """Adds to the end of a file, all or nothing unless the process dies. Raises Unwritable."""
+    try:
+        with open(path, "ab", buffering=0) as file:
+            before, left = file.tell(), text.encode()
+            try:
+                while left:
+                    left = left[file.write(left) :]
+            except OSError:
+                os.ftruncate(file.fileno(), before)
+                raise
+    except OSError as error:
+        raise Unwritable(path, error) from error
+
+
+def make_folder(path: Path) -> None:
+    """Makes a folder and those above it, where they are not there yet. Raises Unwritable."""
+    try:
+        missing = [p for p in (path, *path.parents) if not p.exists()]
+        path.mkdir(parents=True, exist_ok=True)
+        for made in missing:
+            sync(made.parent)
+    except OSError as error:
+        raise Unwritable(path, error) from error
+
+
+def write_whole(path: Path, content: bytes, mode: str = "wb") -> None:
+    with open(path, mode) as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync(folder: Path) -> None:
+    """Flushes the names in a folder to disk, where the file system knows how to."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in NO_SYNC:
+            raise
+    finally:
+        os.close(handle)

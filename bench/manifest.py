@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bench import FORMAT
 from bench.errors import UserError
-from bench.files import write_json
+from bench.files import make_folder, write_json
 from bench.rundir import RunDir, read_json
 
 
@@ -13,7 +13,7 @@ def write(results: Path, suite: str, runs: list[RunDir], ablation: dict[str, obj
     """results/<suite>/suite.json: the runs, in table order, as paths below `results`, and what
     makes an ablation table of them, empty for a plain suite."""
     folder = results / suite
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     paths = [run.path.relative_to(results).as_posix() for run in runs]
     plain = {"format": FORMAT, "name": suite, "runs": paths, "ablation": ablation}
     write_json(folder / "suite.json", plain)
@@ -33,7 +33,7 @@ def read(results: Path, suite: str) -> Manifest:
             f"suite {suite!r} was not run with --results {results}; "
             f"start it with `python -m bench sweep {suite}`."
         )
-    plain = read_json(file)
+    plain = read_json(file, "sweep the suite again")
     if plain.get("format") != FORMAT:
         raise UserError(f"{file} is of another format version; sweep the suite again.")
     return Manifest([RunDir(results / path) for path in plain["runs"]], plain.get("ablation") or {})

@@ -4,17 +4,21 @@ results/runs/<dataset>/<method>/<digest>/seed-<k>/ holds spec.json, log.jsonl, c
 selected weights, predictions, and result.json, which is written last.
 """
 
+import contextlib
 import json
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench import FORMAT
 from bench.errors import UserError
-from bench.files import write_json
-from bench.lock import Lock
+from bench.files import Unwritable, make_folder, write_json
+from bench.lock import STALE, Lock, server_time
 from bench.spec import RunSpec, from_json
 
+ANEW = "remove that file, and the command that trained the run writes it anew"
+AGAIN = "remove that file, and the command that trained the run finishes it again"
 STATES = ("done", "running", "stopped", "waiting", "failed")
 
 
@@ -74,22 +78,47 @@ class RunDir:
         return "waiting"
 
     def create(self, spec: RunSpec) -> None:
-        """Makes the directory with its spec, once; a spec that is there stays."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        if not self.spec_file.exists():
+        """Makes the directory with its spec, once; a spec that is there and not torn stays.
+
+        Raises Unwritable, also where a run that is not done could write nothing later.
+        """
+        make_folder(self.path)
+        if torn(self.spec_file):
             write_json(self.spec_file, spec.to_json())
+        elif not self.result.exists():
+            check_writable(self.path)
 
     def spec(self) -> RunSpec:
-        """Raises UserError if spec.json is unreadable or of another format version."""
-        return from_json(read_json(self.spec_file), str(self.spec_file))
+        """Raises UserError if spec.json is unreadable, of another format version, or of another run
+        than its folder."""
+        spec = from_json(read_json(self.spec_file, ANEW), str(self.spec_file))
+        if (spec.digest, f"seed-{spec.seed}") != self.path.parts[-2:]:
+            raise UserError(
+                f"{self.spec_file} tells of configuration {spec.digest}, seed {spec.seed}, which "
+                f"is not the run of its folder; {ANEW}."
+            )
+        return spec
+
+    def tidy(self) -> None:
+        """Removes what kills left under temporary names. For the holder of the run's lock.
+
+        Its spec and its lock others may be writing now: what belongs to those is left alone until
+        it is as old as the heartbeat of an owner that counts as dead.
+        """
+        now = server_time(self.path)
+        for file in self.path.glob(".*.tmp"):
+            shared = file.name.startswith((".spec.json.", ".lock"))
+            with contextlib.suppress(FileNotFoundError):
+                if not shared or now - file.stat().st_mtime > STALE:
+                    file.unlink()
 
     def read_result(self) -> dict:
         """result.json as bench.execute wrote it.
 
         Raises UserError if it is unreadable or of another format version.
         """
-        plain = read_json(self.result)
-        found = plain.get("format") if isinstance(plain, dict) else None
+        plain = read_json(self.result, AGAIN)
+        found = plain.get("format")
         if found != FORMAT:
             raise UserError(
                 f"{self.result} is of format version {found!r}, this code reads {FORMAT}; "
@@ -98,16 +127,11 @@ class RunDir:
         return plain
 
     def rows(self) -> list[dict]:
-        """The log's epochs. A torn last line, as a kill leaves it, is not one."""
+        """The log's epochs. A torn line, as a kill or a full disk may leave it, is not one."""
         if not self.log.exists():
             return []
-        found = []
-        for line in self.log.read_text(errors="replace").splitlines():
-            try:
-                found.append(json.loads(line))
-            except json.JSONDecodeError:
-                break
-        return found
+        lines = self.log.read_bytes().splitlines()
+        return [row for line in lines if (row := parsed(line)) is not None]
 
     def reason(self) -> str:
         """The first line of error.txt."""
@@ -127,13 +151,43 @@ def every(results: Path) -> Iterator[RunDir]:
         yield RunDir(file.parent)
 
 
-def read_json(file: Path) -> dict:
-    """Raises UserError if the file is missing or not JSON."""
+def read_json(file: Path, remedy: str) -> dict:
+    """A JSON object. Raises UserError, which ends with the remedy, if there is none to be read."""
     try:
-        return json.loads(file.read_text())
+        plain = parsed(file.read_bytes())
     except FileNotFoundError:
-        raise UserError(f"{file} does not exist.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{file} is not readable JSON ({error}); remove that run's directory to train it anew."
-        ) from None
+        raise UserError(f"{file} does not exist; {remedy}.") from None
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror}; {remedy}.") from None
+    if plain is None:
+        raise UserError(f"{file} is damaged: it is not a whole JSON object; {remedy}.")
+    return plain
+
+
+def parsed(content: bytes) -> dict | None:
+    """The object that is there as JSON, or None."""
+    try:
+        plain = json.loads(content)
+    except ValueError:
+        return None
+    return plain if isinstance(plain, dict) else None
+
+
+def torn(file: Path) -> bool:
+    """Whether there is no whole JSON object. What may not be read counts as whole: its reader
+    tells."""
+    try:
+        return parsed(file.read_bytes()) is None
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+
+
+def check_writable(folder: Path) -> None:
+    """Raises Unwritable where no file can be made."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise Unwritable(folder, error) from error

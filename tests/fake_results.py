@@ -68,6 +68,7 @@ def add(
             "counts": parts,
         },
         "data_hash": data_hash,
+        "cost": {"epochs": len(log or [])},
         "code": code or CODE,
         "an unknown key": 1,
     }

@@ -155,13 +155,13 @@ def test_a_checkpoint_or_result_of_another_format_is_refused(run):
     with pytest.raises(UserError, match=r"is of format version 99, this code reads 1"):
         run.read_result()
     run.checkpoint.write_bytes(checkpoint.dump({"format": 99}))
-    with pytest.raises(UserError, match=r"is of format version 99, this code reads 1"):
+    with pytest.raises(UserError, match=r"is of format version 99, this code reads 2"):
         checkpoint.newest(run)
 
 
 def test_an_unreadable_result_is_named(run):
     run.result.write_text('{"format": 1, ')
-    with pytest.raises(UserError, match=r"result\.json is not readable JSON"):
+    with pytest.raises(UserError, match=r"result\.json is damaged: it is not a whole"):
         run.read_result()
 
 

@@ -18,7 +18,7 @@ from bench.rundir import RunDir
 from bench.runner import local, progress
 from bench.runner.local import run_local
 from bench.runner.progress import Bars, Log
-from bench.runner.worker import ENDED, STOPPED, UNREACHABLE, Engine, work
+from bench.runner.worker import ENDED, STOPPED, UNWRITABLE, Engine, work
 
 ROOT = Path(__file__).parents[1]
 FAKE = f"{__name__}:fake"
@@ -385,8 +385,11 @@ def test_a_run_whose_lock_was_lost_writes_no_error(tmp_path):
 
 def test_a_folder_that_is_gone_is_told_and_the_others_go_on(tmp_path, capsys):
     runs = [RunDir(tmp_path / "a" / "b" / "c" / "seed-0"), *make(tmp_path, 1)]
-    assert work(runs, engine(finish), lambda: False) == UNREACHABLE
-    assert "seed-0 cannot be locked" in capsys.readouterr().err and runs[1].state == "done"
+    assert work(runs, engine(finish), lambda: False) == UNWRITABLE
+    assert (
+        "seed-0/lock cannot be written: no such" in capsys.readouterr().err
+        and runs[1].state == "done"
+    )
 
 
 def log_epoch(run: RunDir, done: int, of: int, **more):

@@ -65,7 +65,8 @@ def train(
         return [], 0
     cache = request.cache_folder(args)
     prepare(specs, runs, cache, wanted.roots, args.retry)
-    create(specs, runs)
+    for spec, one in zip(specs, runs, strict=True):
+        one.create(spec)
     if suite:
         manifest.write(args.results.absolute(), suite.name, runs, suite.ablation)
     outcome = run_local(runs, args.jobs, cache, wanted.roots, args.device, args.retry, sys.stderr)
@@ -104,16 +105,6 @@ def prepare(
                     f"{finished.path} was trained on other data (hash {found[:12]}, now "
                     f"{bundle.hash[:12]}); use another --results, or remove those runs."
                 )
-
-
-def create(specs: list[RunSpec], runs: list[RunDir]) -> None:
-    try:
-        for spec, one in zip(specs, runs, strict=True):
-            one.create(spec)
-    except OSError as error:
-        raise UserError(
-            f"{error.filename}: {error.strerror}; choose a --results folder that can be written."
-        ) from None
 
 
 def tell(outcome: Outcome, runs: list[RunDir]) -> int:

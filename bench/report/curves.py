@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bench.report.cells import Cell, Row, Table
+from bench.report.runs import Finished
 from bench.report.settings import listed
-from bench.rundir import RunDir
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ def curves(table: Table) -> list[Curve]:
     found = []
     for m in table.modalities:
         for row in table.rows:
-            logs = {run.seed: accuracies(run.directory, m) for run in row.runs}
+            logs = {run.seed: accuracies(run, m) for run in row.runs}
             stages = {stage for stage, _ in logs.values() if stage}
             points = aligned({seed: points for seed, (_, points) in logs.items() if points})
             if points:
@@ -31,13 +31,13 @@ def curves(table: Table) -> list[Curve]:
     return found
 
 
-def accuracies(directory: RunDir, modality: str) -> tuple[str, dict[int, float]]:
+def accuracies(run: Finished, modality: str) -> tuple[str, dict[int, float]]:
     """The first stage that scores the modality, and epoch -> share in it.
 
     Where modalities are trained one after the other, each has a stage of its own.
     """
     first, points = "", {}
-    for row in directory.rows():
+    for row in run.rows():
         scored = row.get("val_unimodal") or {}
         if modality in scored and first in ("", row["stage"]):
             first = row["stage"]

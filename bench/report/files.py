@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.errors import UserError, unknown
-from bench.files import write_bytes, write_text
+from bench.files import make_folder, write_bytes, write_text
 from bench.report import ablation, curves, learned, tables
 from bench.report.cells import Table
 from bench.report.runs import check_protocols
@@ -31,7 +31,7 @@ def write_tables(
     found: Sequence[Table], folder: Path, protocols: tuple[str, ...] = ("val",)
 ) -> list[Path]:
     """All tables one after another, in every format."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     paths = []
     for form in tables.FORMATS:
         path = folder / f"table.{ENDINGS.get(form, form)}"
@@ -65,7 +65,7 @@ def write_figures(
     told = learned.methods(found)
     if kind not in (ALL, ACCURACY, CURVES, *told):
         raise unknown(kind, "a figure of these runs", (ALL, ACCURACY, CURVES, *told))
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     paths = []
     for table in found:
         tail = f"-{slug(table)}" if len(found) > 1 else ""

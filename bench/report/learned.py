@@ -6,9 +6,8 @@ from math import isfinite
 
 from bench.report.cells import Cell, Row, Table
 from bench.report.curves import aligned
-from bench.report.runs import Learned
+from bench.report.runs import Finished, Learned
 from bench.report.settings import listed
-from bench.rundir import RunDir
 
 
 @dataclass(frozen=True)
@@ -72,17 +71,17 @@ def series_of(row: Row, kind: tuple[str, str, bool]) -> Series:
     for run in row.runs:
         for one in run.learned:
             if (one.title, one.unit, bool(one.logged)) == kind:
-                found[run.seed] = logged(run.directory, one) if one.logged else ("", one.values)
+                found[run.seed] = logged(run, one) if one.logged else ("", one.values)
     stages = sorted({stage for stage, _ in found.values() if stage})
     numbers = {seed: finite(points) for seed, (_, points) in found.items()}
     numbers = {seed: points for seed, points in numbers.items() if points}
     return Series(row, "/".join(stages), aligned(numbers) if kind[2] else by_name(numbers))
 
 
-def logged(directory: RunDir, panel: Learned) -> tuple[str, dict[int, float]]:
+def logged(run: Finished, panel: Learned) -> tuple[str, dict[int, float]]:
     """The first stage that logs the panel's key, and epoch -> number in it."""
     stage, points = "", {}
-    for row in directory.rows():
+    for row in run.rows():
         if panel.logged in row and stage in ("", row["stage"]):
             stage = row["stage"]
             points[row["epoch"]] = row[panel.logged]

@@ -48,7 +48,19 @@ class Finished:
     digests: dict[str, str]  # part -> digest of its ids
     data_hash: str
     code: str
+    epochs: int  # of the whole plan
     learned: tuple[Learned, ...]  # empty for methods that tell nothing, and for older results
+
+    def rows(self) -> list[dict]:
+        """The log's epochs. Raises UserError if it does not hold all of them."""
+        rows = self.directory.rows()
+        if len(rows) < self.epochs:
+            raise UserError(
+                f"{self.directory.log} is damaged: it holds {len(rows)} of {self.epochs} epochs; "
+                f"remove {self.directory.result.name} beside it, and the command that trained the "
+                "run finishes it again."
+            )
+        return rows
 
 
 def read(directory: RunDir) -> Finished:
@@ -91,6 +103,7 @@ def parse(directory: RunDir, plain: dict) -> Finished:
         digests={k: d for k, d in split["digests"].items() if d},
         data_hash=plain["data_hash"],
         code=code_words(plain["code"]),
+        epochs=plain["cost"]["epochs"],
         learned=tuple(learned(panel) for panel in plain.get("learned") or ()),
     )
 

@@ -11,7 +11,7 @@ from bench.lock import Owner
 from bench.rundir import RunDir
 from bench.runner.pool import Interrupt, Pool, Worker
 from bench.runner.progress import Progress, follow, label
-from bench.runner.worker import ENDED, STOPPED, STUCK, UNREACHABLE, Request, ended
+from bench.runner.worker import ENDED, STOPPED, STUCK, UNWRITABLE, Request, ended
 
 TICK = 0.25  # seconds between two looks at the run directories, at least
 GRACE = 25.0  # seconds that workers have to stop, a little more than they give themselves
@@ -166,8 +166,8 @@ def rotated(runs: list[RunDir], offset: int) -> list[RunDir]:
 
 def cause(code: int) -> str:
     """What a worker's exit code says, in the words of its end."""
-    if code == UNREACHABLE:
-        return "run directories cannot be locked."
+    if code == UNWRITABLE:
+        return "files of runs cannot be written."
     if code == STUCK:
         return "its process did not stop in time; the same command goes on from its checkpoint."
     if code > 0:

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-from bench.rundir import RunDir, read_json
+from bench.rundir import AGAIN, RunDir, read_json
 
 QUIET = 10.0  # seconds between two plain lines about one run
 
@@ -204,7 +204,7 @@ def verdict(run: RunDir, log: Log) -> str:
     """`done in 4.1 s, val 96.4 %` or `failed: reason`."""
     if not run.result.exists():
         return f"failed: {run.reason()}"
-    result = read_json(run.result)
+    result = read_json(run.result, AGAIN)
     seconds = result.get("cost", {}).get("seconds", log.seconds)
     chosen = (result.get("protocols", {}).get("val") or {}).get("val")
     score = f", val {percent(chosen['accuracy'])}" if chosen else ""

@@ -2,8 +2,8 @@
 
 `python -m bench.runner.worker` reads one line of JSON from its input, the fields of Request.
 It stops when that input is closed: its parent is gone, or wants it to stop.
-Exit codes: 0 all listed runs have ended, 4 stopped, 3 did not stop in time, 5 some runs' folders
-could not be locked; anything else is a crash.
+Exit codes: 0 all listed runs have ended, 4 stopped, 3 did not stop in time, 5 files of some runs
+could not be written; anything else is a crash.
 """
 
 import importlib
@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import UserError
-from bench.files import write_text
+from bench.files import Unwritable, unwritable, write_text
 from bench.lock import Lock, heartbeat
 from bench.rundir import RunDir
 
-ENDED, STUCK, STOPPED, UNREACHABLE = 0, 3, 4, 5
+ENDED, STUCK, STOPPED, UNWRITABLE = 0, 3, 4, 5
 PATIENCE = 20.0  # seconds from the wish to stop to leaving in the middle of a step
 POLL = 0.5  # seconds between two looks at runs that others hold
 
@@ -47,10 +47,6 @@ class Engine:
     execute: Callable[[RunDir, Callable[[], bool]], None]  # (run, stop)
     stopped: type[Exception]  # what it raises after stop() came true
     told: tuple[type[Exception], ...]  # failures whose text is a sentence for the user
-
-
-class Unreachable(Exception):
-    """A run's folder cannot be locked; the text says why."""
 
 
 @dataclass
@@ -106,7 +102,8 @@ def work(
     """Runs what is neither done nor failed, until all have ended or `stop()`; an exit code.
 
     A run that a live process holds is passed over and looked at again later. A run that a process
-    of the same call died with is left to the next call.
+    of the same call died with is left to the next call, as is one whose files cannot be written;
+    on a full disk that ends the work, since the others would train in vain.
     """
     left, code = list(runs), ENDED
     try:
@@ -118,9 +115,11 @@ def work(
                 try:
                     if not settle(run, Lock(run.lock.path, call), engine, stop):
                         held.append(run)
-                except Unreachable as error:
+                except Unwritable as error:
                     print(error, file=sys.stderr, flush=True)
-                    code = UNREACHABLE
+                    code = UNWRITABLE
+                    if error.everywhere:
+                        return code
             left = held
             if left:
                 time.sleep(poll)
@@ -130,13 +129,16 @@ def work(
 
 
 def settle(run: RunDir, lock: Lock, engine: Engine, stop: Callable[[], bool]) -> bool:
-    """Executes the run if nobody else does; False if it is worth another look later."""
+    """Executes the run if nobody else does; False if it is worth another look later.
+
+    Raises Unwritable.
+    """
     if ended(run):
         return True
     try:
         got = lock.acquire()
     except OSError as error:
-        raise Unreachable(f"{run.path} cannot be locked: {error}") from error
+        raise Unwritable(lock.path, error) from error
     return attempt(run, lock, engine, stop) if got else abandoned(lock)
 
 
@@ -167,6 +169,8 @@ def attempt(run: RunDir, lock: Lock, engine: Engine, stop: Callable[[], bool]) -
     except Exception as error:
         if not lock.mine():
             return False
+        if (reason := unwritable(error, run.path)) is not None:
+            raise reason from error  # the run is stopped, not failed: it goes on once there is room
         write_text(run.error, explanation(error, engine.told))
     finally:
         lock.release()
