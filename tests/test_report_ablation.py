@@ -12,7 +12,7 @@ import scipy.stats
 from bench import manifest
 from bench.__main__ import main
 from bench.errors import UserError
-from bench.report.ablation import Difference, collect, render
+from bench.report.ablation import collect, render
 from bench.report.cells import ACCURACY, Column
 from bench.report.cells import collect as collect_tables
 from bench.report.files import write_ablations
@@ -64,14 +64,6 @@ def test_the_interval_is_that_of_a_paired_t_test(tmp_path):
         assert found == pytest.approx((expected.low, expected.high), rel=1e-9)
 
 
-@pytest.mark.parametrize("n", [2, 3, 5, 20])
-def test_the_quantile_is_scipys(n):
-    values = {seed: seed**2 / 1000 for seed in range(n)}
-    low, high = Difference(values).interval
-    spread = scipy.stats.sem(list(values.values()))
-    assert high - low == pytest.approx(2 * scipy.stats.t.ppf(0.975, n - 1) * spread, rel=1e-10)
-
-
 def test_seeds_are_paired_by_their_number_not_by_their_place(tmp_path):
     (made,) = results(tmp_path, SHARES | {"bare": (None, 0.94, 0.95)})
     found = made.difference("bare", ACC).values
@@ -82,20 +74,29 @@ def test_one_common_seed_has_a_difference_but_no_interval(tmp_path):
     made = results(tmp_path, SHARES | {"bare": (None, 0.94, None)})
     assert cells(render(made, "md"), "bare")[-1] == "+12.0"
     assert "(n=1)" in cells(render(made, "md"), "bare")[-2]
-    assert "No interval" in closing(made) and closing(made).endswith("(`bare`).")
+    assert closing(made) == (
+        "- Fewer than two seeds in common, so nothing is said: big head + loss_2 + T (`bare`)."
+    )
 
 
-def test_the_same_difference_in_all_seeds_is_no_certainty():
-    assert Difference({0: 0.1, 1: 0.1 + 1e-9}).interval is None
-    same = Difference({0: 0.0, 1: 0.0})
-    assert same.interval == (0, 0) and same.sign == 0
+def test_the_same_difference_in_all_seeds_is_no_certainty(tmp_path):
+    shares = {"all": (0.5, 0.6, 0.7), "no-head": (0.4, 0.5, 0.6)}
+    made = results(tmp_path, shares)
+    assert cells(render(made, "md"), "no-head")[-1] == "-10.0"
+    assert closing(made) == "- With 3 seeds, no difference is resolved."
 
 
-@pytest.mark.parametrize(
-    ("values", "sign"), [((-0.3, -0.31), -1), ((0.3, 0.31), 1), ((-0.1, 0.2), 0), ((0.1,), None)]
-)
-def test_a_difference_is_resolved_if_its_interval_leaves_zero_out(values, sign):
-    assert Difference(dict(enumerate(values))).sign == sign
+def test_more_rows_resolve_less(tmp_path):
+    """The intervals stay each row's own; what is claimed is corrected for their number."""
+    shares = {"all": (0.80, 0.82, 0.84), "bare": (0.83, 0.86, 0.90)}
+    alone = results(tmp_path / "alone", shares)
+    assert "`bare`) raises accuracy" in closing(alone)
+    rows = [f"row{i}" for i in range(9)]
+    parts = PARTS | {"groups": PARTS["groups"] | {"Others": rows}}
+    crowd = results(tmp_path / "crowd", shares | dict.fromkeys(rows, (0.79, 0.85, 0.83)), parts)
+    assert "no difference is resolved" in closing(crowd)
+    of = [cells(render(made, "md"), "bare")[-1] for made in (alone, crowd)]
+    assert of[0] == of[1] == "+4.3 [+0.5, +8.1]"
 
 
 def test_rows_stand_in_the_groups_order_with_marks_for_what_they_have(tmp_path):
@@ -137,7 +138,7 @@ def test_the_footnote_says_how_differences_were_made(tmp_path):
     text = render(results(tmp_path), "md")
     for words in ("`all` in percentage points", "paired by seed (n = 3)", "95 % t interval"):
         assert words in text
-    assert "not corrected for several comparisons; an interval that holds 0 is not res" in text
+    assert "corrected for the number of rows (Holm), so that an interval may leave 0 out" in text
 
 
 def test_a_row_without_a_finished_run_has_dashes_and_is_named(tmp_path):
@@ -218,7 +219,8 @@ def test_csv_holds_shares_at_full_precision(tmp_path):
     assert bare["difference"] == pytest.approx(0.11, rel=1e-12) and bare["pairs"] == 3
     assert (bare["low"], bare["high"]) == made[0].difference("bare", ACC).interval
     assert list(frame["has loss_2"]) == [1, 1, 0, 0] and bare["group"] == "Bare"
-    assert pandas.isna(frame.loc["all"]["difference"])
+    assert bare["p_holm"] >= bare["p"] and bare["verdict"] == "better"
+    assert pandas.isna(frame.loc["all"]["difference"]) and pandas.isna(frame.loc["all"]["verdict"])
     assert frame.loc["no-loss"]["n"] == 0 and pandas.isna(frame.loc["no-loss"]["mean"])
 
 

@@ -25,12 +25,14 @@ def test_a_cell_is_the_mean_and_the_sample_deviation_over_seeds(tmp_path):
     cell = collect(tmp_path)[0].rows[0].cell(ACC)
     assert cell.values == {0: 0.5, 1: 0.6, 2: 0.7}
     assert math.isclose(cell.mean, 0.6) and math.isclose(cell.std, 0.1)  # ddof 0 would give 0.082
+    assert cell.interval == pytest.approx((0.6 - 4.302653 * 0.1 / 3**0.5, 0.8484138))
 
 
 def test_one_seed_has_no_deviation_and_an_empty_cell_no_mean(tmp_path):
     add(tmp_path, "x", accuracy=0.5)
     row = collect(tmp_path)[0].rows[0]
-    assert row.cell(ACC).std is None and row.cell(Column("last", ACCURACY)).mean is None
+    assert row.cell(ACC).std is None and row.cell(ACC).interval is None
+    assert row.cell(Column("last", ACCURACY)).mean is None
 
 
 def test_a_probe_belongs_to_its_own_protocol(tmp_path):

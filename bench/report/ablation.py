@@ -6,8 +6,6 @@ Differences are paired by seed: row and whole method share splits, initial weigh
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import sqrt
-from statistics import fmean, stdev
 
 from bench.errors import unknown
 from bench.report import notes, tables
@@ -15,49 +13,12 @@ from bench.report.cells import ACCURACY, Column, Row, Table
 from bench.report.latex import cell_of, escape, marked_up, minipage
 from bench.report.layout import Entry, percent
 from bench.report.runs import check_protocols
+from bench.report.stats.paired import LEVEL, TINY, Paired, paired
+from bench.report.stats.verdicts import Judgement, Verdict, judge
 from bench.rundir import RunDir
 
-LEVEL = 0.95  # of the intervals
-TINY = 1e-7  # below it a difference of shares is rounding: they come from float32
 NAMED = 3  # components that a row may lack and still be described by them
 TICK, LATEX_TICK = "✓", r"$\bullet$"  # \checkmark would need a package
-
-
-@dataclass(frozen=True)
-class Difference:
-    """values: seed -> this row's share minus the whole method's, of the seeds that both have."""
-
-    values: dict[int, float]
-
-    @property
-    def mean(self) -> float | None:
-        return fmean(self.values.values()) if self.values else None
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """t interval of the mean, n - 1 degrees of freedom.
-
-        None below two seeds, and where all differ by the same amount but 0: that is a coincidence
-        of rounded accuracies, not a difference known exactly.
-        """
-        from scipy.special import stdtrit  # slow to import, though much less so than scipy.stats
-
-        if len(self.values) < 2:
-            return None
-        spread = stdev(self.values.values())
-        if spread < TINY < abs(self.mean):
-            return None
-        reach = float(stdtrit(len(self.values) - 1, (1 + LEVEL) / 2))
-        half = reach * spread / sqrt(len(self.values))
-        return self.mean - half, self.mean + half
-
-    @property
-    def sign(self) -> int | None:
-        """-1 or 1 if the interval is below or above 0, 0 if it holds 0, None without one."""
-        if self.interval is None:
-            return None
-        low, high = self.interval
-        return (low > TINY) - (high < -TINY)
 
 
 @dataclass(frozen=True)
@@ -74,13 +35,20 @@ class Ablation:
     def missing(self, method: str) -> list[str]:
         return [c for c, without in self.components.items() if method in without]
 
-    def difference(self, method: str, column: Column) -> Difference:
-        """Of rows on the same state of the data; empty for the whole method itself."""
+    def difference(self, method: str, column: Column) -> Paired:
+        """A row's share minus the whole method's, of rows on the same state of the data; empty
+        for the whole method itself."""
         pair = self.rows.get(method), self.rows.get(self.full)
         if method == self.full or None in pair or pair[0].variant != pair[1].variant:
-            return Difference({})
-        own, whole = (row.cell(column).values for row in pair)
-        return Difference({s: own[s] - whole[s] for s in own if s in whole})
+            return Paired({})
+        return paired(*(row.cell(column).values for row in pair))
+
+    def judged(self, column: Column) -> dict[str, Judgement]:
+        """method -> what its difference shows, of all that have one: they are one family."""
+        shown = (m for members in self.groups.values() for m in members)
+        found = {m: self.difference(m, column) for m in shown}
+        found = {m: one for m, one in found.items() if one.values}
+        return dict(zip(found, judge(list(found.values())), strict=True))
 
 
 def collect(
@@ -160,7 +128,7 @@ def entry(table: Table, row: Row | None, column: Column, digits: int) -> Entry:
     return Entry(percent(cell.mean, digits), percent(cell.std, digits), fewer=fewer)
 
 
-def difference_text(difference: Difference, digits: int) -> str:
+def difference_text(difference: Paired, digits: int) -> str:
     """ "-0.6 [-1.3, +0.1]", in points; a sign before a zero says where it was rounded from."""
     if difference.mean is None:
         return notes.DASH
@@ -180,41 +148,41 @@ def heading(ablation: Ablation) -> str:
 
 def footnotes(ablation: Ablation, column: Column) -> list[str]:
     """What a difference is, every way in which a cell is not what the caption says, a verdict."""
-    methods = [m for members in ablation.groups.values() for m in members]
-    found = {m: ablation.difference(m, column) for m in methods}
-    counts = sorted({len(d.values) for d in found.values() if d.interval})
+    judged = ablation.judged(column)
+    counts = sorted({one.seeds for one in judged.values() if one.seeds > 1})
     seeds = " to ".join(map(str, dict.fromkeys([*counts[:1], *counts[-1:]])))
     n = f" (n = {seeds})" if seeds else ""
     what = (
         f"A mark: the row has the component. Difference to `{ablation.full}` in percentage "
-        f"points, paired by seed{n}, with its {100 * LEVEL:g} % t interval (n - 1 degrees of "
-        "freedom), not corrected for several comparisons; an interval that holds 0 is not resolved."
+        f"points, paired by seed{n}, with its own {100 * LEVEL:g} % t interval (n - 1 degrees of "
+        "freedom). What is said below rests on paired t tests, corrected for the number of rows "
+        "(Holm), so that an interval may leave 0 out and the difference not be resolved."
     )
     of_cells = notes.footnotes(ablation.table, (column.protocol,), [column])
     kept = [note for note in of_cells if not note.startswith("The probe")]  # none is shown here
-    return [what, *kept, *verdict(ablation, found, seeds)]
+    return [what, *kept, *verdict(ablation, judged, seeds)]
 
 
-def verdict(ablation: Ablation, found: dict[str, Difference], seeds: str) -> list[str]:
-    """What the numbers show and what they do not, and whose differences have no interval."""
-    by_sign = {}
-    for method, difference in found.items():
-        if difference.values:
-            by_sign.setdefault(difference.sign, []).append(without(ablation, method))
-    phrases = {
-        -1: "removing {} lowers accuracy",
-        1: "removing {} raises accuracy",
-        0: "the effect of removing {} is not resolved",
-    }
-    parts = [text.format(", ".join(by_sign[s])) for s, text in phrases.items() if s in by_sign]
-    if set(by_sign) <= {0, None}:
+PHRASES = {
+    Verdict.WORSE: "removing {} lowers accuracy",
+    Verdict.BETTER: "removing {} raises accuracy",
+    Verdict.EQUIVALENT: "removing {} changes it by less than one point",
+    Verdict.NOT_RESOLVED: "the effect of removing {} is not resolved",
+}
+
+
+def verdict(ablation: Ablation, judged: dict[str, Judgement], seeds: str) -> list[str]:
+    """What the numbers show and what they do not, and who has too few seeds to say."""
+    groups = {}
+    for method, one in judged.items():
+        groups.setdefault(one.verdict if one.seeds > 1 else None, []).append(method)
+    named = {v: ", ".join(without(ablation, m) for m in members) for v, members in groups.items()}
+    parts = [text.format(named[v]) for v, text in PHRASES.items() if v in named]
+    if set(named) <= {Verdict.NOT_RESOLVED, None}:
         parts = ["no difference is resolved"]
     sentences = [f"With {seeds} seeds, {'; '.join(parts)}."] if seeds else []
-    if None in by_sign:
-        sentences.append(
-            "No interval, with fewer than two seeds in common or the same difference in all of "
-            f"them: {', '.join(by_sign[None])}."
-        )
+    if None in named:
+        sentences.append(f"Fewer than two seeds in common, so nothing is said: {named[None]}.")
     return sentences
 
 
@@ -274,6 +242,7 @@ def csv_lines(ablation: Ablation, column: Column) -> Iterator[dict[str, object]]
     """A line per method, as in the ordinary table; `has ...` is 1 or 0, `pairs` counts seeds."""
     table = ablation.table
     finished = {line["method"]: line for line in tables.lines(table, [column])}
+    judged = ablation.judged(column)
     for method, group in [(m, g) for g, members in ablation.groups.items() for m in members]:
         cells = (table.dataset, table.name, method, "", column.protocol, column.name)
         blank = dict.fromkeys(tables.FIELDS) | dict(zip(tables.FIELDS, cells, strict=False))
@@ -286,5 +255,8 @@ def csv_lines(ablation: Ablation, column: Column) -> Iterator[dict[str, object]]
             "difference": difference.mean,
             "low": low,
             "high": high,
-            "pairs": len(difference.values),
+            "pairs": difference.count,
+            "p": difference.p if difference.values else None,
+            "p_holm": judged[method].adjusted if method in judged else None,
+            "verdict": judged[method].verdict if method in judged else None,
         }

@@ -15,6 +15,7 @@ from string import ascii_lowercase
 from bench.errors import UserError
 from bench.report.runs import Finished, read
 from bench.report.settings import listed, natural, told_apart
+from bench.report.stats.paired import t_interval
 from bench.rundir import RunDir, every
 
 ACCURACY, HEAD, PROBE = "accuracy", "head", "probe"
@@ -47,6 +48,11 @@ class Cell:
     def std(self) -> float | None:
         """Sample standard deviation (ddof 1); None below two seeds."""
         return stdev(self.values.values()) if len(self.values) > 1 else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """95 % t interval of the mean over seeds; None below two seeds."""
+        return t_interval(self.values.values())
 
 
 @dataclass(frozen=True)
