@@ -283,3 +283,15 @@ def test_spectrograms_vary_in_training_alone():
     assert torch.equal(
         inputs(source_of(modality, stored, train=False), range(6)), stored.flip(0) - 5
     )
+
+
+@pytest.mark.parametrize(
+    ("frames", "expected"),
+    [
+        ([0, 1, 2], [(0, 3, 0)]),
+        ([1, 3, 4], [(1, 2, 0), (3, 5, 1)]),
+        ([2, 2], [(2, 3, 0), (2, 3, 1)]),
+    ],
+)
+def test_frames_that_follow_one_another_are_resized_together(frames, expected):
+    assert list(resize.runs(frames)) == expected
