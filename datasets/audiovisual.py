@@ -50,6 +50,7 @@ class AudioVisual(ListedAdapter):
 
     Config = Sounding
     times: ClassVar[tuple[float, ...]] = ()  # of the stored pictures, in seconds after the first
+    enough: ClassVar[int] = 3  # pictures; a clip with fewer is SHORT
     fixed_draw: ClassVar[int] = 0  # how many frames `dimml999` can take here
 
     @classmethod
@@ -63,7 +64,7 @@ class AudioVisual(ListedAdapter):
         return settings
 
     def settings(self):
-        return {"times": list(self.times)}
+        return {"times": list(self.times), "enough": self.enough}
 
     def describe(self):
         config, front = self.config, FRONTENDS[self.config.audio]
@@ -87,7 +88,7 @@ class AudioVisual(ListedAdapter):
 
     def clips(self):
         self.raw()
-        arguments = {"times": list(self.times)}
+        arguments = {"times": list(self.times), "enough": self.enough}
         constants = {**arguments, "rate": RATE, "short_side": SHORT_SIDE}
         given = {
             "arrays": ARRAYS,
@@ -120,6 +121,7 @@ class AudioVisual(ListedAdapter):
                 n: "not usable" for n, good in zip(packed.ids, usable, strict=True) if not good
             },
             libraries=("scipy", "soxr", "torchaudio"),
+            noun="spectrograms",
         )
         return {"audio": made}
 

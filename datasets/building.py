@@ -181,7 +181,7 @@ class Building:
         )
         chunks = [left[i : i + chunk] for i in range(0, len(left), chunk)]
         pool = Pool(request, clips.ids, clips.files, min(workers, len(chunks)), self.give_up)
-        self.meter.begin(total - len(left), total)
+        self.meter.begin(total - len(left), total, clips.noun)
         try:
             with contextlib.closing(pool.read(chunks)) as counts:
                 for done in counts:

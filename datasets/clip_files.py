@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from datasets.flags import Flag
 from datasets.media import frames_at, mismatch
 from datasets.shards import Sample
 from datasets.sounds import sound, wav
@@ -11,11 +12,15 @@ RATE = 16000  # Hz of the stored sound
 SHORT_SIDE = 256  # pixels of the stored pictures
 
 
-def read(name: str, files: Mapping[str, Path], times: Sequence[float]) -> Sample:
-    """A clip: its sound from the file `audio` where there is one, else from `video`."""
+def read(name: str, files: Mapping[str, Path], times: Sequence[float], enough: int) -> Sample:
+    """A clip: its sound from the file `audio` where there is one, else from `video`.
+
+    times: of the pictures, in seconds. enough: a clip of fewer pictures is SHORT.
+    """
     heard = wav(files["audio"], RATE) if "audio" in files else sound(files["video"], RATE)
     seen = frames_at(files["video"], times, SHORT_SIDE)
-    flags = heard.flags | seen.flags
+    flags = heard.flags | (seen.flags & ~Flag.SHORT)
+    flags |= Flag.SHORT if seen.within < enough else Flag(0)
     if heard.seconds:
         flags |= mismatch(seen.seconds, heard.seconds)
     kept = seen.pictures[: max(1, seen.within)]

@@ -36,7 +36,7 @@ class Clips:
     constants: all that decides how a sample is made, plain values; part of the data hash.
     flags: what the lists alone say of a sample. excluded: sample -> why it is not even read.
     extras: name -> [N] int32. libraries: names of the packages that decode. notes: sentences for
-    the card, on files that are no samples for instance.
+    the card, on files that are no samples for instance. noun: what progress counts.
     """
 
     ids: Sequence[str]  # [N]
@@ -53,6 +53,7 @@ class Clips:
     extras: Mapping[str, np.ndarray] = field(default_factory=dict)
     libraries: Sequence[str] = ()
     notes: Sequence[str] = ()
+    noun: str = "samples"
 
     def __post_init__(self) -> None:
         assert len(self.ids) == len(self.labels) == len(self.files) == len(set(self.ids))

@@ -81,7 +81,8 @@ class ListedAdapter(ClipAdapter):
         if self.config.strict:
             check_lists(parts)
         for issue in parts.issues:
-            more = f" ({shown(issue.ids, LISTED)})" if issue.ids and "(" not in issue.text else ""
+            named = not issue.ids or issue.ids[0] in issue.text
+            more = "" if named else f" ({shown(issue.ids, LISTED)})"
             told = issue.text.rstrip(".") + more + "."
             if issue.fault:
                 self.problems += (told,)

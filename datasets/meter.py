@@ -19,8 +19,7 @@ class Meter:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.say, self.terminal, self.clock = say, terminal, clock
-        self.samples = 0  # read under this meter
-        self.seconds = 0.0  # that they took
+        self.made: dict[str, tuple[int, float]] = {}  # what -> how many, seconds that they took
         self.bar: tqdm | None = None
 
     def __call__(self, line: str) -> None:
@@ -30,27 +29,27 @@ class Meter:
         else:
             self.bar.write(line, file=self.terminal)
 
-    def begin(self, done: int, total: int) -> None:
-        """`done` of `total` samples were read earlier."""
-        self.first, self.done, self.total = done, done, total
-        self.before, self.started = (self.samples, self.seconds), self.clock()
+    def begin(self, done: int, total: int, noun: str = "samples") -> None:
+        """`done` of `total` were made earlier."""
+        self.first, self.done, self.total, self.noun = done, done, total, noun
+        self.before, self.started = self.made.get(noun, (0, 0.0)), self.clock()
         self.told = self.started
         if self.terminal is not None:
             self.bar = tqdm(
-                total=total, initial=done, unit=" samples", file=self.terminal, dynamic_ncols=True
+                total=total, initial=done, unit=f" {noun}", file=self.terminal, dynamic_ncols=True
             )
 
     def update(self, done: int) -> None:
-        """`done` samples have been read by now."""
+        """`done` have been made by now."""
         now = self.clock()
         self.done = done
         samples, seconds = done - self.first, now - self.started
-        self.samples, self.seconds = self.before[0] + samples, self.before[1] + seconds
+        self.made[self.noun] = self.before[0] + samples, self.before[1] + seconds
         if self.bar is not None:
             self.bar.update(done - self.bar.n)
         elif now - self.told >= EVERY:
             self.told = now
-            self.say(line(done, self.total, samples / seconds))
+            self.say(line(done, self.total, samples / seconds, self.noun))
 
     def end(self) -> None:
         if self.bar is not None:
@@ -58,10 +57,10 @@ class Meter:
             self.bar = None
 
 
-def line(done: int, total: int, rate: float) -> str:
-    """`312 of 7442 samples, 41.3 per s, 2 min 52 s left`. rate: samples a second."""
+def line(done: int, total: int, rate: float, noun: str = "samples") -> str:
+    """`312 of 7442 samples, 41.3 per s, 2 min 52 s left`. rate: so many a second."""
     left = f"{duration((total - done) / rate)} left" if rate > 0 else "time left not known"
-    return f"{done} of {total} samples, {rate:.1f} per s, {left}"
+    return f"{done} of {total} {noun}, {rate:.1f} per s, {left}"
 
 
 def duration(seconds: float) -> str:

@@ -158,9 +158,9 @@ def test_prepare_tells_parts_exclusions_hash_and_speed(adapter, command, capsys)
     out = capsys.readouterr().out.splitlines()
     assert out[0] == "toy: ready, split clean: 10 train, 10 val, 9 test"
     assert out[2] == "problem: test: 1 of 10 ids are not usable: MISSING 1."
-    assert out[3].startswith("data hash ") and out[4].startswith("30 samples read, ")
+    assert out[3].startswith("data hash ") and out[4].startswith("30 samples prepared in ")
     assert command("prepare") == 0
-    assert "samples read" not in capsys.readouterr().out
+    assert "samples prepared" not in capsys.readouterr().out
     assert command("check") == 1
     assert "excluded" in capsys.readouterr().out
 
@@ -198,7 +198,7 @@ def test_lines_come_every_ten_seconds_and_count_this_sitting_alone():
         "60 of 100 samples, 1.0 per s, 40 s left",
         "70 of 100 samples, 1.0 per s, 30 s left",
     ]
-    assert (meter.samples, meter.seconds) == (30, 30.0)
+    assert meter.made == {"samples": (30, 30.0)}
 
 
 def test_a_terminal_gets_a_bar_and_lines_above_it():

@@ -110,6 +110,11 @@ def test_the_cache_serves_when_the_raw_files_are_gone(tmp_path):
     assert (after.hash, after.digests) == (before.hash, before.digests)
 
 
+def left_out_of(packed):
+    usable = dict(zip(packed.ids, packed.column("usable").tolist(), strict=True))
+    return {n for n in tiny_cremad.stems() if not usable[n]}
+
+
 def test_bad_media_are_flagged_or_left_out(tmp_path):
     root = tiny_cremad.make(tmp_path / "raw", size=(64, 48))
     video, audio = root / "VideoFlash", root / "AudioWAV"
@@ -128,14 +133,17 @@ def test_bad_media_are_flagged_or_left_out(tmp_path):
     packed = opened.prepared(tmp_path / "cache")
     flags = dict(zip(packed.ids, packed.flags.tolist(), strict=True))
     assert flags["1001_DFA_NEU_XX"] & Flag.MISSING
+    seconds = {n: tiny_cremad.frames_of(n) / FPS for n in tiny_cremad.stems()}
+    short = {n for n in tiny_cremad.stems() if flags[n] & Flag.SHORT}
+    assert {n for n in seconds if seconds[n] <= 2} - left_out_of(packed) <= short
+    assert not {n for n in seconds if seconds[n] > 3} & short - {"1010_DFA_NEU_XX"}
     assert flags["1001_DFA_HAP_XX"] & Flag.EMPTY
     assert flags["1010_DFA_NEU_XX"] & Flag.TRUNCATED
     assert flags["1010_DFA_HAP_XX"] & Flag.TRUNCATED
     assert flags["1010_TIE_NEU_XX"] & Flag.FROZEN
     assert flags["1010_TIE_HAP_XX"] & Flag.SILENT
     assert flags["1004_TIE_HAP_XX"] & flags["1004_DFA_HAP_XX"] & Flag.DUP_MEDIA
-    usable = dict(zip(packed.ids, packed.column("usable").tolist(), strict=True))
-    left_out = {n for n in tiny_cremad.stems() if not usable[n]}
+    left_out = left_out_of(packed)
     assert left_out == {"1001_DFA_NEU_XX", "1001_DFA_HAP_XX", "1010_DFA_HAP_XX"}
     card = opened.check(tmp_path / "cache")
     assert ("note", "VideoFlash has 1 files that are no clip (unlisted.flv).") in card.rows

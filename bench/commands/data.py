@@ -44,9 +44,10 @@ def prepare(opened: Adapter, name: str, cache: Path) -> int:
     for problem in opened.problems:
         sys.stdout.write(f"problem: {problem}\n")
     sys.stdout.write(f"data hash {bundle.hash}\n")
-    if meter.samples:
-        rate = meter.samples / meter.seconds
-        sys.stdout.write(f"{meter.samples} samples read, {rate:.1f} per s\n")
+    for noun, (count, seconds) in meter.made.items():
+        sys.stdout.write(
+            f"{count} {noun} prepared in {seconds:.1f} s, {count / seconds:.1f} per s\n"
+        )
     return 0
 
 
