@@ -181,7 +181,7 @@ def add_reading(verbs) -> None:
 
 def add_data(verbs) -> None:
     data = add_verb(verbs, "data", "data:data", "packed caches of data sets")
-    data.add_argument("action", choices=("prepare", "check"))
+    data.add_argument("action", choices=("prepare", "check", "fetch"))
     data.add_argument("name", metavar="NAME", help="a data set")
     data.add_argument("--set", action="append", default=[], metavar="data.KEY=VALUE")
     data.add_argument("--workers", type=int, metavar="N", help="processes; default: one a core")

@@ -15,13 +15,40 @@ from bench.config import knob
 from bench.errors import UserError
 from bench.types import DatasetSpec, Modality
 from datasets.base import ORDER
+from datasets.fetching import Archive, Download
 from datasets.idx import DIMENSIONS, PREFIX, idx_file, read_idx, verdict
 from datasets.packed import PackedAdapter
 from datasets.packing import Content, Source, Stream, rows_at_once, source_of
 from datasets.pairing import NEEDS_TRAIN_IMAGES, SPLITS, Pair, pairing_digest, pairs
-from datasets.voices import FLOOR, HOP, RATE, SAMPLES, WINDOW, Voices, spectrograms
+from datasets.voices import (
+    FLOOR,
+    HOP,
+    PUBLISHED,
+    RATE,
+    SAMPLES,
+    WINDOW,
+    Voices,
+    spectrograms,
+)
 
 FOLDERS = ("fsdd", "recordings")
+# The mirror and MD5 sums of torchvision's MNIST.
+MNIST_FILES = tuple(
+    Download(f"https://ossci-datasets.s3.amazonaws.com/mnist/{name}", f"mnist/{name}", f"md5:{md5}")
+    for name, md5 in {
+        "t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
+        "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
+        "train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+        "train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
+    }.items()
+)
+RECORDINGS = Archive(
+    "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/"
+    "26eb9aaf76e81b692f806f9140c2d2777410d7a1.tar.gz",
+    "fsdd",
+    r"[^/]+/recordings/[^/]+\.wav",
+    PUBLISHED,
+)
 # Mean and std over the training part of the split `clean`, for every split.
 IMAGE = (34.0217, 79.3896)
 AUDIO = {"peak": (-9.5818, 6.9418), "raw": (-10.0529, 6.4551)}
@@ -36,6 +63,7 @@ class AVMNIST(PackedAdapter):
         "a folder with mnist/ (t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz) and "
         "fsdd/ or recordings/ (0_george_0.wav and so on)"
     )
+    downloads = (*MNIST_FILES, RECORDINGS)
     counts = {"train": 500, "val": 100, "test": 200}  # images of a digit
 
     @dataclass(frozen=True)

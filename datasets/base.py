@@ -10,6 +10,7 @@ import torch
 from bench.config import Settings, build, knob
 from bench.errors import UserError
 from bench.types import DataBundle, DatasetSpec, Ragged, Split
+from datasets.fetching import Archive, Download
 from datasets.packing import Progress
 from datasets.splits import split_digest
 
@@ -38,6 +39,7 @@ class Adapter:
     title = ""
     holds = ""  # what the folder given with --root holds, in words; empty where none is needed
     workers: int | None = None  # processes that prepare, 0: one a core; None: this one does
+    downloads: tuple[Download | Archive, ...] = ()  # what its owners offer as plain files
 
     @dataclass(frozen=True)
     class Config(Settings):

@@ -11,10 +11,31 @@ from pathlib import Path
 from bench.config import knob
 from datasets.audiovisual import POLICIES, AudioVisual, Sounding
 from datasets.clips import shown
+from datasets.fetching import Download
 from datasets.flags import Flag
 from datasets.lists import cremad as lists
 
 FOLDERS = {"audio": ("AudioWAV", ".wav"), "video": ("VideoFlash", ".flv")}
+OWNERS = "https://raw.githubusercontent.com/CheyneyComputerScience/CREMA-D"
+OWNERS += "/1658cd342dff90010aa843eaeebd53610a08b1dc"
+LITERATURE = "https://raw.githubusercontent.com/GeWu-Lab/OGM-GE_CVPR2022/main/data/CREMAD"
+LISTS = (
+    Download(
+        f"{LITERATURE}/train.csv",
+        "lists/train.csv",
+        "sha256:68d0d3fd253830328fc92c68f3cf2e215db8c5b86757ad9c5112d2c76ba68bde",
+    ),
+    Download(
+        f"{LITERATURE}/test.csv",
+        "lists/test.csv",
+        "sha256:14866c99301fd56fb4a16f8a7048a8a6372a47069aee9f216443bc718be45f1f",
+    ),
+    Download(
+        f"{OWNERS}/VideoDemographics.csv",
+        "lists/VideoDemographics.csv",
+        "sha256:e33ddc8b60bedf98541735801127cbb67098b5957271adbdd5dea8a44294eec3",
+    ),
+)
 FOLDED = ("clean", "clean-actor5")  # splits that have folds
 
 
@@ -24,6 +45,7 @@ class CREMAD(AudioVisual):
     name = "cremad"
     title = "CREMA-D, emotions heard and seen"
     holds = "a folder with AudioWAV/ (1001_IEO_NEU_XX.wav and so on) and VideoFlash/ (.flv)"
+    downloads = LISTS
     times = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0)
     fixed_draw = 3
     lists = {

@@ -1,4 +1,4 @@
-"""`data prepare` and `data check`: packed caches of data sets."""
+"""`data prepare`, `data check`, `data fetch`: packed caches of data sets, and raw files."""
 
 import argparse
 import sys
@@ -11,6 +11,7 @@ from bench.errors import UserError
 from bench.registry import load, lookup
 from bench.wanted import Wanted, read_roots
 from datasets.base import Adapter
+from datasets.fetching import fetch
 from datasets.meter import Meter
 
 
@@ -21,6 +22,8 @@ def data(args: argparse.Namespace) -> int:
         raise UserError("`data` takes settings of the data set alone: --set data.KEY=VALUE.")
     adapter = load(lookup(datasets.ENTRIES, args.name, "data set").target)
     root = read_roots(args.root, (args.name,), request.saved_roots()).get(args.name)
+    if args.action == "fetch":
+        return fetch_raw(adapter, root)
     config = build(adapter.Config, adapter.complete(dict(wanted.data), root), args.name)
     opened, cache = adapter(config, root), request.cache_folder(args)
     if args.workers is not None:
@@ -34,10 +37,34 @@ def data(args: argparse.Namespace) -> int:
     return 1 if card.problems else 0
 
 
+def fetch_raw(adapter: type[Adapter], root: Path | None) -> int:
+    """Fetches into the root what the owners offer as plain files."""
+    if not adapter.downloads:
+        raise UserError(
+            f"nothing of {adapter.name} can be fetched as plain files; docs/datasets.md says where "
+            "to get it."
+        )
+    if root is None:
+        raise UserError(f"`data fetch {adapter.name}` needs --root DIR, the folder to fill.")
+    try:
+        for line in fetch(adapter.downloads, root, meter_of()):
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+    except OSError as error:
+        raise UserError(
+            f"{error.filename or root}: {error.strerror}; choose a --root that can be written."
+        ) from None
+    return 0
+
+
+def meter_of() -> Meter:
+    terminal = sys.stderr if sys.stderr.isatty() else None
+    return Meter(lambda line: sys.stderr.write(line + "\n"), terminal)
+
+
 def prepare(opened: Adapter, name: str, cache: Path) -> int:
     """Opens the data, which packs it where need be, and tells what there is now."""
-    terminal = sys.stderr if sys.stderr.isatty() else None
-    meter = Meter(lambda line: sys.stderr.write(line + "\n"), terminal)
+    meter = meter_of()
     bundle = opened.open(cache, meter)
     counts = ", ".join(f"{len(split)} {part}" for part, split in bundle.parts.items())
     sys.stdout.write(f"{name}: ready, split {bundle.split}: {counts}\n")
