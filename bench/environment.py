@@ -75,10 +75,17 @@ def reset_peak_memory(device: torch.device) -> None:
         return  # not Linux, or not allowed: the figure is then the process's since its start
 
 
-def peak_memory(device: torch.device) -> float | None:
-    """MiB since the reset: of the device's allocator on a GPU, else of the process."""
+def peak_memory(device: torch.device) -> dict[str, float | None]:
+    """MiB since the reset: of the device's allocator, used and reserved, else of the process."""
     if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
+        used = torch.cuda.max_memory_allocated(device) / 2**20
+        reserved = torch.cuda.max_memory_reserved(device) / 2**20
+        return {"peak_memory_mib": used, "reserved_memory_mib": reserved}
+    return {"peak_memory_mib": resident(), "reserved_memory_mib": None}
+
+
+def resident() -> float | None:
+    """The process's largest resident set, in MiB; None where the system does not tell."""
     status = Path("/proc/self/status")
     if not status.exists():
         return None

@@ -3,7 +3,6 @@ knows both tables."""
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import lru_cache
 from io import BytesIO
@@ -16,8 +15,9 @@ from torch import Tensor
 
 import datasets
 import methods
-from bench import FORMAT, checkpoint, metrics, probe
+from bench import FORMAT, checkpoint, metrics
 from bench.config import build
+from bench.cost import add_operations, cost
 from bench.data import OrderedLoader, Source, TrainData
 from bench.environment import (
     code_version,
@@ -26,6 +26,7 @@ from bench.environment import (
     peak_memory,
     reset_peak_memory,
 )
+from bench.evaluate import evaluate
 from bench.files import append, write_bytes, write_json, write_text
 from bench.harness import (
     LAST,
@@ -39,7 +40,6 @@ from bench.harness import (
 )
 from bench.method import Method
 from bench.networks.task import Task
-from bench.passes import collect
 from bench.registry import load, lookup
 from bench.rundir import RunDir
 from bench.spec import RunSpec
@@ -143,13 +143,17 @@ def line(row: dict) -> str:
 
 
 def finish(spec, method, bundle, trainer, progress: Progress, journal: Journal, device) -> None:
-    """Everything after training: weights, predictions, probe, and the result last."""
+    """Everything after training: weights, predictions, evaluation, and the result last."""
     run = journal.run
     journal.write()
+    peak = peak_memory(device)
     write_bytes(run.weights, checkpoint.dump(clean(method.state_dict())))
     for part in bundle.parts:
         if part != "train":
             write_predictions(run, part, bundle, progress)
+    kept = progress.kept[VAL if "val" in bundle.parts else LAST]
+    evaluated = evaluate(method, bundle, spec.seed, device, kept["test"]["logits"])
+    write_bytes(run.subsets, packed(evaluated.arrays, compress=True))
     found = {
         "format": FORMAT,
         "spec": spec.to_json(),
@@ -159,7 +163,7 @@ def finish(spec, method, bundle, trainer, progress: Progress, journal: Journal, 
         "readout": readout(method, progress),
         "protocols": {p: scores(progress.kept[p], bundle) for p in PROTOCOLS if p in progress.kept},
         "selected": progress.selected,
-        "probe": probes(method, bundle, device),
+        **evaluated.found,
         "learned": learned(method, trainer.evaluation.test, journal.rows),
         "split": {
             "name": bundle.split,
@@ -167,12 +171,21 @@ def finish(spec, method, bundle, trainer, progress: Progress, journal: Journal, 
             "counts": {part: len(split) for part, split in bundle.parts.items()},
         },
         "data_hash": bundle.hash,
-        "cost": cost(method, progress, device),
+        "cost": cost_of(spec, method, bundle, trainer, peak),
         "environment": environment(device),
         "code": code_version(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     write_json(run.result, found)
+
+
+def cost_of(spec, method, bundle, trainer, peak) -> dict[str, object]:
+    """What training took, and what it computes, told by a copy of the method."""
+    found = cost(method, trainer.at, peak, trainer.evaluation.test)
+    copy = build_method(spec, bundle.spec).to(method.device)
+    copy.load_state_dict(method.state_dict())
+    add_operations(found, copy, trainer.data, spec.train)
+    return found
 
 
 def clean(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -213,9 +226,14 @@ def write_predictions(run: RunDir, part: str, bundle: DataBundle, progress: Prog
         arrays[f"{protocol}/logits"] = kept[part]["logits"].numpy()
         for m, logits in kept[part]["unimodal"].items():
             arrays[f"{protocol}/unimodal/{m}"] = logits.numpy()
+    write_bytes(run.predictions(part), packed(arrays))
+
+
+def packed(arrays: dict[str, np.ndarray], compress: bool = False) -> bytes:
+    """The arrays as an .npz."""
     buffer = BytesIO()
-    np.savez(buffer, **arrays)
-    write_bytes(run.predictions(part), buffer.getvalue())
+    (np.savez_compressed if compress else np.savez)(buffer, **arrays)
+    return buffer.getvalue()
 
 
 def scores(kept: dict, bundle: DataBundle) -> dict[str, object]:
@@ -238,24 +256,6 @@ def scores(kept: dict, bundle: DataBundle) -> dict[str, object]:
     return found
 
 
-def probes(method: Method, bundle: DataBundle, device: torch.device) -> dict[str, object]:
-    """Linear probes of the network in weights.pt, per modality that the method has."""
-    loaders = {p: OrderedLoader(Source(s, bundle.spec, device)) for p, s in bundle.parts.items()}
-    outs = {p: collect(method, method.predict, loader) for p, loader in loaders.items()}
-    labels = {p: y.cpu().numpy() for p, (_, y) in outs.items()}
-    fitted = {
-        m: probe.fit(
-            {p: out.features[m].double().cpu().numpy() for p, (out, _) in outs.items()}, labels
-        )
-        for m in outs["train"][0].features
-    }
-    per_modality = {
-        key: {m: asdict(one)[key] for m, one in fitted.items()}
-        for key in ("test", "val", "strength")
-    }
-    return {"protocol": VAL if "val" in bundle.parts else LAST, **per_modality}
-
-
 def learned(method: Method, loader: OrderedLoader, rows: list[dict]) -> list[dict[str, object]]:
     """The method's panels; one that names a logged metric gets its curve, [epoch, value] each."""
     panels = method.learned(loader)
@@ -264,13 +264,3 @@ def learned(method: Method, loader: OrderedLoader, rows: list[dict]) -> list[dic
             key = panel["logged"]
             panel["curve"] = [[row["epoch"], row[key]] for row in rows if key in row]
     return panels
-
-
-def cost(method: Method, progress: Progress, device: torch.device) -> dict[str, object]:
-    return {
-        "seconds": progress.seconds,
-        "epochs": progress.done,
-        "steps": progress.steps,
-        "parameters": sum(p.numel() for p in method.parameters()),
-        "peak_memory_mib": peak_memory(device),
-    }

@@ -18,6 +18,7 @@ from bench.data import OrderedLoader, TrainData
 from bench.method import Answer, Method, Metrics, Stage, nothing
 from bench.passes import collect
 from bench.spec import TrainConfig
+from bench.stopwatch import WARM_UP, Laps, Times
 from bench.types import Clock
 
 VAL, LAST, TEST_BEST = "val", "last", "test-best"
@@ -41,6 +42,7 @@ class Progress:
     done: int = 0  # epochs of the whole plan
     steps: int = 0
     seconds: float = 0.0  # of training and scoring, over all sittings
+    times: dict[str, dict] = field(default_factory=dict)  # stage -> fields of its Times
     best: dict | None = None  # since the last stage that selects: accuracy, epoch, state
     selected: dict[str, int] = field(default_factory=dict)  # stage -> epoch it ended with
     kept: dict[str, dict] = field(default_factory=dict)  # protocol -> its epoch and predictions
@@ -76,6 +78,7 @@ class Trainer:
         self.plan = method.stages(config.epochs)
         self.optimizers = build_optimizers(self.plan, config)
         self.at = Progress()
+        self.warm = dict.fromkeys((s.name for s in self.plan), 0)  # steps of this sitting
 
     def train(self, resume: dict | None = None) -> Progress:
         """Raises Stopped, or TrainingFailed for a loss or an answer that is not finite."""
@@ -110,7 +113,7 @@ class Trainer:
 
     def train_epoch(self, stage: Stage) -> dict[str, float]:
         """All batches once. Returns the means of what the steps report, and the learning rate."""
-        epoch, steps = self.at.epoch, len(self.data)
+        epoch, steps, started = self.at.epoch, len(self.data), time.perf_counter()
         optimizer = self.optimizers[stage.optimizer or stage.name]
         lr = learning_rate(self.config, stage.first_epoch + epoch)
         for group in optimizer.param_groups:
@@ -118,13 +121,23 @@ class Trainer:
         self.data.passes = stage.first_epoch + epoch
         stage.start_epoch(self.data, Clock(epoch, stage.epochs, 0, steps))
         set_modes(self.method, stage)
-        rows = []
+        rows, laps = [], Laps(self.method.device)
         for i, batch in enumerate(self.data):
+            laps.mark()
             rows.append(stage.step(batch, optimizer, Clock(epoch, stage.epochs, i, steps)))
+            laps.mark()
             if self.stop():
                 raise Stopped
         self.at.steps += len(rows)
-        return self.means(rows, stage) | {"lr": lr}
+        means = self.means(rows, stage)
+        self.note(stage, laps, time.perf_counter() - started)
+        return means | {"lr": lr}
+
+    def note(self, stage: Stage, laps: Laps, seconds: float) -> None:
+        times = Times(**self.at.times.get(stage.name, {}))
+        times.add(laps.seconds(), max(0, WARM_UP - self.warm[stage.name]), seconds)
+        self.warm[stage.name] += len(laps.marks) // 2
+        self.at.times[stage.name] = vars(times)
 
     def means(self, rows: list[Metrics], stage: Stage) -> dict[str, float]:
         """Each metric's mean over the epoch's steps. The device is waited for here, once."""

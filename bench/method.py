@@ -87,6 +87,9 @@ class Method(nn.Module):
     least: ClassVar[int] = 1  # fewest modalities that it makes sense for
     own_heads: ClassVar[bool] = False  # `Prediction.unimodal` comes from heads trained for it
     fuses: ClassVar[bool] = True  # uses the fusion that the network settings name
+    # Whether `predict` sees the inputs through `feature` alone, each modality by itself; then what
+    # withholds modalities from a trained network starts from stored features.
+    separate_encoders: ClassVar[bool] = True
 
     @dataclass(frozen=True)
     class Config(Settings):

@@ -61,6 +61,11 @@ class RunDir:
         return self.path / f"{part}.npz"
 
     @property
+    def subsets(self) -> Path:
+        """Answers on test with every set of modalities."""
+        return self.path / "subsets.npz"
+
+    @property
     def lock(self) -> Lock:
         return Lock(self.path / "lock")
 

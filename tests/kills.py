@@ -10,6 +10,7 @@ from bench.rundir import place
 from bench.runner.worker import Request, load, work
 from tests.support import spec_of
 
+COUNTED = ("epochs", "steps", "parameters_inference", "forward_flops", "training_flops")
 FORK = multiprocessing.get_context("fork")  # torch is imported once
 
 
@@ -66,15 +67,16 @@ def kill_until_done(run, seed, longest, most=4):
 
 def outcome(run):
     """The bytes that must not depend on interruptions."""
-    files = (run.weights, run.predictions("val"), run.predictions("test"))
+    files = (run.weights, run.predictions("val"), run.predictions("test"), run.subsets)
     return [file.read_bytes() for file in files]
 
 
 def facts(run):
     """What of the result must not depend on interruptions."""
     result = run.read_result()
-    keys = ("protocols", "probe", "selected", "split", "data_hash", "digest", "spec")
-    return {key: result[key] for key in keys} | {"epochs": result["cost"]["epochs"]}
+    timed = ("cost", "finished")
+    cost = {k: v for k, v in result["cost"].items() if k in COUNTED}
+    return {key: v for key, v in result.items() if key not in timed} | {"cost": cost}
 
 
 def compare_with_uninterrupted(tmp_path, name, seed, epochs=6):

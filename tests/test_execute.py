@@ -27,7 +27,7 @@ def test_a_finished_run_has_all_its_files(run):
     names = {p.name for p in run.path.iterdir()}
     assert names == {
         *("spec.json", "log.jsonl", "checkpoint.pt", "checkpoint.prev.pt", "weights.pt"),
-        *("val.npz", "test.npz", "result.json"),
+        *("val.npz", "test.npz", "subsets.npz", "result.json"),
     }
     assert len(run.rows()) == 3
 

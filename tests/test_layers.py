@@ -20,6 +20,7 @@ LIGHT = (
     "bench.files",
     "bench.lock",
     "bench.manifest",
+    "bench.metrics",
     "bench.registry",
     "bench.report",
     "bench.rundir",

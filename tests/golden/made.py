@@ -156,23 +156,3 @@ def dimml(names, seed):
     made["clw_weights"] = plain.certainty_weight(list(heads), 0.3)
     made["clw_fused_logits"] = plain.mix(list(heads), 0.3)
     return {k: np.asarray(v.detach() if torch.is_tensor(v) else v) for k, v in made.items()}
-
-
-def metrics_classification(names, seed):
-    rng = np.random.default_rng(seed)
-    classes = 6
-    labels = rng.integers(classes - 1, size=31)
-    made = {"labels": labels, "n_classes": np.array(classes)}
-    for name in ["output", *names]:
-        logits = made[f"logits_{name}"] = rng.normal(size=(31, classes)) + np.eye(classes)[labels]
-        chosen = [list(row).index(max(row)) for row in logits]
-        made[f"acc_{name}"] = np.mean([a == b for a, b in zip(chosen, labels, strict=True)])
-        made[f"macro_f1_support_{name}"] = np.mean([f1(chosen, labels, c) for c in set(labels)])
-    return made
-
-
-def f1(chosen, labels, c):
-    pairs = [(a == c, b == c) for a, b in zip(chosen, labels, strict=True)]
-    hit, claimed, real = (sum(map(f, pairs)) for f in (all, lambda p: p[0], lambda p: p[1]))
-    precision, recall = hit / max(claimed, 1), hit / real
-    return 2 * precision * recall / (precision + recall) if hit else 0.0

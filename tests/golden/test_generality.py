@@ -11,9 +11,14 @@ import pytest
 
 from tests.golden import (
     made,
+    made_metrics,
     made_stats,
     test_dimml,
+    test_metrics_balance,
+    test_metrics_calibration,
     test_metrics_classification,
+    test_metrics_complexity,
+    test_metrics_robustness,
     test_metrics_stats,
     test_ogm,
     test_ogm_ge,
@@ -24,8 +29,12 @@ MAKERS = {
     "ogm": (test_ogm, made.ogm),
     "ogm_ge": (test_ogm_ge, made.ogm_ge),
     "dimml": (test_dimml, made.dimml),
-    "metrics_classification": (test_metrics_classification, made.metrics_classification),
     "metrics_stats": (test_metrics_stats, made_stats.metrics_stats),
+    "metrics_classification": (test_metrics_classification, made_metrics.metrics_classification),
+    "metrics_balance": (test_metrics_balance, made_metrics.metrics_balance),
+    "metrics_calibration": (test_metrics_calibration, made_metrics.metrics_calibration),
+    "metrics_robustness": (test_metrics_robustness, made_metrics.metrics_robustness),
+    "metrics_complexity": (test_metrics_complexity, made_metrics.metrics_complexity),
 }
 NAMED = "test_what_is_not_ours"  # skips keys by name, always
 NAMES = (("left", "right"), ("touch", "depth_map", "text"))
@@ -36,6 +45,10 @@ UNNOTICED = {
     "dimml": set(),
     "metrics_classification": {"n_classes"},
     "metrics_stats": set(),
+    "metrics_balance": set(),
+    "metrics_calibration": set(),
+    "metrics_robustness": set(),
+    "metrics_complexity": set(),
 }
 
 
@@ -48,7 +61,12 @@ def checks(name):
         if not marks:
             yield f, {}
         for mark in marks:
-            yield from ((f, dict(zip(mark.args[0], row, strict=True))) for row in mark.args[1])
+            names, rows = mark.args
+            for row in rows:
+                yield (
+                    f,
+                    {names: row} if isinstance(names, str) else dict(zip(names, row, strict=True)),
+                )
 
 
 def skips(name, golden):
@@ -124,7 +142,7 @@ def test_what_a_file_lacks_is_skipped_by_name(tmp_path, name, prefix, skipped, r
 
 def test_the_option_names_the_folder(tmp_path):
     """One file is right, one wrong, the others are not there."""
-    right, wrong = made.metrics_classification(NAMES[1], 3), made.dimml(NAMES[1], 3)
+    right, wrong = made_metrics.metrics_classification(NAMES[1], 3), made.dimml(NAMES[1], 3)
     np.savez(tmp_path / "metrics_classification.npz", **right)
     wrong["duc_loss"] = wrong["duc_loss"] + 1e-6
     np.savez(tmp_path / "dimml.npz", **wrong)

@@ -1,0 +1,52 @@
+"""Relative and effective robustness.
+
+`audio_*` and `tab_*` document generators of noise that do something else than they say; nothing
+here draws noise like them.
+"""
+
+import pytest
+import torch
+
+from bench.metrics import robustness
+from tests.golden.files import DOUBLE, close
+
+FILE = "metrics_robustness.npz"
+CURVES = {
+    "relative_raw": robustness.area,
+    "area_trapezoid": robustness.area,
+    "relative_mean_ours": robustness.mean_performance,
+    "relative_ours": robustness.kept_share,
+}
+
+
+def relative(golden, metric):
+    levels, curves = golden.need("noise_levels", "curves")
+    return torch.tensor([metric(levels.numpy(), c) for c in curves.numpy()], dtype=torch.double)
+
+
+def effective(golden):
+    """The first curve is late fusion's."""
+    reference, *_ = curves = golden["curves"].numpy()
+    return torch.tensor([robustness.effective(c, reference) for c in curves], dtype=torch.double)
+
+
+@pytest.mark.parametrize("key", CURVES)
+def test_relative_robustness(golden, key):
+    close(relative(golden, CURVES[key]), golden[key])
+
+
+def test_effective_robustness(golden):
+    close(effective(golden), golden["effective_ours"])
+
+
+def test_the_released_sum_is_our_mean_times_the_levels(golden):
+    close(effective(golden) * len(golden["noise_levels"]), golden["effective_raw"])
+
+
+def test_the_released_normalisation_of_the_last_curve(golden):
+    for values, key in (
+        (relative(golden, robustness.area), "relative_normalised"),
+        (effective(golden), "effective_normalised"),
+    ):
+        ours = robustness.min_max(values.numpy())[-1]
+        assert ours == pytest.approx(golden[key].item(), rel=0, abs=DOUBLE)
