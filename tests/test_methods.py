@@ -1,7 +1,8 @@
 """What every method must do, whatever it is. A new row of the table is under test at once."""
 
 import copy
-from dataclasses import fields
+from contextlib import contextmanager
+from dataclasses import fields, replace
 
 import pytest
 import torch
@@ -11,7 +12,8 @@ from bench.data import OrderedLoader, Source
 from bench.execute import build_method, open_data
 from bench.harness import set_modes
 from bench.networks.task import Task
-from bench.passes import collect
+from bench.passes import collect, eval_mode
+from bench.readouts import ZERO, reading
 from bench.registry import load, lookup
 from bench.seeds import derive
 from bench.types import Clock
@@ -190,6 +192,44 @@ def test_the_order_of_the_batch_does_not_change_answers(name):
     plain, _ = collect(trainer.method, trainer.method.predict, OrderedLoader(source))
     turned, _ = collect(trainer.method, trainer.method.predict, OrderedLoader(source, order))
     torch.testing.assert_close(turned.logits, plain.logits.flip(0), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", rows(3))
+def test_withheld_modalities_play_no_part_by_any_way_of_withholding(name):
+    """A modality that the batch does not keep, and one whose features are zero, answer alike, from
+    inputs and from features that are computed once."""
+    trainer = fit(name, modalities=3)
+    method = trainer.method
+    batch = next(iter(trainer.evaluation.test))
+    with reading(method) as reader:
+        encoded = reader.encoded(batch)
+        reader.learn_fills(batch, {m: z.mean(dim=0) for m, z in encoded.inputs.items()})
+        whole = reader.answer(encoded).logits
+        for i, m in enumerate(method.modalities):
+            present = torch.ones(len(batch.label), len(method.modalities), dtype=torch.bool)
+            present[::2, i] = False
+            masked = reader.answer(reader.taken(encoded, present, ZERO)).logits
+            keep = batch.keep.clone()
+            keep[::2, list(batch.inputs).index(m)] = False
+            noise = {**batch.inputs, m: torch.full_like(batch.inputs[m], 7.0)}
+            noise[m][1::2] = batch.inputs[m][1::2]
+            with away(reader):
+                withheld = method.predict(replace(batch, keep=keep)).logits
+                other = method.predict(replace(batch, keep=keep, inputs=noise)).logits
+            torch.testing.assert_close(masked, withheld, rtol=1e-5, atol=1e-5)
+            torch.testing.assert_close(masked, other, rtol=1e-5, atol=1e-5)
+            assert torch.equal(masked[1::2], whole[1::2]) and not torch.equal(masked, whole)
+    with torch.no_grad(), eval_mode(method):
+        torch.testing.assert_close(whole, method.predict(batch).logits, rtol=1e-5, atol=1e-5)
+
+
+@contextmanager
+def away(reader):
+    """The method reads inputs again."""
+    kept = reader.method.__dict__.pop("feature", None)
+    yield
+    if kept is not None:
+        reader.method.feature = kept
 
 
 def test_a_modality_in_the_ensemble_trains_exactly_as_it_does_alone():

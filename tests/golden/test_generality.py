@@ -62,11 +62,9 @@ def checks(name):
             yield f, {}
         for mark in marks:
             names, rows = mark.args
+            single = isinstance(names, str)
             for row in rows:
-                yield (
-                    f,
-                    {names: row} if isinstance(names, str) else dict(zip(names, row, strict=True)),
-                )
+                yield f, {names: row} if single else dict(zip(names, row, strict=True))
 
 
 def skips(name, golden):
