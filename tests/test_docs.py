@@ -4,12 +4,17 @@ import os
 import re
 import subprocess
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+import datasets
+
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "results/README.md"]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "results/README.md"]
+DATASETS = [e.name for e in datasets.ENTRIES]
 AVMNIST = ROOT.parent / "shared/data/avmnist"
 
 
@@ -17,7 +22,7 @@ def blocks(page, language):
     return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.M | re.S)
 
 
-def shell(line, folder):
+def shell(line, folder, code=0):
     scripts = Path(sys.executable).parent
     env = os.environ | {
         "PATH": f"{scripts}:{os.environ['PATH']}",
@@ -28,7 +33,7 @@ def shell(line, folder):
     done = subprocess.run(
         ["bash", "-c", line], cwd=folder, env=env, capture_output=True, text=True, timeout=500
     )
-    assert done.returncode == 0, f"{line}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+    assert done.returncode == code, f"{line}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
     return done.stdout
 
 
@@ -41,6 +46,23 @@ def test_every_command_of_a_page_runs(page, tmp_path):
     for block in blocks(page, "bash"):
         for line in block.splitlines():
             shell(line, tmp_path)
+
+
+def tiny_commands():
+    """(page, data set, command) of every block in a data set's name that has a tiny copy."""
+    for page in PAGES:
+        for name in DATASETS:
+            if find_spec(f"tests.tiny_{name}"):
+                for line in "".join(blocks(page, name)).splitlines():
+                    slow = [] if " data " in line else [pytest.mark.slow]
+                    yield pytest.param(name, line, marks=slow, id=f"{page.stem}-{line[:60]}")
+
+
+@pytest.mark.parametrize(("name", "line"), list(tiny_commands()))
+def test_the_commands_on_a_data_set_run_on_its_tiny_copy(name, line, tmp_path):
+    import_module(f"tests.tiny_{name}").make(tmp_path / "raw")
+    code = 1 if " data check " in line else 0  # the tiny copies have faults
+    shell(line.replace("DIR", str(tmp_path / "raw")), tmp_path, code)
 
 
 @pytest.mark.slow
