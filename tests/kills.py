@@ -7,7 +7,7 @@ import time
 
 from bench.execute import execute
 from bench.rundir import place
-from bench.runner.worker import Request, load, work
+from tests.faults import attempt
 from tests.support import spec_of
 
 COUNTED = ("epochs", "steps", "parameters_inference", "forward_flops", "training_flops")
@@ -25,18 +25,14 @@ def finish(run):
     execute(run, run.path, {}, "cpu")
 
 
-def child(run):
-    work([run], load(Request([], str(run.path), {}, "cpu")), lambda: False)
-
-
 def launch(run):
-    process = FORK.Process(target=child, args=(run,))
+    process = FORK.Process(target=attempt, args=(run,))
     process.start()
     return process
 
 
 def kill_after(run, seconds):
-    """SIGKILLs the run after a time inside it. Returns whether it was still at work."""
+    """SIGKILLs the run after a time inside it. Returns where that hit it, None if it had ended."""
     process = launch(run)
     deadline = time.monotonic() + 60
     while not run.lock.held() and process.is_alive() and time.monotonic() < deadline:
@@ -44,17 +40,25 @@ def kill_after(run, seconds):
     time.sleep(seconds)
     process.kill()
     process.join()
-    return not run.result.exists()
+    return None if run.result.exists() else whereabouts(run)
+
+
+def whereabouts(run):
+    """How far a run is by its log: before its first epoch, the stage of the last, or its end."""
+    rows = run.rows()
+    if not rows:
+        return "first epoch"
+    return "writing results" if rows[-1]["done"] == rows[-1]["of"] else f"in {rows[-1]['stage']}"
 
 
 def kill_until_done(run, seed, longest, most=4):
-    """Kills the run at random moments again and again, then lets it end. Returns the kills that
-    hit it at work, one at least: a run that ends before the first is begun anew and hurried."""
-    draw, kills, spec = random.Random(seed), 0, run.spec()
-    while kills < most:
-        if kill_after(run, draw.uniform(0, longest)):
-            kills += 1
-        elif kills:
+    """Kills the run at random moments again and again, then lets it end. Returns where the kills
+    hit it, one at least: a run that ends before the first is begun anew and hurried."""
+    draw, hits, spec = random.Random(seed), [], run.spec()
+    while len(hits) < most:
+        if (hit := kill_after(run, draw.uniform(0, longest))) is not None:
+            hits.append(hit)
+        elif hits:
             break
         else:
             shutil.rmtree(run.path)
@@ -62,7 +66,7 @@ def kill_until_done(run, seed, longest, most=4):
             longest /= 2
     process = launch(run)
     process.join()
-    return kills
+    return hits
 
 
 def outcome(run):
@@ -79,21 +83,24 @@ def facts(run):
     return {key: v for key, v in result.items() if key not in timed} | {"cost": cost}
 
 
+def history(run):
+    """The log's rows without what measures time."""
+    return [{k: v for k, v in row.items() if k not in ("seconds", "time")} for row in run.rows()]
+
+
+def equal(run, other):
+    """Whether two runs ended with the same numbers, to the last bit."""
+    return all(view(run) == view(other) for view in (outcome, facts, history))
+
+
 def compare_with_uninterrupted(tmp_path, name, seed, epochs=6):
     """Kills a run of the row at random moments; what it ends with equals the uninterrupted run's.
-    Returns how many kills hit it at work."""
+    Returns where the kills hit it."""
     spec = spec_of(name, epochs=epochs, seed=seed)
     whole, torn = start(tmp_path / "whole", spec), start(tmp_path / "torn", spec)
     started = time.monotonic()
     launch(whole).join()
     longest = time.monotonic() - started
-    kills = kill_until_done(torn, f"{name}{seed}", longest)
-    assert outcome(torn) == outcome(whole)
-    assert facts(torn) == facts(whole)
-    drop = {"seconds", "time"}
-    rows = [
-        [{k: v for k, v in r.items() if k not in drop} for r in x.rows()] for x in (torn, whole)
-    ]
-    assert rows[0] == rows[1]
-    assert torn.state == "done"
-    return kills
+    hits = kill_until_done(torn, f"{name}{seed}", longest)
+    assert torn.state == "done" and equal(torn, whole)
+    return hits

@@ -84,14 +84,14 @@ def test_the_same_seed_gives_the_same_bytes(name, tmp_path):
 
 @pytest.mark.parametrize("name", rows())
 def test_killed_at_random_moments_it_ends_like_an_uninterrupted_run(name, tmp_path):
-    assert compare_with_uninterrupted(tmp_path, name, seed=0) > 0
+    assert compare_with_uninterrupted(tmp_path, name, seed=0)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1, 9))
 @pytest.mark.parametrize("name", rows())
 def test_killed_at_many_more_moments_it_ends_like_an_uninterrupted_run(name, seed, tmp_path):
-    assert compare_with_uninterrupted(tmp_path, name, seed) > 0
+    assert compare_with_uninterrupted(tmp_path, name, seed)
 
 
 def stopped_after(run, steps):

@@ -14,6 +14,7 @@ import pytest
 
 from bench import lock as module
 from bench.lock import STALE, Lock, Owner, heartbeat, parse, ticket
+from tests.faults import Disk
 
 PROCESSES = 8
 
@@ -131,14 +132,36 @@ def test_an_owner_elsewhere_lives_by_its_heartbeat(path, dead, field):
     assert not Lock(path).held() and Lock(path).acquire()
 
 
-def test_heartbeats_are_measured_by_the_file_servers_clock(path, dead, monkeypatch):
+@pytest.mark.parametrize("skew", [-10 * STALE, 10 * STALE])
+def test_heartbeats_are_measured_by_the_file_servers_clock(path, dead, monkeypatch, skew):
+    """The clock of this host is wrong, or that of the owner's was when it beat by its own."""
+    ours = time.time()
+    monkeypatch.setattr(module.time, "time", lambda: ours + skew)
+    for age, alive in ((0, True), (STALE + 60, False)):
+        write(path, replace(dead, host="elsewhere"))
+        os.utime(path, (ours - age, ours - age))
+        assert Lock(path).held() == alive
+    monkeypatch.setattr(module.tempfile, "TemporaryFile", refuse)
+    assert Lock(path).held() == (skew < 0)  # ours is all there is where nothing may be written
+
+
+@pytest.mark.parametrize("skew", [-10 * STALE, 10 * STALE])
+def test_a_heartbeat_is_by_the_file_servers_clock(path, monkeypatch, skew):
+    lock, ours = Lock(path), time.time()
+    lock.acquire()
+    os.utime(path, (0, 0))
+    monkeypatch.setattr(module.time, "time", lambda: ours + skew)
+    assert lock.beat() and abs(path.stat().st_mtime - ours) < 60
+
+
+def test_a_full_disk_tells_the_file_servers_time(path, dead, monkeypatch):
     ours = time.time()
     monkeypatch.setattr(module.time, "time", lambda: ours + 10 * STALE)
     write(path, replace(dead, host="elsewhere"))
     os.utime(path, (ours, ours))
-    assert Lock(path).held()
-    monkeypatch.setattr(module.tempfile, "TemporaryFile", refuse)
-    assert not Lock(path).held()
+    with Disk(path.parent) as disk:
+        assert Lock(path).held()
+    assert not [site for site in disk.sites if site.startswith("write")]
 
 
 def refuse(*args, **kwargs):
@@ -193,6 +216,25 @@ def test_without_hard_links_there_is_still_one_holder(path, monkeypatch):
     first = Lock(path)
     assert first.acquire() and first.mine() and not Lock(path).acquire()
     assert [p.name for p in path.parent.iterdir()] == ["lock"]
+
+
+def test_a_lock_that_cannot_be_removed_is_given_up_all_the_same(path, monkeypatch):
+    lock = Lock(path)
+    lock.acquire()
+    monkeypatch.setattr(module.Path, "unlink", refuse)
+    lock.release()
+    assert not lock.mine() and path.exists()
+
+
+def test_a_taker_that_slept_until_its_file_was_tidied_away_gets_nothing(path, monkeypatch):
+    write_whole = module.write_whole
+
+    def tidied(temporary, content):
+        write_whole(temporary, content)
+        temporary.unlink()
+
+    monkeypatch.setattr(module, "write_whole", tidied)
+    assert not Lock(path).acquire() and not path.exists()
 
 
 def test_the_heartbeat_touches_the_file_and_tells_of_a_loss(path):
