@@ -4,8 +4,9 @@ import torch
 
 from bench import complexity
 from bench.data import OrderedLoader, TrainData
-from bench.harness import Progress, build_optimizers, set_modes
+from bench.harness import Progress, set_modes
 from bench.method import Method, Stage
+from bench.optimizers import build_optimizers
 from bench.passes import eval_mode
 from bench.spec import TrainConfig
 from bench.stopwatch import Times

@@ -141,15 +141,19 @@ class TrainData:
         return max(1, whole + (tail > 1))
 
     def __iter__(self) -> Iterator[Batch]:
-        """One epoch. Its order and its augmentation depend on the seed and the number of the pass
-        alone, so that no method's random draws can change what another sees."""
-        epoch, index, keep = self.passes, self.index, self.keep
-        order = torch.randperm(len(index), generator=generator(self.seed, "order", epoch))
+        """The next pass."""
         self.passes += 1
+        yield from self.batches(self.passes - 1)
+
+    def batches(self, number: int, first: int = 0) -> Iterator[Batch]:
+        """Pass `number`, from its batch `first` on. Its order and its augmentation depend on the
+        seed and the number alone, so that no method's random draws can change what another sees."""
+        index, keep = self.index, self.keep
+        order = torch.randperm(len(index), generator=generator(self.seed, "order", number))
         starts = [i * self.batch_size for i in range(len(self))]
         ends = [*starts[1:], len(order)]
-        parts = (order[start:end] for start, end in zip(starts, ends, strict=True))
-        yield from self.source.batches(((index[rows], keep[rows]) for rows in parts), epoch)
+        parts = [order[start:end] for start, end in zip(starts, ends, strict=True)][first:]
+        yield from self.source.batches(((index[rows], keep[rows]) for rows in parts), number)
 
     def ordered(self) -> OrderedLoader:
         """What is trained on, each sample once, in order, without augmentation."""

@@ -5,28 +5,27 @@ reach. The three protocols are readings of that: `val`, the last stage's epoch t
 validation (the first of equals); `last`; `test-best`, the epoch that is best on test.
 """
 
-import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
-from torch.optim import SGD, AdamW, Optimizer
 
 from bench.data import OrderedLoader, TrainData
 from bench.method import Answer, Method, Metrics, Stage, nothing
+from bench.optimizers import build_optimizers, learning_rate
 from bench.passes import collect
 from bench.spec import TrainConfig
 from bench.stopwatch import WARM_UP, Laps, Times
-from bench.types import Clock
+from bench.types import Batch, Clock
 
 VAL, LAST, TEST_BEST = "val", "last", "test-best"
 PROTOCOLS = (VAL, LAST, TEST_BEST)
 
 
 class Stopped(Exception):
-    """Training was asked to stop; the last checkpoint has all of it but the epoch under way."""
+    """Training was asked to stop; what was trained is saved, up to the last step."""
 
 
 class TrainingFailed(Exception):
@@ -46,6 +45,7 @@ class Progress:
     best: dict | None = None  # since the last stage that selects: accuracy, epoch, state
     selected: dict[str, int] = field(default_factory=dict)  # stage -> epoch it ended with
     kept: dict[str, dict] = field(default_factory=dict)  # protocol -> its epoch and predictions
+    partial: dict | None = None  # of the epoch under way when it was stopped, see `begin_epoch`
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,9 @@ class Evaluation:
 class Trainer:
     """One run: `train` walks the plan and leaves in the method the weights that `val` selects.
 
-    log: called with each epoch's row. save: called after every epoch with all that `resume` needs.
-    stop: asked after every step; when true, Stopped is raised.
+    log: called with each epoch's row. save: called after every epoch, and when training stops, with
+    all that `resume` needs. stop: asked after every step; when true, Stopped is raised. If it
+    raises an exception of its own, nothing more is saved.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class Trainer:
         if resume is not None:
             self.restore(resume)
         for stage in self.plan[self.at.stage :]:
-            if self.at.epoch == 0:
+            if self.at.epoch == 0 and self.at.partial is None:
                 stage.begin(self.data)
             while self.at.epoch < stage.rounds:
                 self.round(stage)
@@ -97,13 +98,23 @@ class Trainer:
 
     def round(self, stage: Stage) -> None:
         """One epoch: train, score, log, checkpoint."""
-        started = time.perf_counter()
+        self._since = time.perf_counter()
         row = {"stage": stage.name, "epoch": self.at.epoch}
-        if stage.epochs:
-            row |= self.train_epoch(stage)
-        if stage.answer is not None:
-            row |= self.score(stage)
-        seconds = time.perf_counter() - started
+        try:
+            if stage.epochs:
+                row |= self.train_epoch(stage)
+            if stage.answer is not None:
+                row |= self.score(stage)
+        except Stopped:
+            if self.at.partial is not None:
+                self.at.partial["seconds"] += time.perf_counter() - self._since
+                self.save(self.capture())
+            raise
+        seconds = time.perf_counter() - self._since
+        if self.at.partial is not None:
+            seconds += self.at.partial["seconds"]
+            self.at.steps += self.at.partial["steps"]
+        self.at.partial = None
         self.at.epoch += 1
         self.at.done += 1
         self.at.seconds += seconds
@@ -111,27 +122,39 @@ class Trainer:
         self.log(row | {"seconds": seconds, "done": self.at.done, "of": total, "time": time.time()})
         self.save(self.capture())
 
+    def begin_epoch(self, stage: Stage) -> dict:
+        """What is known of an epoch under way: steps that are done, its pass over the data, what
+        the steps reported, names and [steps, names], and seconds, in all and of its steps."""
+        self.data.passes = stage.first_epoch + self.at.epoch
+        clock = Clock(self.at.epoch, stage.epochs, 0, len(self.data))
+        stage.start_epoch(self.data, clock)
+        self.data.passes += 1
+        at = {"steps": 0, "pass": self.data.passes - 1, "names": [], "table": None}
+        return at | {"seconds": 0.0, "training": 0.0, "timed": False}
+
     def train_epoch(self, stage: Stage) -> dict[str, float]:
         """All batches once. Returns the means of what the steps report, and the learning rate."""
-        epoch, steps, started = self.at.epoch, len(self.data), time.perf_counter()
-        optimizer = self.optimizers[stage.optimizer or stage.name]
+        epoch, optimizer = self.at.epoch, self.optimizers[stage.optimizer or stage.name]
         lr = learning_rate(self.config, stage.first_epoch + epoch)
         for group in optimizer.param_groups:
             group["lr"] = lr * group["factor"]
-        self.data.passes = stage.first_epoch + epoch
-        stage.start_epoch(self.data, Clock(epoch, stage.epochs, 0, steps))
+        at = self.at.partial = self.at.partial or self.begin_epoch(stage)
         set_modes(self.method, stage)
-        rows, laps = [], Laps(self.method.device)
-        for i, batch in enumerate(self.data):
+        steps, first, rows, stopped = len(self.data), at["steps"], [], False
+        laps, started = Laps(self.method.device), time.perf_counter()
+        for i, batch in enumerate(self.data.batches(at["pass"], first), first):
             laps.mark()
             rows.append(stage.step(batch, optimizer, Clock(epoch, stage.epochs, i, steps)))
             laps.mark()
-            if self.stop():
-                raise Stopped
-        self.at.steps += len(rows)
-        means = self.means(rows, stage)
-        self.note(stage, laps, time.perf_counter() - started)
-        return means | {"lr": lr}
+            if stopped := self.stop():
+                break
+        report(at, rows, time.perf_counter() - started)
+        if stopped:
+            raise Stopped
+        if not at["timed"]:
+            self.note(stage, laps, at["training"])
+            at["timed"] = True
+        return self.means(at, stage) | {"lr": lr}
 
     def note(self, stage: Stage, laps: Laps, seconds: float) -> None:
         times = Times(**self.at.times.get(stage.name, {}))
@@ -139,26 +162,27 @@ class Trainer:
         self.warm[stage.name] += len(laps.marks) // 2
         self.at.times[stage.name] = vars(times)
 
-    def means(self, rows: list[Metrics], stage: Stage) -> dict[str, float]:
-        """Each metric's mean over the epoch's steps. The device is waited for here, once."""
-        table = torch.stack([torch.stack([r[k].float() for k in rows[0]]) for r in rows]).cpu()
+    def means(self, at: dict, stage: Stage) -> dict[str, float]:
+        """Each metric's mean over the epoch's steps."""
+        names, table = at["names"], at["table"]
         bad = (~table.isfinite()).nonzero()
         if len(bad):
             step, column = bad[0].tolist()
             raise TrainingFailed(
-                f"{type(self.method).__name__}: {list(rows[0])[column]} is "
+                f"{type(self.method).__name__}: {names[column]} is "
                 f"{table[step, column].item()} at step {step} of epoch {self.at.epoch}, stage "
                 f"{stage.name!r}; the last good checkpoint is kept. A lower train.lr may help."
             )
-        return dict(zip(rows[0], table.mean(dim=0).tolist(), strict=True))
+        return dict(zip(names, table.mean(dim=0).tolist(), strict=True))
 
     def score(self, stage: Stage) -> dict[str, object]:
         """Validation, and in the last stage test; keeps what the protocols will want."""
         last_stage = stage is self.plan[-1]
         final = last_stage and self.at.epoch == stage.rounds - 1
-        val = self.answers(stage.answer, self.evaluation.val) if self.evaluation.val else None
+        parts = self.evaluation
+        val = self.answers(stage.answer, self.watched(parts.val)) if parts.val else None
         wanted = last_stage and (self.config.test_curve or final)
-        test = self.answers(stage.answer, self.evaluation.test) if wanted else None
+        test = self.answers(stage.answer, self.watched(parts.test)) if wanted else None
         row = {}
         if val is not None:
             row |= {"val_accuracy": val["accuracy"], "val_unimodal": val["unimodal_accuracy"]}
@@ -182,7 +206,14 @@ class Trainer:
             place = {"stage": stage.name, "epoch": self.at.epoch}
             self.at.kept[protocol] = place | {"val": val, "test": test}
 
-    def answers(self, answer: Answer, loader: OrderedLoader) -> dict[str, object]:
+    def watched(self, loader: OrderedLoader) -> Iterator[Batch]:
+        """The loader's batches, until training is to stop."""
+        for batch in loader:
+            yield batch
+            if self.stop():
+                raise Stopped
+
+    def answers(self, answer: Answer, loader: Iterable[Batch]) -> dict[str, object]:
         """Logits [N, C] of the answer and of each modality, on the host, with their accuracies."""
         out, labels = collect(self.method, answer, loader)
         if not out.logits.isfinite().all():
@@ -230,31 +261,6 @@ class Trainer:
         self.at = Progress(**state["progress"])
 
 
-def build_optimizers(plan: list[Stage], config: TrainConfig) -> dict[str, Optimizer]:
-    """One for each name that the stages use; stages without epochs have none."""
-    return {s.optimizer or s.name: build_optimizer(s, config) for s in reversed(plan) if s.epochs}
-
-
-def build_optimizer(stage: Stage, config: TrainConfig) -> Optimizer:
-    plain = not isinstance(stage.params[0], dict)
-    groups = [{"params": list(stage.params)}] if plain else [dict(g) for g in stage.params]
-    for group in groups:
-        group.setdefault("factor", 1.0)
-    if config.optimizer == "adamw":
-        return AdamW(groups, lr=config.lr, weight_decay=config.weight_decay)
-    return SGD(groups, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
-
-
-def learning_rate(config: TrainConfig, epoch: int) -> float:
-    """Of an epoch on the schedule over the planned epochs."""
-    if config.schedule == "step":
-        every = max(1, round(config.lr_step * config.epochs))
-        return config.lr * config.lr_gamma ** (epoch // every)
-    if config.schedule == "cosine":
-        return config.lr * 0.5 * (1 + math.cos(math.pi * min(1.0, epoch / config.epochs)))
-    return config.lr
-
-
 def set_modes(method: nn.Module, stage: Stage) -> None:
     """Gradients for what the stage trains alone; train mode for all but its frozen modules.
 
@@ -271,6 +277,16 @@ def set_modes(method: nn.Module, stage: Stage) -> None:
 
 def accuracy(logits: Tensor, labels: Tensor) -> float:
     return (logits.argmax(dim=1) == labels).float().mean().item()
+
+
+def report(at: dict, rows: list[Metrics], seconds: float) -> None:
+    """Adds what further steps of an epoch gave. The device is waited for here, once."""
+    at["training"] += seconds
+    if not rows:
+        return
+    new = torch.stack([torch.stack([r[k].float() for k in rows[0]]) for r in rows]).cpu()
+    at["names"], at["steps"] = list(rows[0]), at["steps"] + len(rows)
+    at["table"] = new if at["table"] is None else torch.cat([at["table"], new])
 
 
 def clone(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from bench.harness import build_optimizer, set_modes
+from bench.harness import set_modes
 from bench.networks.task import Task
+from bench.optimizers import build_optimizer
 from bench.spec import NetworkConfig, TrainConfig
 from bench.types import Batch, Clock, DatasetSpec, Modality
 from methods.dimml import DIMML

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from bench.checkpoint import dump
-from bench.harness import Stopped, TrainingFailed, learning_rate
+from bench.harness import Stopped, TrainingFailed
 from bench.method import Method, Stage
+from bench.optimizers import learning_rate
 from tests.support import config_of, fit, flat, spec_of, trainer_of
 
 
@@ -73,17 +74,62 @@ def test_progress_counts_the_epochs_of_the_whole_plan():
     assert "loss" not in rows[-1] and "loss" in rows[0]
 
 
-def test_a_stop_loses_no_more_than_the_epoch_under_way():
-    saved, calls = [], iter([False] * 10 + [True])
+def stopped(name, after, resume=None, **options):
+    """What is saved when the stop is asked for the n-th time, from `resume` on; also the rows."""
+    saved, rows, calls = [], [], iter([False] * after + [True])
     trainer = trainer_of(
-        spec_of("joint", epochs=4), save=lambda s: saved.append(dump(s)), stop=lambda: next(calls)
+        spec_of(name, **options),
+        log=rows.append,
+        save=lambda s: saved.append(dump(s)),
+        stop=lambda: next(calls),
     )
     with pytest.raises(Stopped):
+        trainer.train(resume)
+    return torch.load(BytesIO(saved[-1]), weights_only=True), rows
+
+
+def continued(name, state, **options):
+    rows = []
+    trainer = trainer_of(spec_of(name, **options), log=rows.append)
+    trainer.train(state)
+    return trainer, rows
+
+
+def plain(rows):
+    return [{k: v for k, v in r.items() if k not in ("seconds", "time")} for r in rows]
+
+
+@pytest.mark.parametrize("after", [3, 6, 7, 8, 9, 12])  # seven steps, then scoring val and test
+def test_a_stop_loses_no_step(after):
+    state, rows = stopped("joint", after, epochs=4)
+    again, more = continued("joint", state, epochs=4)
+    whole, expected = rows_of("joint", epochs=4)
+    assert torch.equal(flat(again.method), flat(whole.method))
+    assert plain(rows + more) == plain(expected)
+    assert again.at.steps == whole.at.steps == 4 * 7
+
+
+def test_a_stop_at_every_step_comes_to_the_same_end():
+    state, _ = stopped("dimml", 0, epochs=3)
+    for done in range(2, 8):
+        state, rows = stopped("dimml", 0, state, epochs=3)
+        assert state["progress"]["partial"]["steps"] == done and not rows
+    again, rows = continued("dimml", state, epochs=3)
+    whole, expected = rows_of("dimml", epochs=3)
+    assert torch.equal(flat(again.method), flat(whole.method))
+    assert plain(rows) == plain(expected)
+
+
+def test_a_stop_that_raises_saves_nothing():
+    saved = []
+
+    def lost():
+        raise KeyError
+
+    trainer = trainer_of(spec_of("joint"), save=saved.append, stop=lost)
+    with pytest.raises(KeyError):
         trainer.train()
-    assert len(saved) == 1  # seven steps an epoch
-    again = trainer_of(spec_of("joint", epochs=4))
-    again.train(torch.load(BytesIO(saved[-1]), weights_only=True))
-    assert torch.equal(flat(again.method), flat(fit("joint", epochs=4).method))
+    assert not saved
 
 
 def test_a_loss_that_is_not_finite_names_method_step_and_epoch_and_saves_nothing():

@@ -1,6 +1,7 @@
 """What every method must do, whatever it is. A new row of the table is under test at once."""
 
 import copy
+import math
 from contextlib import contextmanager
 from dataclasses import fields, replace
 
@@ -10,7 +11,7 @@ import torch
 from bench.checkpoint import dump
 from bench.data import OrderedLoader, Source
 from bench.execute import build_method, open_data
-from bench.harness import set_modes
+from bench.harness import Stopped, set_modes
 from bench.networks.task import Task
 from bench.passes import collect, eval_mode
 from bench.readouts import ZERO, reading
@@ -156,6 +157,39 @@ def test_interrupted_after_any_epoch_it_ends_like_an_uninterrupted_run(name):
         assert torch.equal(flat(again.method), flat(whole.method))
         assert_same_predictions(again.at.kept, whole.at.kept)
         assert again.at.selected == whole.at.selected
+
+
+@pytest.mark.parametrize("name", rows())
+def test_stopped_at_any_moment_it_ends_like_an_uninterrupted_run(name):
+    whole = fit(name, epochs=2)
+    counted = Countdown(math.inf)
+    trainer_of(spec_of(name, epochs=2), stop=counted).train()
+    for moment in {0, 1, *range(4, counted.asked, 5), counted.asked - 1}:
+        again = trainer_of(spec_of(name, epochs=2))
+        torch.manual_seed(99)
+        again.train(stopped_after(name, moment))
+        assert torch.equal(flat(again.method), flat(whole.method)), moment
+        assert_same_predictions(again.at.kept, whole.at.kept)
+        assert again.at.selected == whole.at.selected
+
+
+def stopped_after(name, questions):
+    """What was saved last when a run over two epochs is stopped after so many questions."""
+    saved, stop = [], Countdown(questions)
+    with pytest.raises(Stopped):
+        trainer_of(spec_of(name, epochs=2), save=lambda s: saved.append(dump(s)), stop=stop).train()
+    return loaded(saved[-1])
+
+
+class Countdown:
+    """A stop that is asked for after so many questions."""
+
+    def __init__(self, after):
+        self.after, self.asked = after, 0
+
+    def __call__(self):
+        self.asked += 1
+        return self.asked > self.after
 
 
 def loaded(content):

@@ -18,7 +18,7 @@ from bench.rundir import RunDir
 from bench.runner import local, progress
 from bench.runner.local import run_local
 from bench.runner.progress import Bars, Log
-from bench.runner.worker import ENDED, STOPPED, UNWRITABLE, Engine, work
+from bench.runner.worker import ENDED, LEFT, STOPPED, UNWRITABLE, Engine, work
 
 ROOT = Path(__file__).parents[1]
 FAKE = f"{__name__}:fake"
@@ -37,6 +37,7 @@ def fake(run, cache, roots, device, stop):
     plan = json.loads((run.path / "plan.json").read_text())
     append(run.path / "ran", f"{os.getpid()}\n")
     write_json(run.path / "told.json", {"cache": str(cache), "device": device, "roots": len(roots)})
+    (run.path / "gpu").write_text(os.environ.get("CUDA_VISIBLE_DEVICES", ""))
     for epoch in range(len(run.rows()), plan["epochs"]):
         if stop():
             raise Stopped
@@ -238,6 +239,38 @@ def test_a_worker_that_cannot_start_ends_the_call(tmp_path):
     assert "No module named 'no_such_module'" in out.getvalue()
 
 
+def gpus_seen(folder, jobs):
+    runs = make(folder, jobs)
+    change(*runs, meet=jobs)
+    call(runs, jobs=jobs)
+    return sorted((run.path / "gpu").read_text() for run in runs)
+
+
+def test_several_gpus_are_dealt_out_to_the_workers(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")
+    assert gpus_seen(tmp_path / "two", 3) in (["4", "4", "6"], ["4", "6", "6"])
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4")
+    assert gpus_seen(tmp_path / "one", 2) == ["4", "4"]
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert gpus_seen(tmp_path / "unknown", 2) == ["", ""]
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2])
+def test_workers_outlive_a_schedulers_signal_to_the_whole_process_tree(tmp_path, number):
+    (run,) = make(tmp_path, 1)
+    change(run, gate="go")
+
+    class Out(io.StringIO):
+        def write(self, text):
+            if "starts" in text:
+                wait(lambda: times_run(run))
+                os.kill(int(ran_by(run)), number)
+                append(run.path / "go", "!")
+            return super().write(text)
+
+    assert len(call([run], out=Out()).done) == 1 and times_run(run) == 1
+
+
 def test_workers_end_with_a_killed_parent_and_the_next_call_goes_on(tmp_path):
     runs = make(tmp_path, 3, epochs=5000, seconds=0.02)
     parent = start(runs, 2)
@@ -336,6 +369,13 @@ def test_work_comes_back_to_a_run_that_was_held(tmp_path):
 
     assert work(runs, engine(execute), lambda: False, poll=0) == ENDED
     assert order == [runs[1], runs[0]]
+
+
+def test_work_leaves_runs_to_others_after_its_patience(tmp_path):
+    runs = make(tmp_path, 2)
+    runs[0].lock.acquire()
+    assert work(runs, engine(finish), lambda: False, poll=0.01, patience=0.1) == LEFT
+    assert [run.state for run in runs] == ["running", "done"]
 
 
 def test_work_stops_when_told_and_releases(tmp_path):

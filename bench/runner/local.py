@@ -11,7 +11,7 @@ from bench.lock import Owner
 from bench.rundir import RunDir
 from bench.runner.pool import Interrupt, Pool, Worker
 from bench.runner.progress import Progress, follow, label
-from bench.runner.worker import ENDED, STOPPED, STUCK, UNWRITABLE, Request, ended
+from bench.runner.worker import ENDED, LEFT, STOPPED, STUCK, UNWRITABLE, Request, ended
 
 TICK = 0.25  # seconds between two looks at the run directories, at least
 GRACE = 25.0  # seconds that workers have to stop, a little more than they give themselves
@@ -36,11 +36,15 @@ def run_local(
     retry: bool,
     out: TextIO,
     execute: str = Request.execute,
+    interrupt: Interrupt | None = None,
+    patience: float | None = None,
 ) -> Outcome:
     """Runs what is neither done nor failed in up to `jobs` processes; progress goes to `out`.
 
     The run directories exist, with their specs. retry: failed runs are run again. execute: what
-    trains a run, "module:function" as bench.runner.worker.load takes it.
+    trains a run, "module:function" as bench.runner.worker.load takes it. interrupt: what ends the
+    call early, by default Ctrl-C. patience: seconds to wait for runs that others hold, if not
+    without end.
     """
     if retry:
         for run in runs:
@@ -50,8 +54,8 @@ def run_local(
     if not left:
         return outcome(runs, interrupted=False)
     plain = {name: str(root) for name, root in roots.items()}
-    request = Request([], str(cache), plain, device, execute, call=uuid.uuid4().hex)
-    with Interrupt() as interrupt:
+    request = Request([], str(cache), plain, device, execute, uuid.uuid4().hex, patience)
+    with interrupt or Interrupt() as interrupt:
         watch = Watch(left, Pool(request), progress, interrupt)
         watch.follow(jobs)
     return outcome(runs, interrupt.asked)
@@ -132,14 +136,14 @@ class Watch:
     def wind_down(self) -> None:
         """Asks the workers to stop; kills them when asked twice or when they take too long."""
         if not self.pool.stopping:
-            self.progress.say("stopping at the next step; a second Ctrl-C does not wait for it")
+            self.progress.say(self.interrupt.words)
             self.pool.close()
         if self.interrupt.insisted or self.pool.stopping_for > GRACE:
             self.pool.kill()
 
     def bury(self, worker: Worker, code: int) -> None:
         """Says why a worker crashed and lets another go on without the run it held."""
-        if code in (ENDED, STOPPED) or self.pool.stopping:
+        if code in (ENDED, STOPPED, LEFT) or self.pool.stopping:
             return
         held = [run for run in self.left if not ended(run) and self.held_by(run, worker)]
         who = label(held[0]) if held else "a worker"

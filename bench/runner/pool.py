@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import IO
 
@@ -17,6 +17,7 @@ from bench.rundir import RunDir
 from bench.runner.worker import Request
 
 TAIL = 15  # lines of a crashed worker's output that are shown
+USER_SIGNALS = {signal.SIGUSR1, signal.SIGUSR2}  # schedulers send them to whole process trees
 COMMAND = [sys.executable, "-P", "-m", "bench.runner.worker"]
 
 
@@ -26,6 +27,7 @@ class Worker:
 
     process: subprocess.Popen
     output: IO[bytes]  # what it printed: a file without a name
+    gpu: str  # the one it sees; empty where it was left to torch
 
     def tail(self) -> str:
         """The end of its output as further lines of a message; empty if it printed nothing."""
@@ -56,23 +58,33 @@ class Pool:
         return time.monotonic() - self._closed if self.stopping else 0.0
 
     def start(self, runs: Sequence[RunDir]) -> None:
-        """Starts a worker on these runs; it finds the same modules as this process."""
+        """Starts a worker on these runs; it finds the same modules as this process.
+
+        Several GPUs that this process was given are dealt out to the workers.
+        """
+        gpu = self.least_used(os.environ.get("CUDA_VISIBLE_DEVICES", "").split(","))
         paths = [os.path.abspath(run.path) for run in runs]
         modules = os.pathsep.join(os.path.abspath(path) for path in sys.path)
         output = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the worker)
-        process = subprocess.Popen(
-            COMMAND,
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            env={**os.environ, "PYTHONPATH": modules},
-        )
-        self.workers.append(Worker(process, output))
+        with blocked(USER_SIGNALS):
+            process = subprocess.Popen(
+                COMMAND,
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                env=os.environ | {"PYTHONPATH": modules} | one_gpu(gpu),
+            )
+        self.workers.append(Worker(process, output, gpu))
         line = json.dumps(asdict(replace(self.request, runs=paths))) + "\n"
         with contextlib.suppress(BrokenPipeError):  # reap tells how it died
             process.stdin.write(line.encode())
             process.stdin.flush()
+
+    def least_used(self, gpus: list[str]) -> str:
+        """The one of several GPUs with the fewest workers; empty where there is no choice."""
+        used = [worker.gpu for worker in self.workers]
+        return min(gpus, key=used.count) if len(gpus) > 1 else ""
 
     def reap(self) -> list[tuple[Worker, int]]:
         """Takes out the workers that have ended, with their exit codes, -n for signal n."""
@@ -108,8 +120,25 @@ def hang_up(worker: Worker) -> None:
         worker.process.stdin.close()
 
 
+def one_gpu(gpu: str) -> dict[str, str]:
+    return {"CUDA_VISIBLE_DEVICES": gpu} if gpu else {}
+
+
+@contextlib.contextmanager
+def blocked(signals: set[signal.Signals]) -> Iterator[None]:
+    """What is started inside never gets these signals, not even before its first line of code."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class Interrupt:
-    """SIGINT and SIGTERM as a wish to stop, while the block runs in the main thread."""
+    """Signals as a wish to stop, while the block runs in the main thread."""
+
+    numbers: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM)
+    words = "stopping at the next step; a second Ctrl-C does not wait for it"
 
     def __init__(self) -> None:
         self.asked = False
@@ -121,16 +150,16 @@ class Interrupt:
 
     def __enter__(self) -> "Interrupt":
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in self.numbers:
                 if signal.getsignal(number) is not signal.SIG_IGN:
-                    self._before[number] = signal.signal(number, self._hit)
+                    self._before[number] = signal.signal(number, self.hit)
         return self
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _hit(self, *_: object) -> None:
+    def hit(self, number: int, frame: object) -> None:
         now = time.monotonic()
         if not self.asked:
             self.asked, self._since = True, now

@@ -3,7 +3,7 @@
 `python -m bench.runner.worker` reads one line of JSON from its input, the fields of Request.
 It stops when that input is closed: its parent is gone, or wants it to stop.
 Exit codes: 0 all listed runs have ended, 4 stopped, 3 did not stop in time, 5 files of some runs
-could not be written; anything else is a crash.
+could not be written, 6 some runs were left to others who hold them; anything else is a crash.
 """
 
 import importlib
@@ -23,7 +23,7 @@ from bench.files import Unwritable, unwritable, write_text
 from bench.lock import Lock, heartbeat
 from bench.rundir import RunDir
 
-ENDED, STUCK, STOPPED, UNWRITABLE = 0, 3, 4, 5
+ENDED, STUCK, STOPPED, UNWRITABLE, LEFT = 0, 3, 4, 5, 6
 PATIENCE = 20.0  # seconds from the wish to stop to leaving in the middle of a step
 POLL = 0.5  # seconds between two looks at runs that others hold
 
@@ -38,6 +38,7 @@ class Request:
     device: str = "auto"
     execute: str = "bench.execute:execute"  # another one for tests and for embedding, see load
     call: str = ""  # of the parent, see Lock
+    patience: float | None = None  # seconds to wait for runs that others hold; None: no end
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,10 @@ class Engine:
     execute: Callable[[RunDir, Callable[[], bool]], None]  # (run, stop)
     stopped: type[Exception]  # what it raises after stop() came true
     told: tuple[type[Exception], ...]  # failures whose text is a sentence for the user
+
+
+class LockLost(Exception):
+    """The lock of the run under way belongs to another process now."""
 
 
 @dataclass
@@ -72,7 +77,7 @@ def main() -> int:
     runs = [RunDir(Path(path)) for path in request.runs]
     if all(ended(run) for run in runs):
         return ENDED
-    return work(runs, load(request), lambda: wish.asked, request.call)
+    return work(runs, load(request), lambda: wish.asked, request.call, patience=request.patience)
 
 
 def load(request: Request) -> Engine:
@@ -98,14 +103,16 @@ def work(
     stop: Callable[[], bool],
     call: str = "",
     poll: float = POLL,
+    patience: float | None = None,
 ) -> int:
     """Runs what is neither done nor failed, until all have ended or `stop()`; an exit code.
 
-    A run that a live process holds is passed over and looked at again later. A run that a process
-    of the same call died with is left to the next call, as is one whose files cannot be written;
-    on a full disk that ends the work, since the others would train in vain.
+    A run that a live process holds is passed over and looked at again later, for `patience` seconds
+    after the last run that could be settled. A run that a process of the same call died with is
+    left to the next call, as is one whose files cannot be written; on a full disk that ends the
+    work, since the others would train in vain.
     """
-    left, code = list(runs), ENDED
+    left, code, since = list(runs), ENDED, time.monotonic()
     try:
         while left:
             held = []
@@ -120,7 +127,11 @@ def work(
                     code = UNWRITABLE
                     if error.everywhere:
                         return code
+            if len(held) < len(left):
+                since = time.monotonic()
             left = held
+            if left and patience is not None and time.monotonic() - since >= patience:
+                return LEFT
             if left:
                 time.sleep(poll)
     except engine.stopped:
@@ -155,16 +166,22 @@ def abandoned(lock: Lock) -> bool:
 def attempt(run: RunDir, lock: Lock, engine: Engine, stop: Callable[[], bool]) -> bool:
     """Executes a run whose lock is ours and releases it; False if the lock was lost to another."""
     lost = threading.Event()
+
+    def asked() -> bool:
+        if lost.is_set():
+            raise LockLost
+        return stop()
+
     try:
         if ended(run):
             return True
         with heartbeat(lock, lost.set):
-            engine.execute(run, lambda: stop() or lost.is_set())
+            engine.execute(run, asked)
         if not run.result.exists():
             raise RuntimeError("the run came to its end without a result")
     except engine.stopped:
-        if not lost.is_set():
-            raise
+        raise
+    except LockLost:
         return False
     except Exception as error:
         if not lock.mine():
