@@ -162,6 +162,7 @@ class Fixed:
     def __init__(self, name: str, info: Modality, stored: Tensor, rows: Tensor, device):
         self.name, self.info, self.device = name, info, device
         self.stored, self.rows = stored, rows
+        self.dtype = torch.long if info.kind == "tokens" else torch.float32
         self.host = stored.device.type == "cpu"
         self.busy = self.host and (device.type != "cpu" or info.view is not None)
         dims = 1 if info.kind == "sequence" else len(info.shape)  # [time, channels] ends with them
@@ -184,15 +185,20 @@ class Fixed:
         shape = self.stored.shape[1:]
         if shape.numel() < LONG:
             return self.standard(self.stored[rows])
-        out = torch.empty(len(rows), *shape)
+        out = torch.empty(len(rows), *shape, dtype=self.dtype)
         for x, row in zip(out, rows.tolist(), strict=True):
             self.standard(x.copy_(self.stored[row]))  # while it is in the processor's cache
         return out
 
     def standard(self, x: Tensor) -> Tensor:
         """`x`, which is nobody else's, as float; in place where it is float."""
-        plain = self.info.mean == 0 and self.info.std == 1
-        return x.float() if plain else x.float().sub_(self.mean).div_(self.std)
+        x = x.to(self.dtype)
+        if self.info.mean == 0 and self.info.std == 1:
+            return x
+        if self.info.kind != "sequence":
+            return x.sub_(self.mean).div_(self.std)
+        padding = (x == 0).all(dim=-1, keepdim=True)
+        return x.sub_(self.mean).div_(self.std).masked_fill_(padding, 0.0)
 
     def varied(self, x: Tensor, draws: NDArray | None) -> Tensor:
         return x if draws is None else shifted(x, self.info.view, draws)

@@ -60,12 +60,16 @@ class Curves:
             self.score(kind, None, place, self.reader.taken(encoded, ~absent, readout))
 
     def noisy(self, kind: str, batch: Batch, place: int) -> Batch:
-        """The batch with noise on every modality that has a scale."""
+        """The batch with noise on every modality that has a scale. Padding, a row of a sequence
+        [B, T, D] that is all zero, stays padding."""
         inputs = dict(batch.inputs)
         for m, scale in self.scales[kind].items():
             draw = self.draw(kind, m, place)
             noise = torch.empty_like(inputs[m]).normal_(generator=draw)
-            inputs[m] = inputs[m] + LEVELS[place] * scale * noise
+            noisy = inputs[m] + LEVELS[place] * scale * noise
+            if noisy.ndim == 3:
+                noisy = noisy.masked_fill((inputs[m] == 0).all(dim=2, keepdim=True), 0.0)
+            inputs[m] = noisy
         return replace(batch, inputs=inputs)
 
     def add_noise(self, kind: str, encoded: Batch, noisy: Batch, place: int) -> None:

@@ -47,7 +47,9 @@ class Modality:
     """One input stream of a data set: `shape` is that of one sample, without the batch.
 
     What a data set stores may be of any number type; an encoder is given
-    `(x.float() - mean) / std`, where mean and std are one number or one for each channel.
+    `(x.float() - mean) / std`, where mean and std are one number or one for each channel, or
+    column of a sequence. Rows of a sequence that are all zero are padding and stay zero. Tokens
+    are given as whole numbers; 0 is padding.
     """
 
     kind: str
@@ -55,6 +57,7 @@ class Modality:
     mean: float | tuple[float, ...] = 0.0
     std: float | tuple[float, ...] = 1.0
     view: View | Shift | None = None  # without a View, what is stored has the encoder's shape
+    vocabulary: int = 0  # of tokens: every id is below it
 
 
 @dataclass(frozen=True)

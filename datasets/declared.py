@@ -9,6 +9,7 @@ import yaml
 
 from bench.config import knob
 from bench.errors import UserError, unknown
+from datasets.arrays import Table
 from datasets.members import Members, kind_of
 
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
@@ -26,6 +27,7 @@ class Settings:
     rename: dict[str, str] = field(default_factory=dict)  # array -> its name here
     nan: str = knob("error", choices=("error", "zero"))
     classes: int = knob(0, low=0)  # 0: the largest label plus 1
+    vocabulary: int = knob(0, low=0)  # ids of tokens are below it; 0: the largest id plus 1
     task: str = knob("single", choices=TASKS)
     folds: int = knob(0, low=0)  # 0: none
     fold: int = knob(0, low=0)  # the one that tests; the next validates
@@ -58,8 +60,15 @@ def completed(settings: Settings, root: Path, found: Members) -> Settings:
         if m not in found.modalities:
             raise unknown(m, "a modality that kinds could speak of", found.modalities)
     kinds = {m: kind_of(m, t, settings.kinds.get(m, "")) for m, t in found.modalities.items()}
-    classes, split = check_classes(settings.classes, found), chosen_split(settings, found)
-    return replace(settings, name=name, kinds=kinds, classes=classes, split=split)
+    tokens = [t for m, t in found.modalities.items() if kinds[m] == "tokens"]
+    return replace(
+        settings,
+        name=name,
+        kinds=kinds,
+        classes=check_classes(settings.classes, found),
+        vocabulary=check_vocabulary(settings.vocabulary, tokens),
+        split=chosen_split(settings, found),
+    )
 
 
 def check_settings(settings: Settings) -> None:
@@ -101,6 +110,30 @@ def check_classes(classes: int, found: Members) -> int:
     if not classes and largest < 1:
         raise UserError("labels holds class 0 only; two classes at least are needed to learn.")
     return classes or largest + 1
+
+
+def check_vocabulary(vocabulary: int, tokens: list[Table]) -> int:
+    """How many ids of tokens there are, 0 without tokens. Raises UserError if an id is none."""
+    if vocabulary and not tokens:
+        raise UserError(
+            f"data.vocabulary={vocabulary} would have no effect: no modality is of kind tokens; "
+            "leave it out or declare one with `kinds:`."
+        )
+    largest = 0
+    for table in tokens:
+        for chunk in table.chunks():
+            if chunk.min(initial=0) < 0:
+                raise UserError(
+                    f"{table.name} holds the id {chunk.min()}; ids of tokens are 1 and above, and "
+                    "0 is padding."
+                )
+            largest = max(largest, int(chunk.max(initial=0)))
+    if vocabulary and largest >= vocabulary:
+        raise UserError(
+            f"{' and '.join(t.name for t in tokens)} hold the id {largest} and "
+            f"data.vocabulary={vocabulary} allows 0 to {vocabulary - 1}; change one of them."
+        )
+    return vocabulary or (largest + 1 if tokens else 0)
 
 
 def chosen_split(settings: Settings, found: Members) -> str:

@@ -46,8 +46,9 @@ class Features(PackedAdapter):
         return members(self.raw(), self.full.rename)
 
     def describe(self):
+        words = self.full.vocabulary
         modalities = {
-            m: modality(t, self.full.kinds[m]) for m, t in self.members.modalities.items()
+            m: modality(t, self.full.kinds[m], words) for m, t in self.members.modalities.items()
         }
         return DatasetSpec(self.full.name, self.full.classes, modalities)
 
@@ -100,7 +101,8 @@ class Features(PackedAdapter):
         return {"rows": rows, "problems": []}
 
 
-def modality(table: Table, kind: str) -> Modality:
+def modality(table: Table, kind: str, words: int) -> Modality:
     """Images stored as bytes are scaled to 0 to 1; all else is left as it is."""
     scaled = kind in ("image", "frames") and table.dtype == np.uint8
-    return Modality(kind, table.shape[1:], 0.0, BYTE if scaled else 1.0)
+    vocabulary = words if kind == "tokens" else 0
+    return Modality(kind, table.shape[1:], 0.0, BYTE if scaled else 1.0, vocabulary=vocabulary)

@@ -152,6 +152,17 @@ def test_the_kind_follows_from_the_shape_unless_declared(tmp_path, shape, dtype,
     assert modality.std == (255 if dtype == "u1" else 1)
 
 
+def test_the_vocabulary_of_tokens_is_one_more_than_the_largest_id_unless_declared(tmp_path):
+    words = np.arange(300).reshape(60, 5) % 29
+    arrays = feature_arrays() | {"audio": words}
+    for declared, found in ((0, 29), (40, 40)):
+        data = opened(tmp_path, arrays, kinds={"audio": "tokens"}, vocabulary=declared)[1]
+        assert {m: i.vocabulary for m, i in data.spec.modalities.items()} == {
+            "audio": found,
+            "face": 0,
+        }
+
+
 def test_settings_beside_the_arrays_are_read_and_the_user_wins(tmp_path):
     arrays = feature_arrays()
     arrays["voice"] = arrays.pop("audio")

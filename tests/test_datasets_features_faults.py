@@ -47,11 +47,26 @@ def refused(tmp_path, sentence, arrays, **values):
         ({"classes": 2}, "labels holds 2 and data.classes=2 allows 0 to 1"),
         ({"rename": {"voice": "audio"}}, "'voice' is not an array that could be renamed"),
         ({"rename": {"face": "audio"}}, "two arrays are called 'audio'"),
+        ({"vocabulary": 9}, "vocabulary=9 would have no effect: no modality is of kind tokens"),
         ({"colour": "red"}, "'colour' is not a setting of the data set features"),
     ],
 )
 def test_settings_that_cannot_act_are_refused(tmp_path, values, sentence):
     refused(tmp_path, sentence, feature_arrays(), **values)
+
+
+@pytest.mark.parametrize(
+    "worst, values, sentence",
+    [
+        (-1, {}, "audio holds the id -1; ids of tokens are 1 and above"),
+        (7, {"vocabulary": 7}, "audio hold the id 7 and data.vocabulary=7 allows 0 to 6"),
+    ],
+)
+def test_ids_of_tokens_are_in_the_vocabulary(tmp_path, worst, values, sentence):
+    words = np.arange(300).reshape(60, 5) % 5
+    words[9, 2] = worst
+    arrays = feature_arrays() | {"audio": words}
+    refused(tmp_path, sentence, arrays, kinds={"audio": "tokens"}, **values)
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,22 @@ SHAPES = {
     "spectrogram": (1, 112, 112),
     "frames": (3, 2, 64, 64),
     "flow": (2, 3, 64, 64),
+    "sequence": (6, 5),
+    "tokens": (6,),
 }
+WORDS = 11
 DIMS = {"m0": 3, "m1": 5, "m2": 4}
 
 
 def encoder(kind, name, dim=8, seed=0):
-    spec = DatasetSpec("made", 4, {"m0": Modality(kind, SHAPES[kind])})
+    spec = DatasetSpec("made", 4, {"m0": Modality(kind, SHAPES[kind], vocabulary=WORDS)})
     return Task(spec, NetworkConfig(dim=dim, encoder={"m0": name}), seed).encoder("m0")
+
+
+def inputs(kind):
+    if kind == "tokens":
+        return torch.randint(1, WORDS, (2, *SHAPES[kind]))
+    return torch.randn(2, *SHAPES[kind])
 
 
 @pytest.mark.parametrize(
@@ -30,7 +39,7 @@ def encoder(kind, name, dim=8, seed=0):
 )
 def test_encoders_give_features_of_their_width(name, kind):
     made = encoder(kind, name).eval()
-    z = made(torch.randn(2, *SHAPES[kind]))
+    z = made(inputs(kind))
     assert z.shape == (2, made.dim)
     assert (made.dim == 8) == ENCODERS[name].free_width
 

@@ -31,6 +31,9 @@ ENCODERS = {
         ("frames", "flow", "spectrogram", "image"),
         free_width=False,
     ),
+    "transformer": EncoderEntry(
+        "bench.networks.sequences:Transformer", ("sequence", "tokens"), free_width=True
+    ),
 }
 
 # What a modality of a kind gets when neither its data set nor the user names an encoder.
@@ -40,6 +43,8 @@ DEFAULT_ENCODER = {
     "spectrogram": "resnet18",
     "frames": "resnet18",
     "flow": "resnet18",
+    "sequence": "transformer",
+    "tokens": "transformer",
 }
 
 FUSIONS = {
