@@ -23,6 +23,12 @@ ENTRIES: tuple[DatasetEntry, ...] = (
         "spectrogram of a voice and frames of a face",
     ),
     DatasetEntry(
+        "food101",
+        "datasets.food101:Food101",
+        "UPMC Food-101, dishes seen and named",
+        "photograph of a dish and words of a page's title",
+    ),
+    DatasetEntry(
         "features",
         "datasets.features:Features",
         "Your own arrays",

@@ -26,7 +26,8 @@ class Flag(IntFlag):
     OVERLAP = 1 << 12
     BAD_LABEL = 1 << 13
     WRONG_TYPE = 1 << 14
-    CONVERTED = 1 << 15  # resampled, or several channels averaged
+    CONVERTED = 1 << 15  # resampled, several channels averaged, or text of another encoding
+    EMPTY_TEXT = 1 << 16
 
 
 def flag_rows(flags: np.ndarray, ids: Sequence[str], shown: int = 3) -> list[tuple[str, str]]:

@@ -62,7 +62,33 @@ def test_a_cut_picture_cannot_be_used(tmp_path, write, share):
     unusable(Flag.UNDECODABLE, picture, path)
 
 
+@pytest.mark.parametrize("write", [copies.write_jpeg, copies.write_png])
+def test_a_cut_picture_is_read_as_far_as_it_goes_if_that_is_asked_for(tmp_path, write):
+    whole = write(tmp_path / "x", 613, (400, 300))
+    before = picture(whole).pixels
+    found = picture(copies.cut(whole, 0.8), cut=True)
+    assert found.flags == Flag.TRUNCATED and found.pixels.shape == (300, 400, 3)
+    np.testing.assert_array_equal(found.pixels[:150], before[:150])
+    assert found.pixels[-1].min() == found.pixels[-1].max()
+    unusable(Flag.UNDECODABLE, picture, whole)
+
+
+@pytest.mark.parametrize("write", [copies.write_jpeg, copies.write_png])
+@pytest.mark.parametrize("share", [0.01, 0.4])
+def test_less_than_half_a_picture_is_none(tmp_path, write, share):
+    noise = np.random.default_rng(0).integers(30, 100, (300, 400, 3), dtype=np.uint8)
+    path = write(tmp_path / "x", 613)
+    Image.fromarray(noise).save(path, format=Image.open(path).format)
+    unusable(Flag.UNDECODABLE, lambda: picture(copies.cut(path, share), cut=True))
+
+
 @pytest.mark.parametrize("size", [(9, 100), (8001, 8001)])
 def test_pictures_of_extreme_size_cannot_be_used(tmp_path, size):
     Image.new("1", size).save(tmp_path / "x.png")
     assert "pixels" in unusable(Flag.UNDECODABLE, picture, tmp_path / "x.png")
+
+
+def test_a_narrow_picture_that_would_be_huge_when_resized_cannot_be_used(tmp_path):
+    Image.new("1", (90000, 10)).save(tmp_path / "x.png")
+    assert picture(tmp_path / "x.png").pixels.shape == (10, 90000, 3)
+    unusable(Flag.UNDECODABLE, lambda: picture(tmp_path / "x.png", short_side=256))

@@ -5,7 +5,7 @@ to a `Parts`. Defects are reported as issues, never dropped in silence.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
@@ -179,6 +179,7 @@ class Text:
     name: str
     lines: tuple[tuple[int, str], ...]  # numbered from 1, without the blank ones
     issues: tuple[Issue, ...] = ()
+    recoded: frozenset[int] = frozenset()  # lines that were not UTF-8
 
     def error(self, number: int, problem: str) -> UserError:
         """The error for a line that cannot be read."""
@@ -196,7 +197,7 @@ class Text:
     def without_header(self, *headers: str) -> "Text":
         """Without a first line that begins with one of `headers`."""
         if self.lines and self.lines[0][1].startswith(headers):
-            return Text(self.name, self.lines[1:], self.issues)
+            return replace(self, lines=self.lines[1:])
         return self
 
 
@@ -232,7 +233,7 @@ def read_text(path: Path, fallback: str | None = None) -> Text:
     Raises UserError for a file that is missing, empty, a pointer of Git LFS, a web page or no text.
     """
     raw = read_bytes(path)
-    issues, lines, other = [], [], []
+    issues, lines, recoded = [], [], set()
     if raw.startswith(BOM):
         raw = raw.removeprefix(BOM)
         issues.append(Issue(None, (), f"{path.name} begins with a byte order mark.", False))
@@ -245,13 +246,10 @@ def read_text(path: Path, fallback: str | None = None) -> Text:
             if fallback is None:
                 raise Text(path.name, ()).error(number, "not UTF-8") from None
             text = line.removesuffix(b"\r").decode(fallback)
-            other.append(str(number))
+            recoded.add(number)
         if text.strip():
             lines.append((number, text))
-    if other:
-        text = f"{path.name} has lines that are not UTF-8, read as {fallback}: {', '.join(other)}."
-        issues.append(Issue(None, (), text))
-    return Text(path.name, tuple(lines), tuple(issues))
+    return Text(path.name, tuple(lines), tuple(issues), frozenset(recoded))
 
 
 def read_bytes(path: Path) -> bytes:

@@ -5,7 +5,7 @@ Wang et al., ICME workshop 2015; lists of Kiela et al. 2019 and of MLA. `clean` 
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from bench.errors import UserError
@@ -72,12 +72,22 @@ def parts(
     rows, issues = image_rows(names or {})
     titles = {}
     if split in ("literature", "clean-title") or "train_titles" in files:
-        for part in ("train", "test"):
-            path = need(files, f"{part}_titles", split)
-            of_part, found = read_titles(path, {s.id for s in rows[part]})
-            titles = of_part | titles
-            issues += found
+        images = {part: {s.id for s in of_part} for part, of_part in rows.items()}
+        titles, found = all_titles(files, images, split)
+        issues += found
     return assemble(split, CLASSES, divided(rows, split, titles, issues), issues)
+
+
+def all_titles(
+    files: Mapping[str, Path], images: Mapping[str, Collection[str]], split: str
+) -> tuple[dict[str, str], list[Issue]]:
+    """Image -> title, of both csv files. images: by folder, `train` and `test`."""
+    titles, issues = {}, []
+    for part in ("train", "test"):
+        of_part, found = read_titles(need(files, f"{part}_titles", split), images[part])
+        titles = of_part | titles
+        issues += found
+    return titles, issues
 
 
 def divided(
@@ -183,10 +193,13 @@ def json_row(text: Text, number: int, line: str) -> tuple[str, str]:
     return name if name.endswith(".jpg") else f"{name}.jpg", str(row["label"])
 
 
-def read_titles(path: Path, images: set[str]) -> tuple[dict[str, str], list[Issue]]:
+def read_titles(
+    path: Path, images: Collection[str] | None = None
+) -> tuple[dict[str, str], list[Issue]]:
     """Image -> title, line by line: one quote is never closed and would swallow what follows.
 
-    images: the known ones; a row that names a text stands for the image of that name.
+    images: those that are there, None if all are; a row that names a text stands for the image of
+    that name.
     """
     text = read_text(path, fallback="latin-1")
     wrong, titles = Wrong(text.name), {}
@@ -200,7 +213,8 @@ def read_titles(path: Path, images: set[str]) -> tuple[dict[str, str], list[Issu
         at, image = f"line {number}", re.sub(r"\.txt$", ".jpg", name)
         sample, title = sample_of(image), title.strip()
         if image != name:
-            wrong.add(None, "name a text in place of an image", image, at, image not in images)
+            fault = images is not None and image not in images
+            wrong.add(None, "name a text in place of an image", image, at, fault)
         if sample is None or label.strip() != CLASSES[sample.label]:
             wrong.add(Flag.BAD_LABEL, "name none of the 101 classes, or another", image, at)
             continue
@@ -208,7 +222,9 @@ def read_titles(path: Path, images: set[str]) -> tuple[dict[str, str], list[Issu
             title = title[1:-1]
         elif title.startswith('"'):
             wrong.add(None, "open a quote and do not close it", image, at, False)
-        if image not in images:
+        if number in text.recoded:
+            wrong.add(Flag.CONVERTED, "are not UTF-8 and read as Latin-1", image, at)
+        if images is not None and image not in images:
             wrong.add(Flag.MISSING, "name an image that is not there", image, at)
         elif image in titles:
             flag = Flag.DUP_ID if titles[image] == title else Flag.CONFLICT
@@ -216,5 +232,5 @@ def read_titles(path: Path, images: set[str]) -> tuple[dict[str, str], list[Issu
         else:
             titles[image] = title
             if not title:
-                wrong.add(None, "have an empty title", image, at, False)
+                wrong.add(Flag.EMPTY_TEXT, "have an empty title", image, at, False)
     return titles, [*text.issues, *wrong.issues()]
