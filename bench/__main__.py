@@ -6,6 +6,8 @@ Parses, hands over to bench.commands, and turns mistakes into one sentence and a
 import argparse
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
@@ -14,6 +16,7 @@ from bench import __version__
 from bench.errors import UserError, suggestion
 from bench.files import unwritable
 
+RESULTS = "a folder, or a bundle that `export` made; default: results"
 EPILOG = """example:
   python -m bench list methods
   python -m bench run --method METHOD,METHOD --dataset DATASET --seeds 5
@@ -40,7 +43,8 @@ def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
     module, function = args.handler.split(":")
     try:
-        return getattr(import_module(f"bench.commands.{module}"), function)(args)
+        with opened(args):
+            return getattr(import_module(f"bench.commands.{module}"), function)(args)
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
@@ -57,6 +61,28 @@ def main(argv: list[str] | None = None) -> int:
             raise
         sys.stderr.write(f"error: {reason}\n")
         return 2
+
+
+@contextmanager
+def opened(args: argparse.Namespace) -> Iterator[None]:
+    """Unpacks a bundle that is given as --results, for the verbs that only read. `args.bundle`
+    then says where it is, and `args.results` where its files are.
+
+    Raises UserError.
+    """
+    if not args.results.is_file():
+        yield
+        return
+    if not args.reads:
+        raise UserError(
+            f"{args.results} is a file, and {args.verb} needs a folder as --results; only verbs "
+            "that read, such as table and compare, take a bundle."
+        )
+    from bench import bundle  # only who has one pays for it
+
+    args.bundle = args.results
+    with bundle.opened(args.results) as args.results:
+        yield
 
 
 def parser() -> argparse.ArgumentParser:
@@ -76,12 +102,18 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def add_verb(verbs, name: str, handler: str, text: str) -> argparse.ArgumentParser:
-    """A verb with `--results`, which all of them take."""
+def add_verb(
+    verbs, name: str, handler: str, text: str, reads: bool = False
+) -> argparse.ArgumentParser:
+    """A verb with `--results`, which all of them take; a bundle, if the verb only reads."""
     verb = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-    verb.set_defaults(handler=handler)
+    verb.set_defaults(handler=handler, reads=reads, bundle=None)
     verb.add_argument(
-        "--results", type=Path, default=Path("results"), metavar="DIR", help="default: results"
+        "--results",
+        type=Path,
+        default=Path("results"),
+        metavar="DIR",
+        help=RESULTS if reads else "default: results",
     )
     return verb
 
@@ -144,7 +176,7 @@ def add_protocol(verb) -> None:
 
 
 def add_looking(verbs) -> None:
-    status = add_verb(verbs, "status", "status:status", "states of the runs")
+    status = add_verb(verbs, "status", "status:status", "states of the runs", reads=True)
     status.add_argument("suite", nargs="?", help="only the runs of this suite")
     listing = add_verb(verbs, "list", "show:listing", "what there is")
     listing.add_argument("what", choices=("methods", "datasets", "suites"))
@@ -160,9 +192,9 @@ def add_looking(verbs) -> None:
 
 
 def add_reading(verbs) -> None:
-    table = add_verb(verbs, "table", "tables:table", "print tables of finished runs")
+    table = add_verb(verbs, "table", "tables:table", "print tables of finished runs", reads=True)
     table.add_argument("--format", choices=("md", "latex", "csv"), default="md")
-    plot = add_verb(verbs, "plot", "tables:plot", "draw figures of finished runs")
+    plot = add_verb(verbs, "plot", "tables:plot", "draw figures of finished runs", reads=True)
     plot.add_argument(
         "--out", type=Path, metavar="DIR", help="default: results/<suite>, or results/figures"
     )
@@ -172,10 +204,28 @@ def add_reading(verbs) -> None:
         metavar="NAME",
         help="accuracy, curves, or a method for what it learned; default: all there is",
     )
-    for verb in (table, plot):
+    export = add_verb(
+        verbs,
+        "export",
+        "export:export",
+        "finished runs as one row each, or as a bundle",
+        reads=True,
+    )
+    export.add_argument(
+        "--out", type=Path, metavar="FILE", help="rows as .csv or .parquet; default: CSV is printed"
+    )
+    export.add_argument(
+        "--bundle",
+        type=Path,
+        dest="archive",
+        metavar="FILE.zip",
+        help="specs, results, logs and predictions, which any verb that reads takes as --results",
+    )
+    for verb in (table, plot, export):
         verb.add_argument("suite", nargs="?", help="only the runs of this suite")
         verb.add_argument("--method", metavar="M[,M..]")
         verb.add_argument("--dataset", metavar="D[,D..]")
+    for verb in (table, plot):
         add_protocol(verb)
 
 

@@ -5,8 +5,9 @@ import errno
 import json
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 from bench.errors import UserError
 
@@ -40,14 +41,19 @@ def unwritable(error: Exception, where: Path) -> Unwritable | None:
     return None
 
 
-def write_bytes(path: Path, content: bytes, keep: Path | None = None) -> None:
-    """Writes beside `path`, flushes to disk, renames: readers see the old file or the new one.
+@contextlib.contextmanager
+def replacing(path: Path, keep: Path | None = None) -> Iterator[BinaryIO]:
+    """A file beside `path`, to be written; at the end it is flushed to disk and renamed to `path`:
+    readers see the old file or the new one. Nothing is left of it if the body fails.
 
     keep: a name for the file that stood there before. Raises Unwritable.
     """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
-        write_whole(temporary, content)
+        with open(temporary, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
         if keep is not None and path.exists():
             os.replace(path, keep)
         os.replace(temporary, path)
@@ -58,6 +64,12 @@ def write_bytes(path: Path, content: bytes, keep: Path | None = None) -> None:
         if isinstance(error, OSError):
             raise Unwritable(path, error) from error
         raise
+
+
+def write_bytes(path: Path, content: bytes, keep: Path | None = None) -> None:
+    """As `replacing`. Raises Unwritable."""
+    with replacing(path, keep) as file:
+        file.write(content)
 
 
 def write_text(path: Path, text: str) -> None:

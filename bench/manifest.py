@@ -1,7 +1,7 @@
 """What a suite's last sweep asked for, so that tables and states of it need no torch."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from bench import FORMAT
 from bench.errors import UserError
@@ -36,4 +36,13 @@ def read(results: Path, suite: str) -> Manifest:
     plain = read_json(file, "sweep the suite again")
     if plain.get("format") != FORMAT:
         raise UserError(f"{file} is of another format version; sweep the suite again.")
-    return Manifest([RunDir(results / path) for path in plain["runs"]], plain.get("ablation") or {})
+    runs = [RunDir(results / below(path, file)) for path in plain["runs"]]
+    return Manifest(runs, plain.get("ablation") or {})
+
+
+def below(path: str, file: Path) -> PurePosixPath:
+    """A path that `file`, which may come from somebody else, gives below the results folder."""
+    parts = PurePosixPath(path)
+    if parts.is_absolute() or ".." in parts.parts or "\\" in path:
+        raise UserError(f"{file} names the run {path!r}, which leads elsewhere; sweep it again.")
+    return parts

@@ -15,6 +15,7 @@ FOLDERS = ("bench", "methods", "datasets")
 FILES = [p.relative_to(ROOT) for d in FOLDERS for p in sorted((ROOT / d).rglob("*.py"))]
 TABLES = {"bench.configure", "bench.execute", "bench.commands", "bench.__main__"}
 LIGHT = (
+    "bench.bundle",
     "bench.errors",
     "bench.config",
     "bench.files",

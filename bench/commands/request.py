@@ -61,6 +61,15 @@ def protocols(text: str) -> tuple[str, ...]:
     return chosen
 
 
+def folder(args: argparse.Namespace, name: str) -> Path:
+    """Where a verb that reads leaves its files: `--out`, else `name` in the results folder."""
+    if args.out is None and args.bundle is not None:
+        raise UserError(
+            f"{args.bundle} is a bundle, which is only read; say where the files go with --out DIR."
+        )
+    return args.out or args.results / name
+
+
 def saved_roots() -> dict[str, str]:
     """roots.yaml in the user's configuration directory: data set -> folder."""
     base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"

@@ -26,7 +26,7 @@ def table(args: argparse.Namespace) -> int:
 def plot(args: argparse.Namespace) -> int:
     found = cells.collect(args.results, chosen(args))
     protocols = request.protocols(args.protocol)
-    folder = args.out or args.results / (args.suite or "figures")
+    folder = request.folder(args, args.suite or "figures")
     for path in files.write_figures(found, folder, protocols, args.kind):
         sys.stdout.write(f"{path}\n")
     return 0

@@ -1,0 +1,34 @@
+"""`export`: finished runs as one row each, or as a bundle."""
+
+import argparse
+import sys
+
+from bench import bundle
+from bench.commands.tables import chosen
+from bench.errors import UserError
+from bench.report import tidy
+from bench.rundir import RunDir
+
+
+def export(args: argparse.Namespace) -> int:
+    """Prints the rows, or writes files and prints their names."""
+    runs = chosen(args)
+    if args.out is None and args.archive is None:
+        sys.stdout.write(tidy.to_csv(rows(args, runs)))
+    if args.out is not None:
+        tidy.write(args.out, rows(args, runs))
+        sys.stdout.write(f"{args.out}\n")
+    if args.archive is not None:
+        bundle.write(args.archive, args.results, runs)
+        sys.stdout.write(f"{args.archive}\n")
+    return 0
+
+
+def rows(args: argparse.Namespace, runs: list[RunDir]) -> tidy.Rows:
+    found = tidy.rows(runs)
+    if not found:
+        raise UserError(
+            f"there are no finished runs under {args.results}; start some with "
+            "`python -m bench run`."
+        )
+    return found
