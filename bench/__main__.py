@@ -221,11 +221,29 @@ def add_reading(verbs) -> None:
         metavar="FILE.zip",
         help="specs, results, logs and predictions, which any verb that reads takes as --results",
     )
+    compare = add_verb(
+        verbs,
+        "compare",
+        "compare:compare",
+        "what two methods, or two folders, differ by",
+        reads=True,
+    )
+    compare.add_argument(
+        "a", metavar="A", help="a method (or METHOD@DIGEST), or a results folder or bundle"
+    )
+    compare.add_argument("b", metavar="B", help="what A is compared with, of the same kind")
+    compare.add_argument(
+        "--metric",
+        default="accuracy",
+        metavar="NAME",
+        help="accuracy (default), macro_f1, balanced_accuracy, nll, brier",
+    )
+    compare.add_argument("--dataset", metavar="D[,D..]")
     for verb in (table, plot, export):
         verb.add_argument("suite", nargs="?", help="only the runs of this suite")
         verb.add_argument("--method", metavar="M[,M..]")
         verb.add_argument("--dataset", metavar="D[,D..]")
-    for verb in (table, plot):
+    for verb in (table, plot, compare):
         add_protocol(verb)
 
 

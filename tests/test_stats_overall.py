@@ -16,7 +16,6 @@ def test_identical_methods_are_nowhere_told_apart():
     assert (ranks.nemenyi(np.ones((3, 4))) == 1).all()
     assert ranks.diagram(np.ones((3, 4)), list("abc")).cliques == ((0, 2),)
     assert overall.improvement(SCORES[0], SCORES[0]) == pytest.approx(0.5)
-    assert overall.cliffs_delta(SCORES[0, :, 0], SCORES[0, :, 0]) == 0
 
 
 @pytest.mark.parametrize("function", [overall.iqm, ranks.ranks, ranks.friedman])

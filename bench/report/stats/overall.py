@@ -63,15 +63,10 @@ def profile(scores: ArrayLike, thresholds: ArrayLike) -> NDArray:
 
 def improvement(a: ArrayLike, b: ArrayLike) -> NDArray:
     """Probability that a run of A beats one of B, ties half: mean over data sets of all pairs of
-    seeds. a, b: [..., seed, data set] -> [...]."""
+    seeds. a, b: [..., seed, data set] -> [...]. Twice that less 1 is Cliff's delta."""
     a, b = complete(a), complete(b)
     ahead = np.sign(a[..., :, None, :] - b[..., None, :, :])
     return ((1 + ahead) / 2).mean(axis=(-3, -2, -1))
-
-
-def cliffs_delta(a: ArrayLike, b: ArrayLike) -> float:
-    """Share of the pairs of runs in which A is ahead minus those in which B is; a, b: [seed]."""
-    return float(2 * improvement(np.asarray(a)[:, None], np.asarray(b)[:, None]) - 1)
 
 
 def complete(scores: ArrayLike) -> NDArray:

@@ -1,0 +1,60 @@
+"""`compare`: two methods of one results folder, or two results folders."""
+
+import argparse
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+from bench import bundle
+from bench.commands import request
+from bench.errors import UserError, unknown
+from bench.report import cells, compared
+from bench.report.compare import compare as compare_pairs
+from bench.report.measures import MEASURES
+from bench.report.pairs import Pairs, of_folders, of_methods
+from bench.rundir import every
+
+
+def compare(args: argparse.Namespace) -> int:
+    protocols = request.protocols(args.protocol)
+    if args.metric not in MEASURES:
+        raise unknown(args.metric, "a measure that can be compared", MEASURES)
+    with ExitStack() as stack:
+        pairs = chosen(args, stack)
+        found = compare_pairs(pairs.found, MEASURES[args.metric], protocols)
+        sys.stdout.write(compared.render(found, pairs, args.a, args.b))
+    return 0
+
+
+def chosen(args: argparse.Namespace, stack: ExitStack) -> Pairs:
+    """A and B as folders or bundles if both are, else as rows of --results."""
+    folders = [is_results(word) for word in (args.a, args.b)]
+    if all(folders):
+        return of_folders(*(tables(opened(Path(w), stack), args) for w in (args.a, args.b)))
+    if any(folders):
+        folder, other = (args.a, args.b) if folders[0] else (args.b, args.a)
+        raise UserError(
+            f"{folder} is a results folder and {other!r} is none; give two folders or bundles, or "
+            "two methods of one --results."
+        )
+    return of_methods(tables(args.results, args), args.a, args.b)
+
+
+def is_results(word: str) -> bool:
+    """Whether a word names a folder with runs, or an archive."""
+    path = Path(word)
+    return (path / "runs").is_dir() or (path.suffix == ".zip" and path.is_file())
+
+
+def opened(path: Path, stack: ExitStack) -> Path:
+    return path if path.is_dir() else stack.enter_context(bundle.opened(path))
+
+
+def tables(results: Path, args: argparse.Namespace) -> list[cells.Table]:
+    """Raises UserError for a data set without runs there."""
+    wanted = request.words(args.dataset) if args.dataset else ()
+    there = {run.path.parts[-4] for run in every(results)}
+    for name in wanted:
+        if there and name.replace(":", "-") not in there:
+            raise unknown(name, f"a data set with runs under {results}", sorted(there))
+    return cells.collect(results, datasets=wanted)
