@@ -19,7 +19,8 @@ from bench.errors import UserError
 from bench.files import replacing, unwritable
 from bench.rundir import RunDir
 
-FILES = ("spec.json", "result.json", "log.jsonl", "val.npz", "test.npz")  # of a run
+# Of a run.
+FILES = ("spec.json", "result.json", "log.jsonl", "val.npz", "test.npz", "subsets.npz")
 PART = r"\w[\w.+@=,-]*"  # of a path: it cannot be `..`, be hidden, or hold a separator
 NAME = re.compile(
     rf"runs/{PART}/{PART}/[0-9a-f]{{12}}/seed-[0-9]+/({'|'.join(map(re.escape, FILES))})"

@@ -24,7 +24,7 @@ def made(folder, methods=("x", "y"), seeds=2):
         run.log.write_text('{"epoch": 0}\n')
         for name in ("weights.pt", "checkpoint.pt", "lock", ".test.npz.0.tmp"):
             (run.path / name).write_bytes(b"no business of a reviewer's")
-        for part in ("val", "test"):
+        for part in ("val", "test", "subsets"):
             np.savez(run.predictions(part), label=np.arange(3))
     manifest.write(folder, "mine", runs, {})
     return runs
@@ -56,9 +56,9 @@ def test_it_holds_what_a_reviewer_needs_and_nothing_else(tmp_path):
     names = zipfile.ZipFile(packed(tmp_path)).namelist()
     assert names == sorted(names)
     of_runs = {n.rsplit("/", 1)[1] for n in names if n.startswith("runs/")}
-    assert of_runs == {"spec.json", "result.json", "log.jsonl", "val.npz", "test.npz"}
+    assert of_runs == set(bundle.FILES)
     assert [n for n in names if not n.startswith("runs/")] == ["mine/suite.json"]
-    assert len(names) == 4 * 5 + 1
+    assert len(names) == 4 * len(bundle.FILES) + 1
 
 
 def test_what_comes_out_is_what_went_in(tmp_path):

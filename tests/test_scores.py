@@ -35,7 +35,7 @@ def test_what_some_data_set_lacks_is_left_out_and_named(tmp_path):
     add(tmp_path, "alone", dataset="one", accuracy=0.5)
     add(tmp_path, "x", 7, dataset="two", accuracy=0.5)
     add(tmp_path, "x", dataset="two", accuracy=0.5, data={"fold": 2})
-    add(tmp_path, "y", dataset="two", accuracy=0.5, data_hash="e" * 64)
+    add(tmp_path, "y", 8, dataset="two", accuracy=0.5, data_hash="e" * 64)
     found = scores(collect(tmp_path), ACC)
     assert found.values.shape == (3, 3, 2)
     text = " ".join(found.left_out)

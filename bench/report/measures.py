@@ -1,16 +1,18 @@
 """What `compare` can compare: measures of stored predictions that can be resampled, because they
 are means over samples or functions of the confusion matrix."""
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax, softmax
 
 from bench.errors import UserError
-from bench.metrics import choices
+from bench.metrics import choices, log_softmax, softmax
+from bench.metrics.classification import class_f1
 from bench.report.cells import ACCURACY
 from bench.report.stats import resampling
 from bench.rundir import RunDir
@@ -46,19 +48,17 @@ def right(logits: NDArray, labels: NDArray) -> NDArray:
 
 def surprise(logits: NDArray, labels: NDArray) -> NDArray:
     """-log p of the label."""
-    return -log_softmax(logits.astype(float), axis=1)[np.arange(len(labels)), labels]
+    return -log_softmax(logits)[np.arange(len(labels)), labels]
 
 
 def squared_error(logits: NDArray, labels: NDArray) -> NDArray:
     """Brier's, summed over classes, 0 to 2."""
-    return ((softmax(logits.astype(float), axis=1) - np.eye(logits.shape[1])[labels]) ** 2).sum(1)
+    return ((softmax(logits) - np.eye(logits.shape[1])[labels]) ** 2).sum(1)
 
 
 def macro_f1(counts: NDArray) -> float:
     """Over the classes that have samples."""
-    real, claimed = counts.sum(axis=1), counts.sum(axis=0)
-    scores = 2 * np.diag(counts) / np.maximum(real + claimed, 1)
-    return float(scores[real > 0].mean())
+    return float(class_f1(counts)[counts.sum(axis=1) > 0].mean())
 
 
 def balanced_accuracy(counts: NDArray) -> float:
@@ -67,6 +67,8 @@ def balanced_accuracy(counts: NDArray) -> float:
     return float((np.diag(counts)[real > 0] / real[real > 0]).mean())
 
 
+# What NumPy raises of a damaged archive, and we of arrays that do not fit one another.
+FAULTS = (ValueError, KeyError, IndexError, OSError, EOFError, RuntimeError, BadZipFile, zlib.error)
 MEASURES = {
     m.name: m
     for m in (
@@ -93,7 +95,7 @@ def answers(run: RunDir, protocol: str, measure: Measure) -> Answers | None:
                 return None
             labels, logits = stored["label"], stored[key]
         values = measure.scores(logits, labels) if measure.scores else choices(logits)
-    except (ValueError, KeyError, IndexError, OSError, EOFError, RuntimeError) as error:
+    except FAULTS as error:
         raise UserError(
             f"{file} cannot be read as predictions ({error}); remove that run's directory to "
             "train it anew."
