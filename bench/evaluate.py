@@ -18,12 +18,12 @@ from torch import Tensor
 from bench import probe
 from bench.conflict import gradient_cosines
 from bench.data import OrderedLoader, Source
-from bench.harness import LAST, VAL, TrainingFailed
+from bench.harness import LAST, VAL
 from bench.imperfections import FEATURES, INPUTS, LEVELS, Curves
 from bench.method import Method
 from bench.metrics import balance
 from bench.moments import Spread
-from bench.readouts import Reader, reading
+from bench.readouts import Reader, past_features, reading
 from bench.types import Batch, DataBundle
 from bench.withheld import Heads, Withheld
 
@@ -106,11 +106,9 @@ def scales(method: Method, spread: Spread) -> dict[str, dict[str, Tensor]]:
 
 
 def check(method: Method, whole: Tensor, stored: Tensor) -> None:
+    """Raises TrainingFailed unless answers from features are those from inputs."""
     if not torch.allclose(whole, stored, rtol=1e-3, atol=1e-3 * float(stored.abs().max())):
-        raise TrainingFailed(
-            f"{type(method).__name__}.predict does not answer from `feature` alone, so that no "
-            "modality can be withheld from it; set `separate_encoders = False` in the class."
-        )
+        raise past_features(method)
 
 
 def probes(looked: dict[str, Looked]) -> dict[str, object]:

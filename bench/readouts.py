@@ -11,6 +11,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from bench.harness import TrainingFailed
 from bench.method import Method
 from bench.passes import eval_mode
 from bench.types import Batch, Prediction
@@ -30,6 +31,7 @@ class Reader:
 
     def __init__(self, method: Method):
         self.method, self.feature = method, method.feature
+        self.encoding = False  # whether the encoders may be asked
         self.fills: dict[str, dict[str, Tensor]] = {}  # readout -> modality -> [D]
 
     @property
@@ -41,10 +43,17 @@ class Reader:
         names = self.method.modalities
         if not self.method.separate_encoders:
             return batch
+        self.encoding = True
         features = {m: self.feature(batch, m) for m in names}
+        self.encoding = False
         return replace(
             batch, inputs=features, keep=batch.keep.new_ones(len(batch.keep), len(names))
         )
+
+    def guard(self, *_: object) -> None:
+        """Before an encoder is asked. Raises TrainingFailed if it is `predict` that asks."""
+        if not self.encoding:
+            raise past_features(self.method)
 
     def answer(self, encoded: Batch) -> Prediction:
         return self.method.predict(encoded)
@@ -86,14 +95,25 @@ def where(shown: Tensor, x: Tensor, fill: Tensor) -> Tensor:
     return torch.where(shown.view(-1, *[1] * (x.ndim - 1)), x, fill.to(x.dtype))
 
 
+def past_features(method: Method) -> TrainingFailed:
+    return TrainingFailed(
+        f"{type(method).__name__}.predict does not answer from `feature` alone, so that no "
+        "modality can be withheld from it; set `separate_encoders = False` in the class."
+    )
+
+
 @contextmanager
 def reading(method: Method) -> Iterator[Reader]:
     """Inside, `method.feature` returns a batch's inputs, which are features already."""
-    reader = Reader(method)
+    reader, hooks = Reader(method), []
     with torch.no_grad(), eval_mode(method):
         if method.separate_encoders:
             method.feature = lambda batch, modality: batch.inputs[modality]
+            encoders = method.encoders.values()
+            hooks = [encoder.register_forward_pre_hook(reader.guard) for encoder in encoders]
         try:
             yield reader
         finally:
             method.__dict__.pop("feature", None)
+            for hook in hooks:
+                hook.remove()

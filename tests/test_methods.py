@@ -247,7 +247,7 @@ def test_withheld_modalities_play_no_part_by_any_way_of_withholding(name):
             keep[::2, list(batch.inputs).index(m)] = False
             noise = {**batch.inputs, m: torch.full_like(batch.inputs[m], 7.0)}
             noise[m][1::2] = batch.inputs[m][1::2]
-            with away(reader):
+            with from_inputs(reader):
                 withheld = method.predict(replace(batch, keep=keep)).logits
                 other = method.predict(replace(batch, keep=keep, inputs=noise)).logits
             torch.testing.assert_close(masked, withheld, rtol=1e-5, atol=1e-5)
@@ -258,12 +258,13 @@ def test_withheld_modalities_play_no_part_by_any_way_of_withholding(name):
 
 
 @contextmanager
-def away(reader):
+def from_inputs(reader):
     """The method reads inputs again."""
-    kept = reader.method.__dict__.pop("feature", None)
+    kept = reader.method.__dict__.pop("feature")
+    reader.encoding = True
     yield
-    if kept is not None:
-        reader.method.feature = kept
+    reader.encoding = False
+    reader.method.feature = kept
 
 
 def test_a_modality_in_the_ensemble_trains_exactly_as_it_does_alone():

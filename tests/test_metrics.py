@@ -1,4 +1,6 @@
-"""Accuracy and macro-F1."""
+"""Accuracy, F1, average precision, and the linear probe."""
+
+from functools import partial
 
 import numpy as np
 import pytest
@@ -57,3 +59,58 @@ def test_the_probe_chooses_its_strength_on_validation_alone():
     assert probe.fit(features, shuffled).strength == found.strength
     bare = probe.fit(*({p: x[p] for p in ("train", "test")} for x in (features, labels)))
     assert bare.val is None and bare.strength == probe.UNCHOSEN
+
+
+LABELS = DRAW.choice([0, 1, 2, 4], 40)  # class 3 has no sample
+LOGITS = DRAW.normal(size=(40, 5)) + np.eye(5)[LABELS]
+SCORES = [
+    metrics.accuracy,
+    metrics.macro_f1,
+    partial(metrics.macro_f1, classes="seen"),
+    metrics.weighted_f1,
+    metrics.balanced_accuracy,
+    metrics.mean_average_precision,
+]
+
+
+@pytest.mark.parametrize("metric", SCORES)
+def test_a_perfect_answer_scores_one(metric):
+    assert metric(np.eye(5)[LABELS], LABELS) == 1.0
+
+
+@pytest.mark.parametrize("metric", SCORES)
+def test_the_order_of_samples_and_the_names_of_classes_do_not_matter(metric):
+    order, names = DRAW.permutation(40), DRAW.permutation(5)
+    renamed = np.empty_like(LOGITS)
+    renamed[:, names] = LOGITS
+    found = metric(LOGITS, LABELS)
+    assert metric(LOGITS[order], LABELS[order]) == pytest.approx(found, abs=1e-12)
+    assert metric(renamed, names[LABELS]) == pytest.approx(found, abs=1e-12)
+
+
+@pytest.mark.parametrize("metric", SCORES)
+def test_every_score_refuses_nan(metric):
+    with pytest.raises(ValueError, match="hold NaN"):
+        metric(np.where(LOGITS > 1, np.nan, LOGITS), LABELS)
+
+
+def test_an_absent_class_pulls_down_only_what_counts_all_classes():
+    answers = np.eye(5)[LABELS]
+    assert metrics.macro_f1(answers, LABELS, "all") == pytest.approx(0.8)
+    assert metrics.mean_average_precision(answers, LABELS, "all") == pytest.approx(0.8)
+    wrong = answers.copy()
+    wrong[0] = np.eye(5)[3]  # a class that is only answered
+    assert metrics.macro_f1(wrong, LABELS, "seen") < metrics.macro_f1(wrong, LABELS)
+
+
+def test_average_precision_takes_a_label_matrix():
+    target = LABELS[:, None] == np.arange(5)
+    single = metrics.mean_average_precision(LOGITS, LABELS)
+    assert metrics.mean_average_precision(LOGITS, target) == single
+
+
+def test_tied_scores_are_one_threshold():
+    """Ranked at random, equal scores have the precision of chance."""
+    labels = np.array([1, 0, 0, 0])
+    found = metrics.average_precision(np.zeros((4, 2)), labels)
+    assert found.tolist() == [0.75, 0.25]

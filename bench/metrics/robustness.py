@@ -28,8 +28,8 @@ def kept_share(levels: NDArray, curve: NDArray) -> float:
 def effective(curve: NDArray, reference: NDArray) -> float:
     """Effective robustness: the mean over the levels of the score above what the reference, late
     fusion, would have if it were shifted to the same clean score."""
-    shifted = checked(reference, "scores") + curve[0] - reference[0]
-    return float((checked(curve, "scores") - shifted).mean())
+    lost = checked(curve, "scores") - curve[0]
+    return float((lost - (checked(reference, "scores") - reference[0])).mean())
 
 
 def min_max(values: NDArray) -> NDArray:

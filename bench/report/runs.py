@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from bench.errors import UserError, unknown
+from bench.report import evaluated
+from bench.report.evaluated import Evaluated
 from bench.rundir import RunDir
 
 PROTOCOLS = {  # ways of reading one training run, in words for captions
@@ -50,6 +52,7 @@ class Finished:
     code: str
     epochs: int  # of the whole plan
     learned: tuple[Learned, ...]  # empty for methods that tell nothing, and for older results
+    evaluated: Evaluated  # its parts empty for older results
 
     def rows(self) -> list[dict]:
         """The log's epochs. Raises UserError if it does not hold all of them."""
@@ -105,6 +108,7 @@ def parse(directory: RunDir, plain: dict) -> Finished:
         code=code_words(plain["code"]),
         epochs=plain["cost"]["epochs"],
         learned=tuple(learned(panel) for panel in plain.get("learned") or ()),
+        evaluated=evaluated.parse(plain),
     )
 
 

@@ -1,0 +1,65 @@
+"""What result.json says of a trained network beyond its accuracy: everything but what metrics make
+of stored predictions. A result from before there was such an entry has it empty."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Of the network in weights.pt, which `protocol` selects. Accuracies are shares on test."""
+
+    protocol: str
+    readouts: dict[str, dict[str, float]]  # mask, slice, own_head, .. -> modality -> accuracy
+    subsets: tuple[dict[str, object], ...]  # modalities, and the accuracy by each readout
+    levels: tuple[float, ...]  # of imperfection
+    curves: dict[tuple[str, str], tuple[float, ...]]  # (kind, modality or "" for all) -> [K]
+    cka: dict[tuple[str, str], float]  # pair -> likeness of features
+    gap: dict[tuple[str, str], float]  # pair -> distance of the means, where widths are equal
+    paired_distance: dict[tuple[str, str], float]
+    gradient_cosine: dict[str, float]  # modality -> fused against its own loss
+    joined_probe: float | None  # linear probe of all features side by side
+    cost: dict[str, float]  # numbers of the entry `cost`
+    stages: dict[str, dict]  # stage -> step_ms, load_ms, epoch_seconds, epoch_flops, ..
+
+    def worths(self, readout: str) -> tuple[tuple[str, ...], NDArray, NDArray] | None:
+        """Modalities, the sets of them [S, M] bool, and their accuracies [S]; None without."""
+        found = [s for s in self.subsets if readout in s]
+        if not found:
+            return None
+        names = tuple(max((s["modalities"] for s in found), key=len))
+        present = np.array([[m in s["modalities"] for m in names] for s in found])
+        return names, present, np.array([s[readout] for s in found], dtype=float)
+
+
+def parse(plain: Mapping) -> Evaluated:
+    """plain: the whole result."""
+    unimodal = dict(plain.get("unimodal") or {})
+    robustness = plain.get("robustness") or {}
+    cost = plain.get("cost") or {}
+    pairs = {tuple(one["pair"]): one for one in plain.get("alignment") or ()}
+    likeness = [
+        {pair: one[key] for pair, one in pairs.items() if one[key] is not None}
+        for key in ("cka", "gap", "paired_distance")
+    ]
+    joined = (plain.get("probe") or {}).get("concatenation") or {}
+    return Evaluated(
+        protocol=unimodal.pop("protocol", ""),
+        readouts=unimodal,
+        subsets=tuple(plain.get("subsets") or ()),
+        levels=tuple(robustness.get("levels") or ()),
+        curves={
+            (one["kind"], one["modality"] or ""): tuple(one["accuracy"])
+            for one in robustness.get("curves") or ()
+        },
+        cka=likeness[0],
+        gap=likeness[1],
+        paired_distance=likeness[2],
+        gradient_cosine=dict(plain.get("gradient_cosine") or {}),
+        joined_probe=joined.get("test"),
+        cost={k: v for k, v in cost.items() if isinstance(v, int | float)},
+        stages=dict(cost.get("stages") or {}),
+    )
