@@ -87,9 +87,9 @@ def one_epoch(
 ) -> tuple[int, int]:
     """Operations of the hook before an epoch, and of its first step."""
     clock = Clock(epoch, stage.epochs, 0, len(data))
+    data.passes = stage.first_epoch + epoch
     hook = complexity.operations(copy, lambda: stage.start_epoch(data, clock))
     set_modes(copy, stage)
-    data.passes = stage.first_epoch + epoch
     batch = next(iter(data))
     optimizer = optimizers[stage.optimizer or stage.name]
     return hook, complexity.operations(copy, lambda: stage.step(batch, optimizer, clock))
