@@ -1,5 +1,5 @@
-"""Quantities of a run by name: what tables, figures and exports can ask for. docs/metrics.md defines
-all of them, `bench.report.values` reads them."""
+"""Quantities of a run by name: what tables, figures and exports can ask for. docs/metrics.md
+defines all of them, `bench.report.values` reads them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
