@@ -86,7 +86,7 @@ class Food101(ListedAdapter):
     def describe(self):
         modalities = {
             "image": Modality("image", (3, *SIZE), MEAN, STD, View(SIZE)),
-            "text": Modality("tokens", (self.config.length,)),
+            "text": Modality("tokens", (self.config.length,), vocabulary=self.config.vocabulary),
         }
         return DatasetSpec(self.name, len(lists.CLASSES), modalities)
 

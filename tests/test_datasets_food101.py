@@ -1,10 +1,13 @@
 """UPMC Food-101 from raw files to inputs: images and titles arrive together, traps are passed."""
 
+import json
+
 import numpy as np
 import pytest
 
 from bench.config import build
 from bench.errors import UserError
+from bench.rundir import every
 from datasets.flags import Flag
 from datasets.food101 import Food101
 from datasets.lists.food101 import CLASSES
@@ -12,6 +15,7 @@ from datasets.meter import Meter
 from datasets.tokens import HashedWords
 from tests import tiny_food101 as tiny
 from tests.media_copies import counter_of, write_jpeg, write_pointer
+from tests.test_cli import bench
 
 PIECES = "[PAD]\n[UNK]\nhot\ndog\nby\ncook\n"
 
@@ -53,6 +57,7 @@ def test_shapes_and_kinds_are_those_of_the_encoders(raw):
     found = adapter(raw, length="12").describe().modalities
     assert (found["image"].kind, found["image"].shape) == ("image", (3, 224, 224))
     assert (found["text"].kind, found["text"].shape) == ("tokens", (12,))
+    assert found["text"].vocabulary == 30522
 
 
 def test_clean_keeps_pages_and_titles_on_one_side(raw, cache):
@@ -204,7 +209,7 @@ def test_word_pieces_come_from_a_vocabulary_in_the_root(tmp_path):
         adapter(root, tokenizer="wordpiece")
     (root / "vocab.txt").write_text(PIECES)
     opened = adapter(root, tokenizer="wordpiece")
-    assert opened.config.vocabulary == 6
+    assert opened.describe().modalities["text"].vocabulary == 6
     data = opened.open(tmp_path / "cache")
     split = data.parts["test"]
     rows = dict(zip(split.ids, split.rows.tolist(), strict=True))
@@ -255,3 +260,17 @@ def test_what_is_needed_is_named(tmp_path, gone, sentence):
 def test_settings_that_cannot_act_are_refused(raw, settings, sentence):
     with pytest.raises(UserError, match=sentence):
         adapter(raw, **settings)
+
+
+@pytest.mark.slow
+def test_a_run_trains_on_images_and_texts(raw, cache, tmp_path):
+    words = f"run --method joint,ogm_ge --dataset food101 --root {raw} --cache {cache} --seeds 1"
+    small = "--epochs 1 --set network.encoder.image=cnn --set network.dim=16"
+    done = bench(tmp_path, *words.split(), *small.split())
+    assert done.returncode == 0, done.stderr
+    results = [json.loads(r.result.read_text()) for r in every(tmp_path / "results")]
+    assert [r["spec"]["method"] for r in results] == ["joint", "ogm_ge"]
+    for result in results:
+        assert result["data_hash"] == adapter(raw).open(cache).hash
+        assert result["modalities"] == ["image", "text"]
+        assert set(result["probe"]["test"]) == {"image", "text"}
