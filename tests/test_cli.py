@@ -184,7 +184,15 @@ def test_finished_runs_on_other_data_do_not_meet_new_ones(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "words", [("list", "methods"), ("list", "suites"), ("status",), ("table",)]
+    "words",
+    [
+        ("list", "methods"),
+        ("list", "suites"),
+        ("status",),
+        ("table",),
+        ("compare", "joint", "ensemble"),
+        ("export",),
+    ],
 )
 def test_looking_needs_no_torch(tmp_path, words):
     bench(tmp_path, *RUN, "--seeds", 1, "--epochs", 1)
