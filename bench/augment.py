@@ -22,6 +22,7 @@ Finish = Callable[[], Tensor]  # the device's part of making a batch's input
 RESIDENT = 0.6  # share of a GPU's free memory that a modality's samples of a split may take
 LONG = 2**16  # numbers in a sample from which on a copy of each is faster than one gather, measured
 TRIES = 10  # boxes drawn before the central crop is taken, as torchvision's RandomResizedCrop
+PLACE = slice(2 * TRIES, 2 * TRIES + 2)  # of a crop's draws: after areas and ratios, before a flip
 
 # What DI-MML's code draws, with numpy's seed 999 for every clip: (stored, taken) -> places.
 FIXED_DRAW = {
@@ -43,11 +44,15 @@ def plan(view: View, name: str, shapes: Sequence[Sequence[int]], draw: Draw | No
     height, width = np.asarray([s[1:3] for s in shapes], dtype=np.int64).T
     if draw is None:
         nought = np.zeros_like(height)
-        return Plan(frames, np.stack([nought, nought, height, width], axis=1), nought > 0)
+        whole = np.stack([nought, nought, height, width], axis=1)
+        box = whole if view.zoom else windows(view, height, width, np.array(0.5))
+        return Plan(frames, box, nought > 0)
     names = ("shared crop", view.crop) if view.crop else ("crop", name)
     draws = draw(*names, count=2 * TRIES + 3)
     flip = (draws[:, 2 * TRIES + 2] < 0.5) & view.flip
-    return Plan(frames, boxes(view, height, width, draws), flip)
+    if view.zoom:
+        return Plan(frames, boxes(view, height, width, draws), flip)
+    return Plan(frames, windows(view, height, width, draws[:, PLACE].T), flip)
 
 
 def boxes(view: View, height: NDArray, width: NDArray, draws: NDArray) -> NDArray:
@@ -63,10 +68,23 @@ def boxes(view: View, height: NDArray, width: NDArray, draws: NDArray) -> NDArra
     fits = (wide > 0) & (wide <= width[:, None]) & (tall > 0) & (tall <= height[:, None])
     first = fits.argmax(axis=1)[:, None]
     wide, tall = (np.take_along_axis(x, first, axis=1)[:, 0] for x in (wide, tall))
-    place = draws[:, 2 * TRIES : 2 * TRIES + 2].T
-    top, left = np.floor(place * (np.stack([height - tall, width - wide]) + 1))
-    drawn = np.stack([top, left, tall, wide], axis=1).astype(np.int64)
+    drawn = positioned(draws[:, PLACE].T, height, width, tall, wide)
     return np.where(fits.any(axis=1)[:, None], drawn, central(view, height, width))
+
+
+def windows(view: View, height: NDArray, width: NDArray, place: NDArray) -> NDArray:
+    """[B, 4] int64: boxes of `view.size`, or of what there is of it. place: see `positioned`."""
+    tall, wide = np.minimum(height, view.size[0]), np.minimum(width, view.size[1])
+    return positioned(place, height, width, tall, wide)
+
+
+def positioned(
+    place: NDArray, height: NDArray, width: NDArray, tall: NDArray, wide: NDArray
+) -> NDArray:
+    """[B, 4] int64: a box `tall` [B] and `wide` [B] in each picture. place: [2, B] or one for all,
+    in [0, 1), from top to bottom and from left to right; at 0.5 it is in the middle."""
+    top, left = np.floor(place * (np.stack([height - tall, width - wide]) + 1))
+    return np.stack([top, left, tall, wide], axis=1).astype(np.int64)
 
 
 def central(view: View, height: NDArray, width: NDArray) -> NDArray:

@@ -53,7 +53,7 @@ def looped(stored: Tensor | Ragged, rows: list[int], plan: Plan, info: Modality)
             if flip and view.signed:
                 several[:, 0].bitwise_not_()  # 255 - v: zero is at 127.5
             x = inputs[place : place + last - first]
-            lines = several.permute(0, 2, 3, 1).reshape(x.shape)
+            lines = several.permute(0, 2, 3, 1).expand(-1, -1, -1, channels).reshape(x.shape)
             x.copy_(lines)
             torch.addcmul(offset, x, factor, out=x)  # while it is in the processor's cache
     out = out.view(len(rows), view.frames, height, width, channels).permute(0, 4, 1, 2, 3)
@@ -127,7 +127,7 @@ def banded(groups: list[Group], plan: Plan, info: Modality, mean, std, device) -
         x = products(pictures, box, view.size, flip)  # [G, K, C, h, w]
         if view.signed:
             x[:, :, 0] = torch.where(flip[:, None, None, None], 255 - x[:, :, 0], x[:, :, 0])
-        out[group.places] = x.transpose(1, 2).sub_(mean).div_(std)
+        out[group.places] = x.transpose(1, 2).sub(mean).div_(std)  # grey becomes all channels
     return shaped(out, info)
 
 

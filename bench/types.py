@@ -17,7 +17,9 @@ class View:
     [C, *size] for a modality of kind `image`.
 
     In training a random crop is resized to `size` and flipped left to right half of the time; in
-    evaluation the whole picture is resized. Of T stored frames `frames` are taken.
+    evaluation the whole picture is resized. Without `zoom` a crop has `size` itself, or what there
+    is of it, and evaluation takes the one in the middle. Of T stored frames `frames` are taken.
+    Pictures stored with one channel are grey: every channel of the input is given it.
     """
 
     size: tuple[int, int]  # height and width in pixels
@@ -25,6 +27,7 @@ class View:
     policy: str = "uniform"  # which frames: a name in bench.augment.POLICIES
     area: tuple[float, float] = (0.08, 1.0)  # share of the picture that a training crop covers
     ratio: tuple[float, float] = (3 / 4, 4 / 3)  # width over height of a training crop
+    zoom: bool = True  # False: pixels keep their scale; area and ratio play no part
     flip: bool = True
     signed: bool = False  # flow: a flip negates the first channel, the horizontal displacement
     crop: str = ""  # modalities of the same name share crop and flip; empty: a draw of its own
