@@ -23,6 +23,12 @@ ENTRIES: tuple[DatasetEntry, ...] = (
         "spectrogram of a voice and frames of a face",
     ),
     DatasetEntry(
+        "modelnet40",
+        "datasets.modelnet40:ModelNet40",
+        "ModelNet40, shapes from two sides",
+        "front and rear view of a shape",
+    ),
+    DatasetEntry(
         "food101",
         "datasets.food101:Food101",
         "UPMC Food-101, dishes seen and named",

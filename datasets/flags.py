@@ -28,6 +28,7 @@ class Flag(IntFlag):
     WRONG_TYPE = 1 << 14
     CONVERTED = 1 << 15  # resampled, several channels averaged, or text of another encoding
     EMPTY_TEXT = 1 << 16
+    BLANK = 1 << 17  # a picture in one tone
 
 
 def flag_rows(flags: np.ndarray, ids: Sequence[str], shown: int = 3) -> list[tuple[str, str]]:

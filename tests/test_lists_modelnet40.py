@@ -35,6 +35,10 @@ def views(*objects, of=(1, 7)):
 SMALL = ("night_stand/train/0001", "night_stand/test/0201", "xbox/train/0001", "xbox/test/0104")
 
 
+def tree(names, split="literature", lists=None):
+    return modelnet40.tree_parts(modelnet40.tree_rows(names)[0], split, lists)
+
+
 def rows(tmp_path, *lines, part="train"):
     path = tmp_path / f"{part}.txt"
     path.write_text("\n".join(lines))
@@ -85,32 +89,29 @@ def test_the_folders_give_what_the_lists_give(split):
     names = [line.split("\t")[0] for f in FILES.values() for line in f.read_text().splitlines()]
     names += [name.replace("v001.png", "v007.png") for name in names]
     lists = modelnet40.parts(FILES, split)
-    tree = modelnet40.tree_parts(reversed(names), split, lists)
-    assert tree.digests == lists.digests and not tree.issues
+    found = tree(reversed(names), split, lists)
+    assert found.digests == lists.digests and not found.issues
 
 
 def test_an_underscore_in_a_class_is_no_border():
-    value = modelnet40.tree_parts(views(*SMALL), "literature")
+    value = tree(views(*SMALL))
     assert value.parts["train"] == ("night_stand_0001", "xbox_0001")
     assert value.labels["test"] == (23, 39)
 
 
-def test_an_object_without_its_rear_view_is_missing():
+def test_an_object_without_its_rear_view_stays_in_its_part():
     names = [*views(*SMALL), *views("xbox/train/0002", of=(1, 2))]
-    value = modelnet40.tree_parts(names, "literature")
-    assert "xbox_0002" not in value.ids
-    (issue,) = [i for i in value.issues if i.ids]
-    assert issue.flag is Flag.MISSING and issue.ids == ("xbox_0002",)
+    assert "xbox_0002" in tree(names).parts["train"]
 
 
 def test_classes_without_a_folder_are_reported():
-    (issue,) = modelnet40.tree_parts(views(*SMALL), "literature").issues
+    (issue,) = tree(views(*SMALL)).issues
     assert issue.flag is Flag.MISSING and "lacks 38 classes (airplane" in issue.text
 
 
 def test_a_class_with_one_part_is_refused():
     with pytest.raises(UserError, match="the folder xbox has only train"):
-        modelnet40.tree_parts(views("xbox/train/0001"))
+        tree(views("xbox/train/0001"))
 
 
 @pytest.mark.parametrize(
@@ -119,12 +120,25 @@ def test_a_class_with_one_part_is_refused():
         ("xbox/xbox_0001/xbox_0001.17.png", "the set of 180 views"),
         ("xbox/train/xbox_0001.obj.shaded_v014.png", "a set of 20 views"),
         ("xbox/train/xbox_0001_004.png", "a set of 20 views"),
+        ("xbox/train/xbox_0001.obj.depth_v001.png", "another rendering, of depth perhaps"),
         ("bed/train/xbox_0001.obj.shaded_v001.png", "no image of the 12 shaded views;"),
     ],
 )
 def test_another_set_of_views_is_refused_by_name(path, told):
     with pytest.raises(UserError, match=told):
-        modelnet40.tree_parts([path])
+        tree([path])
+
+
+def test_an_object_in_both_parts_is_refused():
+    with pytest.raises(UserError, match=r"1 objects \(xbox_0001\) lie in train and in test"):
+        tree([*views(*SMALL), *views("xbox/test/0001")])
+
+
+def test_objects_of_another_class_are_told():
+    names = [*views(*SMALL), *views("toaster/train/0001")]
+    found, told = modelnet40.tree_rows(names)
+    assert told == ["1 objects (toaster_0001) are of none of the 40 classes, but of toaster."]
+    assert [s.id for s in found["train"]] == ["night_stand_0001", "xbox_0001"]
 
 
 def test_folders_that_differ_from_the_lists_are_reported(tmp_path):
@@ -133,7 +147,7 @@ def test_folders_that_differ_from_the_lists_are_reported(tmp_path):
     files["train"].write_text(line.format("train", "0001") + line.format("train", "0009"))
     files["test"].write_text(line.format("test", "0104"))
     lists = modelnet40.parts(files, "literature")
-    found = modelnet40.tree_parts(views(*SMALL), "literature", lists).issues
+    found = tree(views(*SMALL), "literature", lists).issues
     told = [(i.flag, i.ids) for i in found if i.ids]
     extra = [(None, ("night_stand_0001",)), (None, ("night_stand_0201",))]
     assert told == [(Flag.MISSING, ("xbox_0009",)), *extra]

@@ -35,11 +35,17 @@ flower_pot glass_box guitar keyboard lamp laptop mantel monitor night_stand pers
 radio range_hood sink sofa stairs stool table tent toilet tv_stand vase wardrobe xbox
 """
 CLASSES = tuple(NAMES.split())
+IMAGES = "modelnet40_images_new_12x"
 # Other renderings that people have under a similar name.
+OTHERS = {
+    "modelnet40v1": "a set of 3983 objects",
+    "modelnet40v2": "a set of 20 views",
+}
 LOOK_ALIKES = (
     (re.compile(r".*_\d{4}\.\d{1,3}\.png"), "the set of 180 views"),
     (re.compile(r".*\.obj\.shaded_v0(1[3-9]|2\d)\.png"), "a set of 20 views"),
     (re.compile(r".*_\d{4}_\d{3}\.(png|jpg)"), "a set of 20 views"),
+    (re.compile(r".*\.obj\.(?!shaded_)\w+_v\d{3}\.png"), "another rendering, of depth perhaps"),
 )
 
 
@@ -53,15 +59,16 @@ def parts(files: Mapping[str, Path], split: str = "clean") -> Parts:
     return divided(rows, split, issues)
 
 
-def tree_parts(names: Iterable[str], split: str = "clean", lists: Parts | None = None) -> Parts:
-    """The same from the image files. names: paths that end in `class/part/file`.
+def tree_parts(
+    rows: Mapping[str, list[Sample]], split: str = "clean", lists: Parts | None = None
+) -> Parts:
+    """The same from the objects in the folders. rows: by folder, `train` and `test`.
 
     lists: what the lists say under any split, to compare; the folders decide.
     """
     check_split(split, "modelnet40", SPLITS)
-    rows, issues = tree_rows(names)
-    issues += compared(rows, lists) if lists else []
-    return divided(rows, split, issues)
+    issues = [*lacking(rows), *(compared(rows, lists) if lists else ())]
+    return divided(dict(rows), split, issues)
 
 
 def divided(rows: dict[str, list[Sample]], split: str, issues: list[Issue]) -> Parts:
@@ -107,46 +114,72 @@ def read_list(path: Path, part: str) -> tuple[list[Sample], list[Issue]]:
     return rows, [*text.issues, *wrong.issues(), *repeated]
 
 
-def tree_rows(names: Iterable[str]) -> tuple[dict[str, list[Sample]], list[Issue]]:
-    """Rows by part in order of name; an object that lacks a view is in none and MISSING."""
-    views, wrong = {}, Wrong("the folder of images")
+def tree_rows(names: Iterable[str]) -> tuple[dict[str, list[Sample]], list[str]]:
+    """Objects by folder in order of name, whatever views they have, and sentences on odd files.
+
+    names: paths that end in `class/part/file`. Raises UserError for images of another set, and for
+    folders that are not whole.
+    """
+    found, strange = {"train": {}, "test": {}}, {}
     for path in sorted(n for n in names if n.endswith((".png", ".jpg"))):
         try:
-            name, folder, part, view = object_of(path)
+            name, folder, part, _ = object_of(path)
         except UserError as e:
-            raise UserError(f"{e}; give the folder modelnet40_images_new_12x.") from None
+            raise UserError(f"{e}; give {IMAGES}.") from None
         if folder in CLASSES:
-            views.setdefault((folder, part), {}).setdefault(name, set()).add(view)
+            found[part][name] = Sample(name, CLASSES.index(folder), name)
         else:
-            wrong.add(Flag.BAD_LABEL, "have a class that is none of the 40", name, path)
-    rows = {"train": [], "test": []}
-    for (folder, part), objects in sorted(views.items()):
-        if (folder, "train") not in views or (folder, "test") not in views:
-            raise UserError(f"the folder {folder} has only {part}; unpack the archive again.")
-        for name, seen in sorted(objects.items()):
-            if {FRONT, REAR} <= seen:
-                rows[part].append(Sample(name, CLASSES.index(folder), name))
-            else:
-                wrong.add(Flag.MISSING, f"lack view {FRONT} or {REAR}", name, name)
-    issues, absent = wrong.issues(), sorted(set(CLASSES) - {folder for folder, _ in views})
-    if absent:
-        text = f"the folder of images lacks {some(absent, 'classes')}."
-        issues.append(Issue(Flag.MISSING, (), text))
-    return rows, issues
+            strange[name] = folder
+    check_whole(found)
+    folders = ", ".join(sorted(set(strange.values())))
+    told = f"{some(sorted(strange), 'objects')} are of none of the 40 classes, but of {folders}."
+    return {p: list(of.values()) for p, of in found.items()}, [told] if strange else []
+
+
+def check_whole(found: Mapping[str, Mapping[str, Sample]]) -> None:
+    """Raises UserError for a class that has one part, and for an object that is in both."""
+    classes = {part: {s.label for s in of.values()} for part, of in found.items()}
+    for one, other in (("train", "test"), ("test", "train")):
+        alone = sorted(classes[one] - classes[other])
+        if alone:
+            raise UserError(
+                f"the folder {CLASSES[alone[0]]} has only {one}; unpack the archive again, and if "
+                "it has no more, it is damaged."
+            )
+    both = sorted(found["train"].keys() & found["test"].keys())
+    if both:
+        raise UserError(
+            f"{some(both, 'objects')} lie in train and in test; unpack the archive again into an "
+            "empty folder."
+        )
+
+
+def lacking(rows: Mapping[str, list[Sample]]) -> list[Issue]:
+    """The issue of classes that have no object."""
+    there = {s.label for of in rows.values() for s in of}
+    absent = [name for label, name in enumerate(CLASSES) if label not in there]
+    text = f"the folder of images lacks {some(absent, 'classes')}."
+    return [Issue(Flag.MISSING, (), text)] if absent else []
 
 
 def compared(rows: Mapping[str, list[Sample]], lists: Parts) -> list[Issue]:
-    """Where the folders and the lists differ."""
+    """What is wrong with the lists, and where the folders and they differ."""
     listed = {"train": set(), "test": set()}
     for part, ids in lists.parts.items():
         listed["test" if part == "test" else "train"].update(ids)
-    issues = []
+    issues = list(lists.issues)
     for part, named in listed.items():
         there = {s.id for s in rows[part]}
         absent, extra = tuple(sorted(named - there)), tuple(sorted(there - named))
         if absent:
-            text = f"{part} has no two views of {some(absent, 'listed ids')}."
+            text = f"the folders {part} lack {some(absent, 'listed ids')}."
             issues.append(Issue(Flag.MISSING, absent, text))
         if extra:
-            issues.append(Issue(None, extra, f"{part} has {some(extra, 'ids')} that no list has."))
+            text = f"the folders {part} have {some(extra, 'ids')} that its list lacks."
+            issues.append(Issue(None, extra, text))
     return issues
+
+
+def alike(name: str) -> str:
+    """What a folder or an archive holds, by its name, if it is one of another set; else nothing."""
+    return next((what for start, what in OTHERS.items() if name.lower().startswith(start)), "")
