@@ -1,6 +1,7 @@
 """ModelNet40 from image files to inputs: the right views arrive, and faults are told."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -42,7 +43,14 @@ def own(raw, tmp_path):
 
 
 def flags_of(packed):
-    return {n: Flag(f) for n, f in zip(packed.ids, packed.flags.tolist(), strict=True) if f}
+    """Of all samples but the one that always lacks a view."""
+    flags = dict(zip(packed.ids, packed.flags.tolist(), strict=True))
+    assert flags.pop(tiny.LACKING) == Flag.MISSING
+    return {name: Flag(bits) for name, bits in flags.items() if bits}
+
+
+def rear_of(name):
+    return tiny.picture(Path(), "train", name, 7).as_posix()
 
 
 def test_front_and_rear_are_the_two_opposite_views(raw, cache):
@@ -71,7 +79,7 @@ def test_crops_are_drawn_for_each_view_or_for_both(own, tmp_path):
     for part in ("train", "test"):
         for name in tiny.ids(part):
             front, rear = (tiny.picture(own, part, name, view) for view in (1, 7))
-            shutil.copy(front, rear)
+            shutil.copy(front, rear)  # also of the one that lacks it
     for augment, equal in (("paired", True), ("independent", False)):
         data = adapter(own, augment=augment).open(tmp_path / "cache")
         source = Source(data.parts["train"], data.spec, CPU, train=True)
@@ -82,15 +90,20 @@ def test_crops_are_drawn_for_each_view_or_for_both(own, tmp_path):
 def test_splits_come_from_the_folders_and_hold_out_by_class(raw, cache):
     literature = adapter(raw, split="literature").open(cache)
     assert {p: set(s.ids) for p, s in literature.parts.items()} == {
-        p: set(tiny.ids(p)) for p in ("train", "test")
+        p: {*tiny.ids(p)} - {tiny.LACKING} for p in ("train", "test")
     }
     opened = adapter(raw)
     clean = opened.open(cache)
-    assert {p: len(s) for p, s in clean.parts.items()} == {"train": 10, "val": 2, "test": 4}
+    assert {p: len(s) for p, s in clean.parts.items()} == {"train": 9, "val": 2, "test": 4}
     assert sorted(clean.parts["val"].labels.tolist()) == [23, 39]
     assert clean.digests["test"] == literature.digests["test"] and clean.hash == literature.hash
     absent = "38 classes (airplane, bathtub, bed, ...)"
-    assert opened.problems == (f"the folder of images lacks {absent}.",)
+    assert opened.problems == (
+        "1 of 16 samples are excluded: MISSING 1 (xbox_0005).",
+        f"the folder of images lacks {absent}.",
+        "train: 1 of 10 ids are not usable: MISSING 1.",
+    )
+    assert ("excluded", f"xbox_0005: {rear_of('xbox_0005')} missing") in opened.check(cache).rows
 
 
 def test_settings_that_decide_no_picture_share_a_cache(raw, cache):
@@ -139,7 +152,7 @@ def test_bad_pictures_are_flagged_or_left_out(own, tmp_path):
     Image.new("RGB", (224, 224), (200, 200, 200)).save(at("xbox_0002", 7))
     write_png(at("xbox_0003", 1), tiny.shown("xbox_0003", 1), (300, 200))
     write_jpeg(at("xbox_0004", 1), tiny.shown("xbox_0004", 1), (224, 224))
-    cut(at("xbox_0005", 7), 0.3)
+    cut(at("night_stand_0004", 7), 0.3)
     at("xbox_0006", 1).write_bytes(b"")
     shutil.copy(at("night_stand_0001", 1), at("night_stand_0007", 7, "test"))
     tinted = counter(tiny.shown("night_stand_0002", 1), (224, 224))
@@ -152,7 +165,7 @@ def test_bad_pictures_are_flagged_or_left_out(own, tmp_path):
         "xbox_0002": Flag.BLANK,
         "xbox_0003": Flag.CONVERTED,
         "xbox_0004": Flag.WRONG_TYPE,
-        "xbox_0005": Flag.UNDECODABLE,
+        "night_stand_0004": Flag.UNDECODABLE,
         "xbox_0006": Flag.EMPTY,
         "night_stand_0001": Flag.DUP_MEDIA,
         "night_stand_0007": Flag.DUP_MEDIA,
