@@ -5,7 +5,7 @@ import io
 import os
 
 from bench.__main__ import main
-from bench.report import cells, curves
+from bench.report import cells, curves, measures
 from bench.rundir import RunDir, every
 from tests.faults import attempt
 from tests.kills import equal, start
@@ -46,25 +46,27 @@ def goes_on(run: RunDir, whole: RunDir):
 
 
 def reads(results, told):
-    """What is wrong with the table and the curves of a results folder: they are as `told` by an
-    undamaged one, or a sentence takes their place, which this returns as its second value."""
+    """What is wrong with what is told of a results folder: it is as `told` of an undamaged one, or
+    a sentence takes its place, which this returns as its second value."""
     code, out, said = bench("table", "--results", results)
     if code == 2:
         return ("" if not out and sentence(said) else f"table said {said!r}"), said
     if (code, out) != (0, told[0]):
         return f"table printed {out!r}", ""
     try:
-        return ("" if numbers(results) == told[1] else "the curves are others"), ""
+        return ("" if numbers(results) == told[1] else "other numbers"), ""
     except ValueError as error:
         return "", f"{error}"
 
 
 def told_by(results):
-    """The table and the curves of an undamaged results folder."""
+    """What is told of an undamaged results folder: the table, and other numbers."""
     return bench("table", "--results", results)[1], numbers(results)
 
 
 def numbers(results):
-    """The points of all curves."""
-    tables = cells.collect(results, list(every(results)))
-    return [[*curves.lines(table, curves.curves(table))] for table in tables]
+    """The points of all curves, and what a comparison reads of the predictions."""
+    runs = list(every(results))
+    lines = [[*curves.lines(t, curves.curves(t))] for t in cells.collect(results, runs)]
+    answers = [measures.answers(run, "val", measures.MEASURES["nll"]) for run in runs]
+    return lines, [one.values.tolist() for one in answers]

@@ -1,0 +1,112 @@
+"""Eight processes that want the same twenty runs."""
+
+import fcntl
+import os
+import random
+import shutil
+import signal
+import time
+from pathlib import Path
+
+from bench import lock
+from bench.files import write_json
+from bench.rundir import RunDir
+from bench.runner.worker import Request, load, work
+from tests.campaigns.tally import Tally
+from tests.kills import FORK
+
+ROUNDS, RACERS, RUNS = 50, 8, 20
+EPOCHS, SECONDS = 3, 0.002
+REQUEST = Request([], "cache", {}, execute=f"{__name__}:fake")
+
+
+class Stopped(Exception):
+    pass
+
+
+class TrainingFailed(Exception):
+    pass
+
+
+def fake(run, cache, roots, device, stop):
+    """Trains in a moment, and notes that it began and whom it met; the kernel takes its flock
+    away when it dies, so that this judges our locks by other means than theirs."""
+    with open(run.path / "inside", "a") as inside:
+        try:
+            fcntl.flock(inside, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            mark(run.path / "met")
+        mark(run.path / "began")
+        for _ in range(len(run.rows()), EPOCHS):
+            time.sleep(random.uniform(0, SECONDS))
+            mark(run.log, "{}")
+        mark(run.path / "ended")
+        write_json(run.result, {"format": 1})
+
+
+def mark(path: Path, text: str = "") -> None:
+    with open(path, "a") as file:
+        file.write(f"{text}\n")
+
+
+def marks(path: Path) -> int:
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+def campaign(folder: Path, scale: float, seed: int) -> list[Tally]:
+    rounds, draw = max(1, round(scale * ROUNDS)), random.Random(seed)
+    plain = Tally(f"{RACERS} racers on {RUNS} runs: runs")
+    hosts = Tally("racers on hosts whose clocks differ by up to a day: runs")
+    killed = Tally("racers of which three are killed on the way: runs")
+    for _ in range(rounds):
+        for tally, body, kills in ((plain, race, 0), (hosts, race_elsewhere, 0), (killed, race, 3)):
+            race_once(folder, tally, body, kills, draw)
+    return [plain, hosts, killed]
+
+
+def race_once(folder: Path, tally: Tally, body, kills: int, draw: random.Random) -> None:
+    runs = [RunDir(folder / "runs" / "d" / "m" / "x" / f"seed-{i}") for i in range(RUNS)]
+    for run in runs:
+        run.path.mkdir(parents=True)
+    barrier = FORK.Barrier(RACERS + 1)
+    racers = [FORK.Process(target=body, args=(runs, barrier, i)) for i in range(RACERS)]
+    for racer in racers:
+        racer.start()
+    barrier.wait(60)
+    for racer in draw.sample(racers, kills):
+        time.sleep(draw.uniform(0, 0.02))
+        os.kill(racer.pid, signal.SIGKILL)
+    for racer in racers:
+        racer.join()
+    for run in runs:
+        tally.add(judged(run, kills), f"taken over {marks(run.path / 'began') - 1} times")
+    shutil.rmtree(folder)
+
+
+def judged(run: RunDir, kills: int) -> str:
+    """What is wrong with a run: it is trained once, by one at a time, and nobody holds it. One that
+    is killed is taken over, at its very end even after what it noted there."""
+    began, ended = marks(run.path / "began"), marks(run.path / "ended")
+    left = [p.name for p in run.path.glob("*lock*")] + [p.name for p in run.path.glob(".*")]
+    if kills:
+        left = [name for name in left if not name.endswith(".tmp")]
+    once = began == 1 if not kills else ended <= began <= 1 + kills
+    good = once and ended and run.result.exists() and len(run.rows()) == EPOCHS
+    if good and not marks(run.path / "met") and not left:
+        return ""
+    return f"began {began}, ended {ended}, met {marks(run.path / 'met')}, left {left}"
+
+
+def race(runs: list[RunDir], barrier, place: int) -> None:
+    random.seed(os.getpid())
+    engine = load(REQUEST)
+    barrier.wait(60)
+    work(runs[place:] + runs[:place], engine, lambda: False, poll=0.001)
+
+
+def race_elsewhere(runs: list[RunDir], barrier, place: int) -> None:
+    """As a process on a host of its own, whose clock is wrong."""
+    ours, clock = time.time, (place - RACERS / 2) * 6 * 3600.0
+    lock.place = lambda: (f"host-{place}", "namespace", "boot")
+    time.time = lambda: ours() + clock
+    race(runs, barrier, place)

@@ -1,0 +1,45 @@
+"""What a campaign counts."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from tabulate import tabulate
+
+from tests.support import rows
+
+FULLY = ("dimml",)  # of this method every place is tried
+STRIDE = 11  # of the others every eleventh, beginning elsewhere with each, so that together all are
+
+
+@dataclass
+class Tally:
+    """One kind of fault. wrong: each result that was lost or is another, in words. notes: how
+    often what happened."""
+
+    fault: str
+    tried: int = 0
+    wrong: list[str] = field(default_factory=list)
+    notes: Counter = field(default_factory=Counter)
+
+    def add(self, wrong: str = "", *notes: str) -> None:
+        self.tried += 1
+        self.wrong += [wrong] if wrong else []
+        self.notes.update(notes)
+
+
+def table(tallies: list[Tally]) -> str:
+    lines = [[t.fault, t.tried, len(t.wrong), told(t.notes)] for t in tallies]
+    lines.append(["all", sum(t.tried for t in tallies), sum(len(t.wrong) for t in tallies), ""])
+    heads = ["fault", "times tried", "lost or wrong results", "of these"]
+    wrong = [f"wrong: {t.fault}: {words}" for t in tallies for words in t.wrong]
+    return "\n".join([tabulate(lines, heads, tablefmt="github"), *wrong]) + "\n"
+
+
+def told(notes: Counter) -> str:
+    return ", ".join(f"{count} {what}" for what, count in sorted(notes.items()))
+
+
+def some_of(count: int, name: str, scale: float) -> range:
+    """The places below `count` that are tried on a method."""
+    stride = max(1, round((1 if name in FULLY else STRIDE) / scale))
+    return range(rows().index(name) % stride, count, stride)
