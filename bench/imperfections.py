@@ -42,8 +42,8 @@ class Curves:
             if self.scales.get(FEATURES):
                 self.add_noise(FEATURES, encoded, self.noisy(FEATURES, encoded, place), place)
             if self.scales.get(INPUTS):
-                raw = self.noisy(INPUTS, batch, place) if level else batch
-                self.add_noise(INPUTS, encoded, self.reader.encoded(raw), place)
+                noisy = self.reader.encoded(self.noisy(INPUTS, batch, place)) if level else encoded
+                self.add_noise(INPUTS, encoded, noisy, place)
 
     def add_missing(self, encoded: Batch, place: int, level: float) -> None:
         """Each modality is absent from each sample with probability `level`."""

@@ -39,6 +39,10 @@ FORBIDDEN = {
     "bench.method": ("bench.harness", "bench.execute", "bench.rundir"),
     "bench.passes": ("bench.harness", "bench.execute", "bench.rundir"),
     "bench.harness": ("bench.execute", "bench.rundir", "bench.report", "bench.runner"),
+    **dict.fromkeys(
+        ("bench.readouts", "bench.withheld", "bench.imperfections", "bench.evaluate", "bench.cost"),
+        ("bench.execute", "bench.rundir", "bench.report", "bench.runner"),
+    ),
     "methods": ("bench.harness", "bench.execute", "bench.rundir", "bench.report", "datasets"),
     "datasets": (*CORE, "bench.execute", "bench.rundir", "bench.report", "methods", "torch.nn"),
     **dict.fromkeys(LIGHT, ("torch", "torchvision", "torchaudio", *CORE)),
