@@ -5,7 +5,6 @@ Each is computed once over a whole split, never as a mean of batches. docs/metri
 
 from bench.metrics.arrays import choices, log_softmax, softmax
 from bench.metrics.classification import (
-    CLASSES,
     accuracy,
     average_precision,
     balanced_accuracy,
@@ -16,7 +15,6 @@ from bench.metrics.classification import (
 )
 
 __all__ = [
-    "CLASSES",
     "accuracy",
     "average_precision",
     "balanced_accuracy",

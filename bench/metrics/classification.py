@@ -5,10 +5,6 @@ from numpy.typing import NDArray
 
 from bench.metrics.arrays import checked, choices
 
-# Which classes a mean over classes takes: all of them, those in labels or answers, or those that
-# have samples. Equal where every class occurs.
-CLASSES = ("support", "seen", "all")
-
 
 def accuracy(logits: NDArray, labels: NDArray) -> float:
     """Share of samples [N] whose highest logit [N, C] is their label's. Refuses NaN."""
@@ -29,7 +25,11 @@ def class_f1(counts: NDArray) -> NDArray:
 
 
 def macro_f1(logits: NDArray, labels: NDArray, classes: str = "support") -> float:
-    """F1 averaged over the classes of that choice (CLASSES); 0/0 counts as 0. Refuses NaN."""
+    """F1 averaged over classes; 0/0 counts as 0. Refuses NaN.
+
+    classes: those that have samples (`support`), those in labels or answers (`seen`), or `all`;
+    the same where every class occurs.
+    """
     counts = confusion(logits, labels)
     real, claimed = counts.sum(axis=1) > 0, counts.sum(axis=0) > 0
     taken = {"support": real, "seen": real | claimed, "all": np.ones_like(real)}[classes]

@@ -65,12 +65,12 @@ def calibrations() -> dict[str, Quantity]:
 
 PERFORMANCE = {
     "accuracy": Quantity("Accuracy", lambda run, protocol: run.accuracy.get(protocol)),
-    "macro_f1": of_answers("Macro-F1", choosing(metrics.macro_f1)),
+    "macro_f1": of_answers("Macro-F1, support", choosing(metrics.macro_f1)),
     "macro_f1_seen": of_answers("Macro-F1, seen", choosing(metrics.macro_f1, classes="seen")),
     "macro_f1_all": of_answers("Macro-F1, all", choosing(metrics.macro_f1, classes="all")),
     "weighted_f1": of_answers("Weighted F1", choosing(metrics.weighted_f1)),
     "balanced_accuracy": of_answers("Balanced accuracy", choosing(metrics.balanced_accuracy)),
-    "mean_ap": of_answers("mAP", confident(metrics.mean_average_precision)),
+    "mean_ap": of_answers("mAP, support", confident(metrics.mean_average_precision)),
     "mean_ap_all": of_answers("mAP, all", confident(metrics.mean_average_precision, classes="all")),
 }
 CALIBRATION = {
