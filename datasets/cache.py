@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from bench.errors import UserError
-from bench.files import write_json
+from bench.files import Unwritable, make_folder, unwritable, write_json
 from bench.types import Ragged
 from datasets.packing import FORMAT, Content, Progress, data_hash, digest_of, fill
 from datasets.sources import file_digest, look
@@ -197,7 +197,7 @@ def unchanged(packed: Packed, base: Path, listing: Sequence[Path]) -> bool:
             return False
         entry["mtime_ns"], touched = mtime, True
     if touched:
-        with suppress(OSError):  # a cache that may only be read is compared anew each time
+        with suppress(Unwritable):  # a cache that may only be read is compared anew each time
             write_json(packed.path / "meta.json", packed.meta)
     return True
 
@@ -208,13 +208,17 @@ def write(
     """Packs into a temporary folder and renames it.
 
     replace: whether an outdated cache lies there; otherwise one that another process finished in
-    the meantime is used instead.
+    the meantime is used instead. Raises Unwritable.
     """
     path = place.path
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-    temporary.mkdir(parents=True)
+    make_folder(temporary)
     try:
         return install(place, temporary, fill(temporary, content, progress), replace)
+    except OSError as error:
+        if (reason := unwritable(error, path)) is None:
+            raise
+        raise reason from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

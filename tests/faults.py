@@ -35,7 +35,7 @@ class Disk:
         self.patch = pytest.MonkeyPatch()
 
     def __enter__(self):
-        for name in ("fsync", "replace", "link", "mkdir", "utime"):
+        for name in ("fsync", "replace", "rename", "link", "mkdir", "utime"):
             self.patch.setattr(os, name, self.watched(name, getattr(os, name)))
         self.patch.setattr(os, "open", self.low_level(os.open))
         for module in (builtins, io):

@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from bench.errors import UserError
+from bench.files import Unwritable
 from datasets.cache import Place, read, verify, write
 from datasets.features import Features
 from datasets.packing import Content, Stream, content_hash
 from tests.dataset_copies import feature_arrays, npy_folder
+from tests.faults import Disk
 
 
 def place(tmp_path, **settings):
@@ -136,6 +138,31 @@ def test_a_touched_source_keeps_the_cache(tmp_path, monkeypatch):
         s["path"]: s for s in json.loads((folder_of(cache) / "meta.json").read_text())["sources"]
     }
     assert stored["audio.npy"]["mtime_ns"] == path.stat().st_mtime_ns
+
+
+def test_a_cache_on_a_full_or_read_only_disk_is_read_although_its_source_was_touched(tmp_path):
+    adapter, cache = features(tmp_path)
+    before = adapter.open(cache)
+    path = tmp_path / "mine/audio.npy"
+    path.write_bytes(path.read_bytes())
+    with Disk(cache, "full", 0):
+        assert features(tmp_path)[0].open(cache).hash == before.hash
+
+
+def test_a_full_disk_at_every_write_leaves_no_half_of_a_cache(tmp_path):
+    adapter, cache = features(tmp_path)
+    with Disk(cache) as disk:
+        before = adapter.open(cache)
+    assert len(disk.sites) > 10
+    for at, site in enumerate(disk.sites):
+        shutil.rmtree(cache, ignore_errors=True)
+        with (
+            Disk(cache, "full", at),
+            pytest.raises(Unwritable, match=rf"^{cache}.* cannot be written: no space left"),
+        ):
+            features(tmp_path)[0].open(cache)
+        assert not [p for p in cache.rglob("*") if p.is_file()], site
+        assert features(tmp_path)[0].open(cache).hash == before.hash, site
 
 
 def test_a_changed_source_is_packed_anew(tmp_path):
