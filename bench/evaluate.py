@@ -30,7 +30,7 @@ from bench.withheld import Heads, Withheld
 
 @dataclass(frozen=True)
 class Looked:
-    """A split as the network sees it: features, modality -> [N, D] float64, and labels [N]."""
+    """A split as the network sees it: features, modality -> [N, D], and labels [N]."""
 
     features: dict[str, NDArray]
     labels: NDArray
@@ -88,7 +88,7 @@ def look(reader: Reader, loader: Iterable[Batch], *watchers) -> Looked:
         for watcher in watchers:
             watcher.add(batch, encoded, out)
         for m, z in out.features.items():
-            features.setdefault(m, []).append(z.double().cpu().numpy())
+            features.setdefault(m, []).append(z.cpu().numpy())
         labels.append(batch.label.cpu().numpy())
     return Looked({m: np.concatenate(z) for m, z in features.items()}, np.concatenate(labels))
 
@@ -114,23 +114,29 @@ def check(method: Method, whole: Tensor, stored: Tensor) -> None:
 def probes(looked: dict[str, Looked]) -> dict[str, object]:
     """Linear probes of each modality's features, and of all of them side by side."""
     labels = {p: one.labels for p, one in looked.items()}
-    features = {p: one.features for p, one in looked.items()}
-    fitted = {
-        m: probe.fit({p: z[m] for p, z in features.items()}, labels) for m in features["train"]
-    }
+    names = list(looked["train"].features)
+    fitted = {m: probe.fit(wide(looked, [m]), labels) for m in names}
     keys = ("test", "val", "strength")
     found = {key: {m: asdict(one)[key] for m, one in fitted.items()} for key in keys}
     if len(fitted) > 1:
-        joined = {p: np.hstack(list(z.values())) for p, z in features.items()}
-        found["concatenation"] = asdict(probe.fit(joined, labels))
+        found["concatenation"] = asdict(probe.fit(wide(looked, names), labels))
     return found
+
+
+def wide(looked: dict[str, Looked], names: list[str]) -> dict[str, NDArray]:
+    """The features of these modalities side by side in each part, float64."""
+    return {
+        p: np.hstack([one.features[m] for m in names]).astype(np.float64)
+        for p, one in looked.items()
+    }
 
 
 def alignment(features: dict[str, NDArray]) -> list[dict[str, object]]:
     """How alike each pair's features are; the distances where both have one width, which does not
     yet mean that they share a space."""
     found = []
-    for (m, a), (k, b) in combinations(features.items(), 2):
+    doubled = {m: z.astype(np.float64) for m, z in features.items()}
+    for (m, a), (k, b) in combinations(doubled.items(), 2):
         cka, same = balance.linear_cka(a, b), a.shape == b.shape
         found.append(
             {
