@@ -8,6 +8,7 @@ The notes are checked and turned into arrays when the pickle has had its say, so
 import copyreg
 import pickle
 import re
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,12 +16,15 @@ import numpy as np
 
 from bench.errors import UserError
 from datasets.flags import LFS
+from datasets.spans import Span, Unpickler
 
 DTYPE = re.compile(r"[biufcSU]\d{1,9}|O[48]?")
 ATOMS = {str, bytes, bool, int, float, complex, type(None)}
-# What the C unpickler raises for damaged or senseless input.
+PAGE = (b"<!doctype", b"<html", b"<head")
+# What the unpickler raises for damaged or senseless input.
 FAULTS = (
     pickle.UnpicklingError,
+    struct.error,
     ArithmeticError,
     AttributeError,
     EOFError,
@@ -36,12 +40,12 @@ FAULTS = (
 def load(path: Path, encoding: str = "latin1") -> object:
     """What a pickle holds: dicts, lists, tuples, text, bytes, numbers, and arrays, not writeable.
 
-    encoding: of text that Python 2 wrote. Raises UserError naming what is not allowed, or what is
-    wrong with the file.
+    encoding: of text that Python 2 wrote. Large arrays are mapped: they are read from the file
+    where they are used. Raises UserError naming what is not allowed, or what is wrong with the
+    file.
     """
     with open(path, "rb") as file:
-        if file.read(len(LFS)) == LFS:
-            raise UserError(f"{path} is a Git LFS pointer, not a pickle; run `git lfs pull` there.")
+        check_start(path, file.read(256))
         file.seek(0)
         copyreg.clear_extension_cache()  # what is cached would not be asked for
         try:
@@ -55,13 +59,31 @@ def load(path: Path, encoding: str = "latin1") -> object:
             ) from None
 
 
-class Guarded(pickle.Unpickler):
+def check_start(path: Path, start: bytes) -> None:
+    """Raises UserError for what is often found in the place of a pickle."""
+    if start.startswith(LFS):
+        raise UserError(f"{path} is a Git LFS pointer, not a pickle; run `git lfs pull` there.")
+    if start.lstrip().lower().startswith(PAGE):
+        raise UserError(
+            f"{path} is a web page, not a pickle: the place it is from asked for something, or its "
+            "quota was used up; download it again in a browser."
+        )
+
+
+class Guarded(Unpickler):
     """An unpickler that knows a handful of names, and its own answers to them."""
 
     def __init__(self, file, path: Path, encoding: str) -> None:
-        super().__init__(file, encoding=encoding)
-        self.path = path
+        super().__init__(file, path, encoding)
         self.answers = {name: Call(function) for name, function in ALLOWED.items()}
+
+    def no_class(self) -> None:
+        raise pickle.UnpicklingError("an object that is made by its class")
+
+    dispatch = Unpickler.dispatch | {
+        pickle.NEWOBJ[0]: no_class,
+        pickle.NEWOBJ_EX[0]: no_class,
+    }
 
     def find_class(self, module: str, name: str) -> object:
         known = f"{MODULES.get(module, module)}.{name}"
@@ -135,8 +157,15 @@ class Note:
         """The bytes as numbers or text, in one dimension."""
         raw = self.content.encode("latin1") if isinstance(self.content, str) else self.content
         dtype, count = self.kind.dtype, int(np.prod(shape, dtype=object))
-        if dtype.hasobject or min(shape, default=0) < 0 or len(raw) != count * dtype.itemsize:
-            raise pickle.UnpicklingError(f"{len(raw)} bytes for {dtype} of {shape}")
+        if isinstance(raw, Span) and raw.coded:
+            raw = raw.decoded()
+        if isinstance(raw, Span) and raw.text:
+            raise pickle.UnpicklingError("an array of text that is not encoded")
+        size = raw.size if isinstance(raw, Span) else len(raw)
+        if dtype.hasobject or min(shape, default=0) < 0 or size != count * dtype.itemsize:
+            raise pickle.UnpicklingError(f"{size} bytes for {dtype} of {shape}")
+        if isinstance(raw, Span):
+            return raw.mapped(dtype, count)
         return np.frombuffer(raw, dtype) if count else np.zeros(0, dtype)
 
     def objects(self, plain: Callable[[object], object]) -> np.ndarray:
@@ -226,6 +255,8 @@ class Plain:
     def fresh(self, value: object) -> object:
         if isinstance(value, Note):
             return value.made(self.of)
+        if isinstance(value, Span):
+            return value.read()
         if type(value) in (list, tuple):
             return type(value)(self.of(v) for v in value)
         if type(value) is dict:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from bench.errors import UserError
+from datasets import spans
 from datasets.safe_pickle import load
 from tests.media_copies import write_pointer
 
@@ -87,6 +88,54 @@ def test_arrays_that_python_2_wrote_are_read(tmp_path):
     np.testing.assert_array_equal(load(stored(tmp_path, raw)), [1.5, -2.0])
 
 
+LARGE = [
+    np.arange(2.0**17).reshape(2, -1, 4) - 5,
+    np.asfortranarray(np.arange(2**18, dtype=">i4").reshape(512, 512)),
+    np.arange(2**20, dtype=np.uint8),
+]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("array", LARGE, ids=lambda a: f"{a.dtype}{a.shape}")
+def test_large_arrays_come_back_and_stay_in_the_file(tmp_path, array, protocol):
+    path = stored(tmp_path, ({"before": "x", "x": [array, array[:1]], "after": 3}, protocol))
+    found = load(path)
+    assert found["after"] == 3 and not found["x"][0].flags.writeable
+    assert type(found["x"][0]) is np.ndarray and found["x"][0].dtype == array.dtype
+    np.testing.assert_array_equal(found["x"][0], array)
+    np.testing.assert_array_equal(found["x"][1], array[:1])
+    mapped = [np.memmap in map(type, bases(x)) for x in found["x"]]
+    assert mapped == [protocol >= 3, False]  # before, bytes are written as text
+
+
+def bases(array):
+    while array is not None:
+        yield array
+        array = getattr(array, "base", None)
+
+
+def test_a_large_array_that_python_2_wrote_stays_in_the_file(tmp_path):
+    content = np.arange(2.0**17).tobytes()
+    raw = b"\x80\x02cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85U\x01b\x87R"
+    raw += b"(K\x01" + body(2**17) + b"\x85cnumpy\ndtype\nU\x02f8K\0K\x01\x87R(K\x03U\x01<NNN"
+    raw += b"J\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb\x89T\0\0\x10\0" + content + b"tb."
+    found = load(stored(tmp_path, raw))
+    np.testing.assert_array_equal(found, np.arange(2.0**17))
+    assert np.memmap in map(type, bases(found))
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("value", ["längst" * 2**18, b"\xff\0x" * 2**19], ids=["text", "bytes"])
+def test_large_texts_and_bytes_come_back_as_they_were(tmp_path, value, protocol):
+    assert load(stored(tmp_path, ({"x": value}, protocol))) == {"x": value}
+
+
+def test_a_text_of_many_pieces_is_encoded_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(spans, "PIECE", 999)  # some characters are cut in two
+    array = np.random.default_rng(0).integers(0, 256, 2**20, dtype=np.uint8)
+    np.testing.assert_array_equal(load(stored(tmp_path, (array, 2))), array)
+
+
 def test_what_is_referred_to_twice_is_made_once(tmp_path):
     array = np.arange(3)
     found = load(stored(tmp_path, ([array, array, {"x": array}], 4)))
@@ -155,7 +204,8 @@ RAW = {  # bytes, and what the sentence says of them
         b"\x80\x02cnumpy\ndtype\n}X\x08\0\0\0functionX\x01\0\0\0xsb.",
         "a name is given a state",
     ),
-    "new object": (b"\x80\x02cnumpy\ndtype\nU\x02f8\x85\x81.", "must be a type"),
+    "new object": (b"\x80\x02cnumpy\ndtype\nU\x02f8\x85\x81.", "made by its class"),
+    "new object by names": (b"\x80\x04cnumpy\ndtype\n)}\x92.", "made by its class"),
     "record": (b"\x80\x02cnumpy\ndtype\nU\x02V8\x85R.", "'V8' is not a type"),
     "array by its class": (b"\x80\x02cnumpy\nndarray\nK\x09\x85R.", "made by its class"),
     "array without a state": (
@@ -164,9 +214,24 @@ RAW = {  # bytes, and what the sentence says of them
     ),
     "list in itself": (b"\x80\x02]q\0h\0a.", "contains itself"),
     "nothing": (b"", "EOFError"),
-    "cut": (pickle.dumps(PLAIN)[:-9], "truncated"),
-    "a page": (b"<!DOCTYPE html><html>quota exceeded</html>", "no pickle"),
-    "no stack": (b"\x80\x02ttt.", "MARK"),
+    "cut": (pickle.dumps(PLAIN)[:-9], "no pickle that can be read"),
+    "cut length": (b"\x80\x04\x8e\x01\0\0", "no pickle that can be read"),
+    "unknown opcode": (b"\x80\x04\xff.", "no pickle that can be read"),
+    "cut array": (pickle.dumps(np.zeros(2**18), 4)[: 2**20], "the file is cut"),
+    "more bytes than there are": (b"\x80\x04\x8e" + b"\xff" * 7 + b"\x7f.", "the file is cut"),
+    "a page": (b"\n<!DOCTYPE html><html>quota exceeded</html>", "a web page, not a pickle"),
+    "no stack": (b"\x80\x02ttt.", "no pickle that can be read"),
+    "state of a span": (
+        b"\x80\x04\x8e" + (2**20).to_bytes(8, "little") + b"x" * 2**20 + b"}b.",
+        "is given a state",
+    ),
+    "array of a text": (
+        b"\x80\x03cnumpy.core.multiarray\n_reconstruct\n)R(K\1J\0\0\x10\0\x85"
+        + b"cnumpy\ndtype\nU\x02u1\x85R\x89X\0\0\x10\0"
+        + b"x" * 2**20
+        + b"tb.",
+        "text that is not encoded",
+    ),
     "deep": (b"\x80\x02" + b"]" * 100_000 + b"a" * 99_999 + b".", "RecursionError"),
 }
 
