@@ -24,9 +24,9 @@ from datasets.adopting import Adopted, Kept
 from datasets.cache import Packed, Place, check_outside, current, install
 from datasets.clips import Clips, check_files, shown
 from datasets.flags import Flag
-from datasets.merging import Column, content, kept_lists
+from datasets.merging import Column, content
 from datasets.meter import Meter
-from datasets.packing import Progress, described, digest_of
+from datasets.packing import Progress, described, digest_of, kept_lists
 from datasets.pool import Pool
 from datasets.reading import Request, observed
 from datasets.shards import Damaged, Entry, Found, read_arrays, read_shard, write_shard

@@ -1,9 +1,9 @@
 """Packed caches: a folder of plain arrays that are memory-mapped, never unpickled.
 
 `meta.json`, `ids.txt`, `labels.i32`, `groups.i32` (-1: in no group) with `groups.txt`, `flags.u32`,
-further `<name>.i32`, and `<modality>.bin` in C order, little-endian. Where samples have shapes of
-their own, `<modality>.off.i64` [N + 1] says where each begins, in numbers, and
-`<modality>.shape.i64` [N, dimensions] how it is shaped.
+further `<name>.i32` and `<name>.f32`, copies of lists in `lists/`, and `<modality>.bin` in C order,
+little-endian. Where samples have shapes of their own, `<modality>.off.i64` [N + 1] says where each
+begins, in numbers, and `<modality>.shape.i64` [N, dimensions] how it is shaped.
 """
 
 import json
@@ -86,6 +86,10 @@ class Packed:
     def column(self, name: str) -> np.ndarray:
         """[N] int32: `labels`, `groups`, or a further column of this data set."""
         return np.fromfile(self.path / f"{name}.i32", dtype="<i4")
+
+    def numbers(self, name: str) -> np.ndarray:
+        """[N] float32: a column of real numbers."""
+        return np.fromfile(self.path / f"{name}.f32", dtype="<f4")
 
     def inputs(self) -> dict[str, Tensor | Ragged]:
         """Modality -> [N, *shape], memory-mapped; writing to it never reaches the file."""

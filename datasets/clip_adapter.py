@@ -156,9 +156,7 @@ class ClipAdapter(PackedAdapter):
         return np.sort(places[wanted[places]], kind="stable")
 
     def split_name(self):
-        left_out = unwanted(self.config.without)
-        names = "+".join(f.name.lower() for f in Flag if f & left_out)
-        return self.base_split() + (f"-without-{names}" if names else "")
+        return self.base_split() + without_name(self.config.without)
 
     def base_split(self) -> str:
         """The name of the split before samples are filtered; called when `splits` was."""
@@ -191,6 +189,12 @@ def unwanted(names: str) -> Flag:
             raise unknown(name, "a flag that data.without could name", Flag.__members__)
         found |= Flag[name]
     return found
+
+
+def without_name(names: str) -> str:
+    """What a filter by flag adds to the name of a split."""
+    found = "+".join(f.name.lower() for f in Flag if f & unwanted(names))
+    return f"-without-{found}" if found else ""
 
 
 def filter_note(names: str, listed: Mapping[str, np.ndarray], gone: np.ndarray) -> Iterator[str]:

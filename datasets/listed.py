@@ -12,7 +12,7 @@ from bench.errors import UserError
 from datasets.cache import Packed
 from datasets.clip_adapter import ClipAdapter
 from datasets.clips import shown
-from datasets.lists import Parts
+from datasets.lists import Issue, Parts
 from datasets.lists import strict as check_lists
 from datasets.packing import digest_of
 
@@ -81,13 +81,10 @@ class ListedAdapter(ClipAdapter):
         if self.config.strict:
             check_lists(parts)
         for issue in parts.issues:
-            named = not issue.ids or issue.ids[0] in issue.text
-            more = "" if named else f" ({shown(issue.ids, LISTED)})"
-            told = issue.text.rstrip(".") + more + "."
             if issue.fault:
-                self.problems += (told,)
+                self.problems += (sentence(issue),)
             else:
-                self.notes += (told,)
+                self.notes += (sentence(issue),)
         return parts.parts
 
     def answers(self, packed: Packed, part: str) -> np.ndarray:
@@ -118,3 +115,10 @@ class ListedAdapter(ClipAdapter):
 
     def base_split(self):
         return self._resolved[1].split
+
+
+def sentence(issue: Issue) -> str:
+    """What is told of an issue, with the first of its ids."""
+    named = not issue.ids or issue.ids[0] in issue.text
+    more = "" if named else f" ({shown(issue.ids, LISTED)})"
+    return issue.text.rstrip(".") + more + "."

@@ -109,23 +109,6 @@ def content(clips: Clips, base: Path, entries: Sequence[Entry | None]) -> Conten
     )
 
 
-def kept_lists(folder: Path, base: Path, names: Sequence[str]) -> dict[str, dict[str, object]]:
-    """Copies the lists that are there into `folder`/lists: gives file name -> bytes and sha256.
-
-    So that another split can be had of a cache whose raw files are gone.
-    """
-    files = {}
-    for name in names:
-        source, target = base / name, folder / "lists" / name
-        if not source.is_file():
-            continue
-        raw = source.read_bytes()
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(raw)
-        files[f"lists/{name}"] = {"bytes": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
-    return files
-
-
 def sources(clips: Clips, base: Path, entries: Sequence[Entry | None]) -> list[Source]:
     """All raw files, each once: as they were when they were read."""
     known = {s.path: s for s in (source_of(base / path, base) for path in clips.lists)}

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from bench.types import DataBundle, Ragged
+from bench.types import DataBundle, DatasetSpec, Ragged
 from datasets.base import Adapter, Card, bundle, bundle_rows
 from datasets.cache import Packed, Place, check_outside, prepare, read, unchanged, verify
 from datasets.flags import flag_rows
@@ -52,9 +52,13 @@ class PackedAdapter(Adapter):
         rows = self.parts(packed)
         self.notes = (*self.problems, *self.notes)
         labels = self.labels(packed, rows)
-        spec, split = self.describe(), self.split_name()
+        spec, split = self.spec(packed), self.split_name()
         found = self.hash(packed)
         return bundle(spec, split, rows, self.inputs(packed), labels, packed.ids, found)
+
+    def spec(self, packed: Packed) -> DatasetSpec:
+        """What a method may know, where the cache says more than the settings do."""
+        return self.describe()
 
     def labels(self, packed: Packed, rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Part -> the class of each of its samples. rows: part -> rows of the cache."""

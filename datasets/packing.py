@@ -29,10 +29,13 @@ class Stream:
 
 @dataclass(frozen=True)
 class Content:
-    """What goes into a cache. `flags`, `extras` and `report` may be filled while chunks are drawn.
+    """What goes into a cache. `flags`, `extras`, `report` and `statistics` may be filled while
+    chunks are drawn.
 
     constants: of the preprocessing, plain values. report: what `check` and `run` tell the user.
     finish: called when all chunks are drawn. libraries: that decoded, name -> version.
+    statistics: of the samples, plain values, which the data hash leaves out: a processor's order of
+    adding may change their last bits. lists: names of lists below `base`, of which copies are kept.
     """
 
     ids: Sequence[str]  # [N]
@@ -42,10 +45,13 @@ class Content:
     sources: Sequence[Source]
     flags: np.ndarray  # [N] uint32
     groups: Sequence[str] | None = None  # [N]
-    extras: dict[str, np.ndarray] = field(default_factory=dict)  # name -> [N] int32
+    extras: dict[str, np.ndarray] = field(default_factory=dict)  # name -> [N] int32 or float32
     report: dict[str, object] = field(default_factory=dict)
     finish: Callable[[], None] = lambda: None
     libraries: Mapping[str, str] = field(default_factory=dict)
+    statistics: dict[str, object] = field(default_factory=dict)
+    lists: Sequence[str] = ()
+    base: Path = Path()
 
 
 def digest_of(plain: object) -> str:
@@ -80,6 +86,7 @@ def fill(folder: Path, content: Content, progress: Progress | None) -> dict:
         arrays[m] = write_stream(folder / f"{m}.bin", m, stream, len(content.ids), progress)
     content.finish()
     files = {f"{m}.bin": {k: a[k] for k in ("bytes", "sha256")} for m, a in arrays.items()}
+    files |= kept_lists(folder, content.base, content.lists)
     return described(folder, content, arrays, files)
 
 
@@ -97,6 +104,7 @@ def described(folder: Path, content: Content, arrays: Mapping, files: Mapping) -
         "arrays": arrays,
         "files": files,
         "report": content.report,
+        "statistics": content.statistics,
         "sources": [asdict(s) for s in content.sources],
     }
     return meta | {"hash": data_hash(meta)}
@@ -118,8 +126,15 @@ def columns(content: Content) -> dict[str, bytes]:
         "ids.txt": lines(content.ids),
         "groups.txt": lines(names),
         "flags.u32": content.flags.astype("<u4").tobytes(),
-        **{f"{k}.i32": np.asarray(v).astype("<i4").tobytes() for k, v in numbers.items()},
+        **dict(column(name, np.asarray(values)) for name, values in numbers.items()),
     }
+
+
+def column(name: str, values: np.ndarray) -> tuple[str, bytes]:
+    """File name and bytes of a column: real numbers are kept as float32, all others as int32."""
+    if values.dtype.kind == "f":
+        return f"{name}.f32", values.astype("<f4").tobytes()
+    return f"{name}.i32", values.astype("<i4").tobytes()
 
 
 def lines(names: Sequence[str]) -> bytes:
@@ -144,3 +159,20 @@ def write_stream(
     assert done == samples, (name, done, samples)
     shape = [samples, *stream.shape]
     return {"dtype": dtype.str, "shape": shape, "bytes": size, "sha256": sha.hexdigest()}
+
+
+def kept_lists(folder: Path, base: Path, names: Sequence[str]) -> dict[str, dict[str, object]]:
+    """Copies the lists that are there into `folder`/lists: gives file name -> bytes and sha256.
+
+    So that another split can be had of a cache whose raw files are gone.
+    """
+    files = {}
+    for name in names:
+        source, target = base / name, folder / "lists" / name
+        if not source.is_file():
+            continue
+        raw = source.read_bytes()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(raw)
+        files[f"lists/{name}"] = {"bytes": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
+    return files

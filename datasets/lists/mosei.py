@@ -21,10 +21,16 @@ from datasets.lists import (
     read_bytes,
     some,
 )
+from datasets.splits import split_digest
 
 SPLITS = ("literature", "literature+val", "clean")
 FOLDS = {"train": "train", "valid": "val", "test": "test"}  # the owners' names -> ours
 LIMIT = 3.0  # of a sentiment
+FOLDS_DIGESTS = {  # of the videos in the owners' table
+    "train": "f84d2381c245345f78cbc9fe1e82491618e1b097253bf6641a0e1598c0bb0472",
+    "val": "e51bb21b8069ce4ab9ce102238e066513c6b61ebff9cea24052bf9c7f030b3f9",
+    "test": "c66ae631bece0d8e5501fe9c8d85ed4891ee52478d1154ac3a83dc1d51df603d",
+}
 TASKS = {
     "neg_nonneg": ("negative", "not negative"),
     "neg_pos": ("negative", "positive"),  # drops the neutral
@@ -54,7 +60,8 @@ def parts(
         rows[part], found = labelled(segments[fold], task, fold)
         issues += found
     if "folds" in files:
-        issues += misplaced(rows, read_folds(files["folds"]))
+        folds = read_folds(files["folds"])
+        issues += [*misplaced(rows, folds), *unlike_owners(folds)]
     else:
         text = "the table of folds is not there, so the segments were not compared with it."
         issues.append(Issue(None, (), text, False))
@@ -97,7 +104,7 @@ def labelled(
     segments: Iterable[tuple[object, float]], task: str, fold: str
 ) -> tuple[list[Sample], list[Issue]]:
     """The segments of a part with their classes."""
-    wrong, rows = Wrong(f"the part {fold}"), []
+    wrong, rows, dropped = Wrong(f"the part {fold}"), [], []
     for value, sentiment in segments:
         name, score = segment_id(value), float(sentiment)
         if not isfinite(score) or abs(score) > LIMIT:
@@ -105,11 +112,15 @@ def labelled(
             continue
         label = label_of(score, task)
         if label is None:
-            wrong.add(None, f"the task {task} drops", name, name, False)
+            dropped.append(name)
         else:
             rows.append(Sample(name, label, video_of(name)))
     rows, repeated = once(rows, f"the part {fold}")
-    return rows, [*wrong.issues(), *repeated]
+    issues = [*wrong.issues(), *repeated]
+    if dropped:
+        text = f"the task {task} drops {some(dropped, 'segments')} of the part {fold}."
+        issues.append(Issue(None, tuple(dropped), text, False))
+    return rows, issues
 
 
 def read_folds(path: Path) -> dict[str, tuple[str, ...]]:
@@ -142,6 +153,15 @@ def videos(node: ast.Assign, path: Path) -> tuple[str, ...]:
             f"{path}, line {node.lineno}: no list of videos; take the file from its source."
         )
     return tuple(values)
+
+
+def unlike_owners(folds: Mapping[str, Sequence[str]]) -> list[Issue]:
+    """Whether the table of folds is another than the owners'."""
+    other = [p for p, videos in folds.items() if split_digest(videos) != FOLDS_DIGESTS[p]]
+    if not other:
+        return []
+    text = f"the table of folds is not the owners': {' and '.join(other)} have other videos."
+    return [Issue(None, (), text, False)]
 
 
 def misplaced(
