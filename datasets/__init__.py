@@ -29,6 +29,12 @@ ENTRIES: tuple[DatasetEntry, ...] = (
         "front and rear view of a shape",
     ),
     DatasetEntry(
+        "mosei",
+        "datasets.mosei:MOSEI",
+        "CMU-MOSEI, sentiment in speech",
+        "features of words, of a voice and of a face",
+    ),
+    DatasetEntry(
         "food101",
         "datasets.food101:Food101",
         "UPMC Food-101, dishes seen and named",

@@ -40,6 +40,7 @@ TABLE = "cmu_mosei_std_folds.py"
 WIDTHS = {"text": 300, "audio": 74, "visual": 35}  # GloVe, COVAREP, FACET
 BERT = 768  # MMSA's width of text
 ALIGNED, UNALIGNED = 50, 500  # steps
+FINEST = "acc7"  # the task of which classes are stored
 PERCENTILES = (0.001, 0.999)
 SPEAKERS = "whether parts share speakers cannot be said: the owners do not name them."
 
@@ -133,8 +134,7 @@ class MOSEI(PackedAdapter):
 
     def list_flags(self, found: Segments) -> np.ndarray:
         """[N] uint32, what is wrong with ids, sentiments and folds."""
-        table = find(self.root, TABLE)
-        parts = lists.parts({"folds": table} if table else {}, "clean", segments_of(found))
+        parts = self.listed(self.root, segments_of(found), FINEST)  # all tasks share the cache
         place: dict[str, list[int]] = {}
         for i, name in enumerate(found.ids):
             place.setdefault(name, []).append(i)
@@ -146,14 +146,20 @@ class MOSEI(PackedAdapter):
 
     def resolved(self, packed: Packed) -> Parts:
         """The configured split and task, by what the cache holds."""
-        table = find(packed.path / "lists", TABLE)
         ids, fold, scores = packed.ids, packed.column("fold"), packed.numbers("sentiment")
         segments = {
             name: [(ids[i], scores[i]) for i in np.flatnonzero(fold == k)]
             for k, name in enumerate(lists.FOLDS)
         }
+        return self.listed(packed.path / "lists", segments)
+
+    def listed(
+        self, folder: Path, segments: Mapping[str, list[tuple[str, float]]], task: str = ""
+    ) -> Parts:
+        """The configured split and task, unless another is given. folder: of the owners' table."""
+        table = find(folder, TABLE)
         files = {"folds": table} if table else {}
-        return lists.parts(files, self.config.split, segments, self.config.task)
+        return lists.parts(files, self.config.split, segments, task or self.config.task)
 
     def bundle(self, packed):
         if self.config.strict:
@@ -197,7 +203,10 @@ class MOSEI(PackedAdapter):
             [m, f"{len(found.ids)}x{'x'.join(map(str, found.shapes[m]))} {x[0].dtype}"]
             for m, x in found.arrays.items()
         ]
-        return {"rows": [["segments", counts], *rows], "problems": []}
+        issues = self.listed(self.root, segments_of(found)).issues
+        rows += [["note", sentence(i)] for i in issues if not i.fault]
+        problems = [sentence(i) for i in issues if i.fault]
+        return {"rows": [["segments", counts], *rows], "problems": problems}
 
 
 def find(root: Path, name: str) -> Path | None:
@@ -234,7 +243,7 @@ def finest(sentiment: np.ndarray) -> np.ndarray:
     """[N] the class in the finest task, -1 for a sentiment that is none."""
     good = np.isfinite(sentiment) & (np.abs(sentiment) <= lists.LIMIT)
     return np.array(
-        [lists.label_of(s, "acc7") if ok else -1 for s, ok in zip(sentiment, good, strict=True)]
+        [lists.label_of(s, FINEST) if ok else -1 for s, ok in zip(sentiment, good, strict=True)]
     )
 
 

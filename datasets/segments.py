@@ -234,7 +234,7 @@ def limits(part: np.ndarray, shares: tuple[float, float]) -> np.ndarray:
     """
     found = []
     for i in range(0, part.shape[2], AT_ONCE):
-        columns = [x[x.any(axis=2)][:, i : i + AT_ONCE] for x, _ in pieces(part)]
+        columns = [x[:, :, i : i + AT_ONCE][x.any(axis=2)] for x, _ in pieces(part)]
         rows = np.concatenate(columns)
         found.append(
             np.quantile(rows, shares, axis=0) if len(rows) else np.zeros((2, rows.shape[1]))

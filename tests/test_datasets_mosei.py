@@ -191,6 +191,17 @@ def test_faulty_segments_are_flagged_and_told(tmp_path):
     assert ("text all zero", "1 segments") in card.rows and card.problems
 
 
+def test_flags_are_the_same_whatever_task_is_packed_for(tmp_path):
+    plain, flags = tiny_mosei.mult(), []
+    plain["test"]["id"][3] = plain["test"]["id"][4]  # -0.3333 and 1.0: of one class in none
+    plain["test"]["id"][1] = plain["test"]["id"][2]  # 0 and 3: of one class in neg_nonneg
+    for task in TASKS:
+        found = adapter(copy(tmp_path / "raw", plain), task=task)
+        flags.append(found.prepared(tmp_path / task).flags.tolist())
+    assert all(f == flags[0] for f in flags)
+    assert flags[0][16:] == [0, Flag.CONFLICT, Flag.CONFLICT, Flag.CONFLICT, Flag.CONFLICT, 0]
+
+
 def test_flagged_segments_can_be_left_out_or_be_an_error(tmp_path):
     root = copy(tmp_path / "raw", tiny_mosei.faulty())
     data = adapter(root, without="silent").open(tmp_path / "cache")
@@ -278,3 +289,5 @@ def test_a_survey_names_what_is_there(raw, tmp_path):
     rows = dict(adapter(raw).check(tmp_path).rows)
     assert rows["segments"] == "12 in train, 4 in valid, 6 in test"
     assert rows["audio"] == "22x9x4 float64"
+    card = adapter(tiny_mosei.make(tmp_path / "raw")).check(tmp_path / "cache")
+    assert len(card.problems) == 2 and "sentiment outside [-3, 3]" in card.problems[0]
