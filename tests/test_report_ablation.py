@@ -17,6 +17,7 @@ from bench.report.cells import ACCURACY, Column
 from bench.report.cells import collect as collect_tables
 from bench.report.files import write_ablations
 from bench.report.notes import DASH
+from bench.report.tables import FORMATS
 from bench.suites import read
 from tests.fake_results import add
 
@@ -175,7 +176,7 @@ def test_the_manifests_first_configuration_counts(tmp_path):
     assert len(made.table.rows) == 2
 
 
-@pytest.mark.parametrize("form", ["md", "latex", "csv"])
+@pytest.mark.parametrize("form", FORMATS)
 def test_a_name_that_yaml_takes_for_something_else_is_shown(tmp_path, form):
     parts = PARTS | {"groups": {False: ["all"], 1: ["bare"]}, "components": {True: ["bare"]}}
     text = render(results(tmp_path, parts=parts), form)
@@ -226,8 +227,8 @@ def test_csv_holds_shares_at_full_precision(tmp_path):
 
 def test_an_unknown_form_or_protocol_is_refused(tmp_path):
     made = results(tmp_path)
-    for form, protocols in (("html", ("val",)), ("md", ("lost",))):
-        with pytest.raises(UserError, match=r"'(html|lost)' is not a (format|protocol)"):
+    for form, protocols in (("xml", ("val",)), ("md", ("lost",))):
+        with pytest.raises(UserError, match=r"'(xml|lost)' is not a (format|protocol)"):
             render(made, form, protocols)
 
 
@@ -236,14 +237,14 @@ def test_latex_rows_are_as_wide_as_the_table(tmp_path):
     (spec,) = re.findall(r"\\begin\{tabular\}\{(.*?)\}", text)
     rows = [r for r in text.splitlines() if re.match(r"(Method|all|bare|no-)", r)]
     assert len(rows) == 5 and {r.count("&") + 1 for r in rows} == {len(spec)} == {6}
-    assert r"bare &  &  &  & $93.0 \pm 2.6$ & $+11.0\ [+8.5, +13.5]$ \\" in text
-    assert r"\shortstack{loss\_2\strut}" in text and r"\checkmark" not in text
+    assert r"bare &  &  &  & $93.0 \pm 2.6$ & $+$11.0 {[}$+$8.5, $+$13.5] \\" in text
+    assert r"\shortstack{big\strut\\head\strut} & loss\_2 &" in text and r"\checkmark" not in text
 
 
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
-def test_latex_compiles_with_booktabs_alone(tmp_path):
+def test_latex_compiles(tmp_path):
     made = results(tmp_path, SHARES | {"no-loss": (None, None, None)})
-    head = "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n"
+    head = "\\documentclass{article}\\usepackage{booktabs,graphicx}\\begin{document}\n"
     (tmp_path / "t.tex").write_text(head + render(made, "latex") + "\\end{document}\n")
     command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "t.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -253,8 +254,8 @@ def test_latex_compiles_with_booktabs_alone(tmp_path):
 def test_the_files_are_named_and_hold_what_is_rendered(tmp_path):
     made = results(tmp_path)
     paths = write_ablations(made, tmp_path)
-    assert [p.name for p in paths] == ["ablation.md", "ablation.tex", "ablation.csv"]
-    texts = [render(made, form) for form in ("md", "latex", "csv")]
+    assert [p.name for p in paths] == [f"ablation.{e}" for e in ("md", "tex", "html", "csv")]
+    texts = [render(made, form) for form in FORMATS]
     assert [p.read_text() for p in paths] == texts
 
 
@@ -263,6 +264,7 @@ def test_the_files_are_named_and_hold_what_is_rendered(tmp_path):
     [
         ((), 1),
         (("--format", "latex"), 1),
+        (("--format", "html"), 1),
         (("--format", "csv"), 0),
         (("--method", "all,bare"), 0),
     ],

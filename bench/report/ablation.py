@@ -3,22 +3,20 @@
 Differences are paired by seed: row and whole method share splits, initial weights and batch order.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bench.errors import unknown
 from bench.report import notes, tables
 from bench.report.cells import ACCURACY, Column, Row, Table
-from bench.report.latex import cell_of, escape, marked_up, minipage
-from bench.report.layout import Entry, percent
+from bench.report.layout import fewer, percent
 from bench.report.runs import check_protocols
+from bench.report.sheet import Entry, Head, Line, Sheet
 from bench.report.stats.paired import LEVEL, TINY, Paired, paired
 from bench.report.stats.verdicts import Judgement, Verdict, judge
 from bench.rundir import RunDir
 
 NAMED = 3  # components that a row may lack and still be described by them
-TICK, LATEX_TICK = "✓", r"$\bullet$"  # \checkmark would need a package
+TICK = "✓"
 
 
 @dataclass(frozen=True)
@@ -82,56 +80,57 @@ def render(
     """Text of all of them in the first of `protocols`. form: one of `tables.FORMATS`; CSV holds
     shares at full precision. Raises UserError for an unknown form or protocol."""
     check_protocols(protocols)
+    tables.check_form(form)
     column = Column(protocols[0], ACCURACY)
     if form == tables.CSV:
         return tables.to_csv([one for a in found for one in csv_lines(a, column)])
-    written = {tables.MARKDOWN: markdown, tables.LATEX: latex}
-    if form not in written:
-        raise unknown(form, "a format of tables", tables.FORMATS)
-    return "\n".join(written[form](a, column, digits) for a in found)
+    return tables.written([sheet(a, column, digits) for a in found], form)
 
 
-def markdown(ablation: Ablation, column: Column, digits: int) -> str:
-    names = [tables.escape(c) for c in ablation.components]
-    head = ["Method", *names, "Accuracy", "Difference (points)"]
-    body = []
-    for group, rows in grid(ablation, column, digits).items():
-        body.append([f"**{tables.escape(group)}**", *[""] * (len(head) - 1)])
-        for name, has, cell, shown in rows:
-            ticks = [TICK if h else "" for h in has]
-            body.append([tables.escape(name), *ticks, tables.markdown_cell(cell), shown])
-    align = ["left", *["center"] * len(names), "right", "right"]
-    text = tables.tabulate(body, head, "pipe", disable_numparse=True, colalign=align)
-    foot = "\n".join(f"- {note}" for note in footnotes(ablation, column))
-    text_above = notes.caption(ablation.table, (column.protocol,))
-    return "\n\n".join([f"### {heading(ablation)}", text_above, text, foot]) + "\n"
+def sheet(ablation: Ablation, column: Column, digits: int) -> Sheet:
+    table = ablation.table
+    components = [Head(c, words=True) for c in ablation.components]
+    return Sheet(
+        name=f"ablation {table.dataset} {table.name}",
+        heading=heading(ablation),
+        caption=notes.caption(table, (column.protocol,)),
+        heads=(*components, Head("Accuracy", better=1), Head("Difference (points)", better=1)),
+        families={
+            group: tuple(line(ablation, m, column, digits) for m in methods)
+            for group, methods in ablation.groups.items()
+        },
+        notes=tuple(footnotes(ablation, column)),
+    )
 
 
-def grid(
-    ablation: Ablation, column: Column, digits: int
-) -> dict[str, list[tuple[str, list[bool], Entry, str]]]:
-    """Group -> its rows: method, whether it has each component, accuracy, difference."""
-
-    def row(method: str) -> tuple[str, list[bool], Entry, str]:
-        has = [c not in ablation.missing(method) for c in ablation.components]
-        cell = entry(ablation.table, ablation.rows.get(method), column, digits)
-        return method, has, cell, difference_text(ablation.difference(method, column), digits)
-
-    return {group: [row(m) for m in methods] for group, methods in ablation.groups.items()}
+def line(ablation: Ablation, method: str, column: Column, digits: int) -> Line:
+    """A mark for each component that the row has, its accuracy, and its difference."""
+    missing, row = ablation.missing(method), ablation.rows.get(method)
+    ticks = [Entry(text="" if c in missing else TICK) for c in ablation.components]
+    difference = ablation.difference(method, column)
+    text = difference_text(difference, digits)
+    return Line(
+        method,
+        (
+            *ticks,
+            entry(ablation.table, row, column, digits),
+            Entry(text=text, value=difference.mean),
+        ),
+    )
 
 
 def entry(table: Table, row: Row | None, column: Column, digits: int) -> Entry:
     if row is None:
         return Entry()
     cell = row.cell(column)
-    fewer = 0 if tuple(cell.values) == table.seeds else len(cell.values)
-    return Entry(percent(cell.mean, digits), percent(cell.std, digits), fewer=fewer)
+    rounded = percent(cell.mean, digits), percent(cell.std, digits)
+    return Entry(*rounded, value=cell.mean, fewer=fewer(table, row, column))
 
 
 def difference_text(difference: Paired, digits: int) -> str:
     """ "-0.6 [-1.3, +0.1]", in points; a sign before a zero says where it was rounded from."""
     if difference.mean is None:
-        return notes.DASH
+        return ""
     text = points(difference.mean, digits)
     if difference.interval is None:
         return text
@@ -192,50 +191,6 @@ def without(ablation: Ablation, method: str) -> str:
     few = len(missing) <= NAMED
     what = " + ".join(missing) if few else f"{len(missing)} components at once"
     return f"{what} (`{method}`)"
-
-
-def latex(ablation: Ablation, column: Column, digits: int) -> str:
-    """A float over both columns of a page, with booktabs alone."""
-    names = [stacked(c) for c in ablation.components]
-    head = ["Method", *names, "Accuracy", "Difference"]
-    text = f"{heading(ablation)}. {notes.caption(ablation.table, (column.protocol,))}"
-    of = f"{ablation.table.dataset} {ablation.table.name}".lower()
-    label = re.sub(r"[^a-z0-9]+", "-", of).strip("-")
-    foot = minipage([marked_up(note) for note in footnotes(ablation, column)])
-    lines = [
-        "% needs \\usepackage{booktabs}",
-        "\\begin{table*}[t]",
-        "\\centering",
-        f"\\caption{{{marked_up(text)}}}",
-        f"\\label{{tab:ablation-{label}}}",
-        "\\small",
-        "\\setlength{\\tabcolsep}{3pt}",
-        f"\\begin{{tabular}}{{l{'c' * len(names)}rr}}",
-        "\\toprule",
-        f"{' & '.join(head)} \\\\",
-        *latex_body(ablation, column, digits),
-        "\\bottomrule",
-        "\\end{tabular}",
-        f"\\par\\smallskip\n{foot}",
-        "\\end{table*}",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def stacked(name: str) -> str:
-    lines = "\\\\".join(f"{escape(word)}\\strut" for word in name.split())
-    return f"\\shortstack{{{lines}}}"
-
-
-def latex_body(ablation: Ablation, column: Column, digits: int) -> Iterator[str]:
-    width = len(ablation.components) + 3
-    for group, rows in grid(ablation, column, digits).items():
-        yield f"\\midrule\n\\multicolumn{{{width}}}{{l}}{{\\emph{{{escape(group)}}}}} \\\\"
-        for name, has, cell, shown in rows:
-            ticks = [LATEX_TICK if h else "" for h in has]
-            shown = shown.replace(" [", "\\ [")
-            last = escape(shown) if shown == notes.DASH else f"${shown}$"
-            yield f"{' & '.join([escape(name), *ticks, cell_of(cell), last])} \\\\"
 
 
 def csv_lines(ablation: Ablation, column: Column) -> Iterator[dict[str, object]]:

@@ -8,12 +8,12 @@ from tabulate import tabulate
 from bench.report import notes
 from bench.report.cells import Cell
 from bench.report.compare import Compared, Comparison, Overall
+from bench.report.markdown import escape
 from bench.report.measures import Measure
 from bench.report.pairs import Pair, Pairs
 from bench.report.runs import PROTOCOLS
 from bench.report.stats.paired import LEVEL, TINY
 from bench.report.stats.verdicts import Judgement, Verdict
-from bench.report.tables import escape
 
 IDENTICAL = "identical"
 HEAD = ("Seeds", "A", "B", "A - B", "t interval", "Bootstrap", "P(A beats B)", "p", "Exact p")

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ALL, ACCURACY, CURVES = "all", "accuracy", "curves"  # kinds of figures, besides methods
-ENDINGS = {tables.LATEX: "tex"}  # of a format whose name is not its ending
+ENDINGS = {"latex": "tex"}  # of a format whose name is not its ending
 logger = logging.getLogger(__name__)
 
 
 def write_all(
     found: Sequence[Table], folder: Path, protocols: tuple[str, ...] = ("val",)
 ) -> list[Path]:
-    """table.md, .tex and .csv and the figures of `found`; returns their paths."""
+    """table.md, .tex, .html and .csv and the figures of `found`; returns their paths."""
     return write_tables(found, folder, protocols) + write_figures(found, folder, protocols)
 
 
@@ -43,7 +43,7 @@ def write_tables(
 def write_ablations(
     found: Sequence[ablation.Ablation], folder: Path, protocols: tuple[str, ...] = ("val",)
 ) -> list[Path]:
-    """ablation.md, .tex and .csv; nothing if there is none."""
+    """ablation.md, .tex, .html and .csv; nothing if there is none."""
     paths = []
     for form in tables.FORMATS if found else ():
         path = folder / f"ablation.{ENDINGS.get(form, form)}"

@@ -1,12 +1,14 @@
-"""A table as LaTeX that needs the package booktabs alone."""
+"""A sheet as LaTeX: a float with caption, label, table and footnotes.
+
+It needs the package booktabs, and graphicx if the table is wide: it is then made to fit.
+"""
 
 import re
 from collections.abc import Callable
 from itertools import groupby
 
 from bench.report import notes
-from bench.report.cells import ACCURACY, Column, Row, Table
-from bench.report.layout import BEST, SECOND, Entry, columns, grid
+from bench.report.sheet import BEST, SECOND, Entry, Head, Line, Sheet
 
 SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -16,6 +18,7 @@ SPECIAL = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     "±": r"$\pm$",
+    "✓": r"$\bullet$",  # \checkmark would need a package
     notes.DASH: "--",
     notes.DAGGER: r"$^{\dagger}$",
     "[": "{[}",  # after a line's end it would be an argument
@@ -23,53 +26,59 @@ SPECIAL = {
     **{c: f"\\{c}" for c in "&%$#_{}"},
 }
 WIDE = 5  # columns of numbers from which on the table spans both columns of a page
+# Shrunk if it is wider than the page, never stretched.
+FIT = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 
 
-def latex(table: Table, protocols: tuple[str, ...], digits: int) -> str:
-    """A float with caption, label, table and footnotes."""
-    shown = columns(table, protocols)
-    float_ = "table*" if len(shown) >= WIDE else "table"
-    label = re.sub(r"[^a-z0-9]+", "-", f"{table.dataset} {table.name}".lower()).strip("-")
-    foot = [marked_up(note) for note in notes.footnotes(table, protocols, shown)]
+def latex(sheet: Sheet) -> str:
+    wide = len(sheet.heads) >= WIDE
+    float_ = "table*" if wide else "table"
+    foot = [marked_up(note) for note in sheet.notes]
     lines = [
-        "% needs \\usepackage{booktabs}",
+        f"% needs \\usepackage{{booktabs{',graphicx' if wide else ''}}}",
         f"\\begin{{{float_}}}[t]",
         "\\centering",
-        f"\\caption{{{marked_up(f'{notes.heading(table)}. {notes.caption(table, protocols)}')}}}",
-        f"\\label{{tab:{label}}}",
+        f"\\caption{{{marked_up(f'{sheet.heading}. {sheet.caption}')}}}",
+        f"\\label{{tab:{sheet.label}}}",
         "\\small",
         "\\setlength{\\tabcolsep}{4pt}",
-        f"\\begin{{tabular}}{{l{'r' * len(shown)}}}",
+        *([FIT] if wide else []),
+        f"\\begin{{tabular}}{{l{''.join(map(column, sheet.heads))}}}",
         "\\toprule",
-        *header(shown, protocols),
-        *body(table, shown, digits),
+        *header(sheet.heads),
+        *body(sheet),
         "\\bottomrule",
-        "\\end{tabular}",
+        f"\\end{{tabular}}{'}' if wide else ''}",
         *(["\\par\\smallskip", minipage(foot)] if foot else []),
         f"\\end{{{float_}}}",
     ]
     return "\n".join(lines) + "\n"
 
 
-def header(shown: list[Column], protocols: tuple[str, ...]) -> list[str]:
+def column(head: Head) -> str:
+    if head.aside:
+        return r"@{\hspace{2em}}r"
+    return "c" if head.words else "r"
+
+
+def header(heads: tuple[Head, ...]) -> list[str]:
     """The protocol if there are several, the modality, and what is read, a line each."""
     lines = []
-    if len(protocols) > 1:
-        lines += spanning(shown, lambda c: f"\\texttt{{{escape(c.protocol)}}}")
-    if any(c.modality for c in shown):
-        lines += spanning(shown, lambda c: escape(c.modality), lambda c: (c.protocol, c.modality))
-    names = ["Accuracy" if c.kind == ACCURACY else c.kind for c in shown]
-    return [*lines, f"{' & '.join(['Method', *names])} \\\\"]
+    if any(h.protocol for h in heads):
+        lines += spanning(heads, lambda h: code(h.protocol) if h.protocol else "")
+    if any(h.modality for h in heads):
+        lines += spanning(heads, lambda h: escape(h.modality), lambda h: (h.protocol, h.modality))
+    return [*lines, f"{' & '.join(['Method', *(stacked(h.name) for h in heads)])} \\\\"]
 
 
 def spanning(
-    shown: list[Column],
-    text: Callable[[Column], str],
-    group: Callable[[Column], object] | None = None,
+    heads: tuple[Head, ...],
+    text: Callable[[Head], str],
+    group: Callable[[Head], object] | None = None,
 ) -> list[str]:
     """A header line in which neighbours of one group share a cell, and the rules below it."""
     cells, rules, start = [""], [], 2
-    for _, members in groupby(shown, group or text):
+    for _, members in groupby(heads, group or text):
         members = list(members)
         end = start + len(members) - 1
         name = text(members[0])
@@ -80,32 +89,46 @@ def spanning(
     return [f"{' & '.join(cells)} \\\\", " ".join(rules)]
 
 
-def body(table: Table, shown: list[Column], digits: int) -> list[str]:
-    lines = []
-    for family, rows in grid(table, shown, digits).items():
-        lines.append("\\midrule")
+def stacked(name: str) -> str:
+    """Several words one above the other; a unit in brackets stays whole."""
+    words = re.findall(r"\(.*?\)|\S+", name)
+    if len(words) < 2:
+        return escape(name)
+    lines = "\\\\".join(f"{escape(word)}\\strut" for word in words)
+    return f"\\shortstack{{{lines}}}"
+
+
+def body(sheet: Sheet) -> list[str]:
+    found = []
+    for family, lines in sheet.families.items():
+        found.append("\\midrule")
         if family:
-            lines.append(
-                f"\\multicolumn{{{len(shown) + 1}}}{{l}}{{\\emph{{{escape(family)}}}}} \\\\"
-            )
-        lines += [
-            f"{' & '.join([label_of(row), *map(cell_of, cells)])} \\\\" for row, cells in rows
-        ]
-    return lines
+            span = f"\\multicolumn{{{len(sheet.heads) + 1}}}{{l}}"
+            found.append(f"{span}{{\\emph{{{escape(family)}}}}} \\\\")
+        found += [f"{' & '.join(row(sheet, line))} \\\\" for line in lines]
+    return found
 
 
-def label_of(row: Row) -> str:
-    return escape(row.label) + (f"$^{{{row.variant}}}$" if row.variant else "")
+def row(sheet: Sheet, line: Line) -> list[str]:
+    if line.mean:
+        numbers = [f"\\textit{{{escape(e.mean)}}}" if e.mean else "" for e in line.entries]
+        return [f"\\textit{{{escape(line.label)}}}", *numbers]
+    label = escape(line.label) + (f"$^{{{line.variant}}}$" if line.variant else "")
+    return [label, *(cell(e, h) for e, h in zip(line.entries, sheet.heads, strict=True))]
 
 
-def cell_of(entry: Entry) -> str:
-    if not entry.mean:
-        return SPECIAL[notes.DASH]
+def cell(entry: Entry, head: Head) -> str:
+    if entry.blank:
+        return "" if head.words else SPECIAL[notes.DASH]
+    if entry.text:
+        text = re.sub(r"[-+](?=\d)", r"$\g<0>$", escape(entry.text))  # a minus, not a hyphen
+        return f"\\textit{{{text}}}" if head.aside else text
     wrap = {BEST: r"\textbf{%s}", SECOND: r"\underline{%s}"}.get(entry.mark, "%s")
     spread = rf" \pm {entry.std}" if entry.std else ""
-    dagger = r"^{\dagger}" if entry.dagger else ""
+    signs = "".join(SPECIAL[s].removeprefix("$^{").removesuffix("}$") for s in entry.signs)
+    above = f"^{{{signs}}}" if signs else ""
     fewer = f" ($n={entry.fewer}$)" if entry.fewer else ""
-    return f"${wrap % entry.mean}{spread}{dagger}${fewer}"
+    return f"${wrap % entry.mean}{spread}{above}${fewer}"
 
 
 def minipage(paragraphs: list[str]) -> str:
@@ -116,9 +139,11 @@ def minipage(paragraphs: list[str]) -> str:
 def marked_up(text: str) -> str:
     """Escaped text; what stands between backticks is set as code."""
     parts = text.split("`")
-    return "".join(
-        f"\\texttt{{{escape(part)}}}" if i % 2 else escape(part) for i, part in enumerate(parts)
-    )
+    return "".join(code(part) if i % 2 else escape(part) for i, part in enumerate(parts))
+
+
+def code(text: str) -> str:
+    return f"\\texttt{{{escape(text)}}}"
 
 
 def escape(text: str) -> str:

@@ -1,25 +1,20 @@
-"""What a table shows before it is Markdown or LaTeX: columns, text of the cells, marks."""
+"""A table of cells as a sheet: columns, rounded numbers, marks, means of families."""
 
-from dataclasses import dataclass
-
+from bench.report import notes
 from bench.report.cells import ACCURACY, HEAD, PROBE, Column, Row, Table
-from bench.report.notes import dagger
-
-BEST, SECOND = "best", "second"
+from bench.report.sheet import BEST, SECOND, Entry, Head, Line, Sheet
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A cell as shown. mean and std are rounded text, empty where there is none.
-
-    mark: BEST, SECOND or empty. fewer: number of seeds, 0 if it is the caption's.
-    """
-
-    mean: str = ""
-    std: str = ""
-    mark: str = ""
-    fewer: int = 0
-    dagger: bool = False
+def sheet(table: Table, protocols: tuple[str, ...], digits: int) -> Sheet:
+    shown = columns(table, protocols)
+    return Sheet(
+        name=f"{table.dataset} {table.name}",
+        heading=notes.heading(table),
+        caption=notes.caption(table, protocols),
+        heads=tuple(head(c, protocols) for c in shown),
+        families=families(table, shown, digits),
+        notes=tuple(notes.footnotes(table, protocols, shown)),
+    )
 
 
 def columns(table: Table, protocols: tuple[str, ...]) -> list[Column]:
@@ -33,6 +28,20 @@ def columns(table: Table, protocols: tuple[str, ...]) -> list[Column]:
     return found
 
 
+def head(column: Column, protocols: tuple[str, ...]) -> Head:
+    name = "Accuracy" if column.kind == ACCURACY else column.kind
+    protocol = column.protocol if len(protocols) > 1 else ""
+    return Head(name, column.modality, protocol, better=1)
+
+
+def families(table: Table, shown: list[Column], digits: int) -> dict[str, tuple[Line, ...]]:
+    by_column = [entries(table, column, digits) for column in shown]
+    found = {}
+    for row, cells in zip(table.rows, zip(*by_column, strict=True), strict=True):
+        found.setdefault(row.family, []).append(Line(row.label, cells, row.variant))
+    return {family: tuple(lines) for family, lines in found.items()}
+
+
 def entries(table: Table, column: Column, digits: int) -> list[Entry]:
     """One column's cells, in the order of the rows."""
     cells = [row.cell(column) for row in table.rows]
@@ -43,12 +52,19 @@ def entries(table: Table, column: Column, digits: int) -> list[Entry]:
         Entry(
             mean=mean,
             std=percent(cell.std, digits),
+            value=cell.mean,
             mark=mark,
-            fewer=0 if tuple(cell.values) == table.seeds else len(cell.values),
-            dagger=dagger(row, column),
+            fewer=fewer(table, row, column),
+            signs=(notes.DAGGER,) if notes.dagger(row, column) else (),
         )
         for row, cell, mean, mark in zip(table.rows, cells, means, marked, strict=True)
     ]
+
+
+def fewer(table: Table, row: Row, column: Column) -> int:
+    """Number of seeds of a cell, 0 if it has those of the caption."""
+    values = row.cell(column).values
+    return 0 if tuple(values) == table.seeds else len(values)
 
 
 def percent(share: float | None, digits: int) -> str:
@@ -63,14 +79,3 @@ def marks(means: list[str]) -> list[str]:
         return [""] * len(means)
     places = dict(zip(ranked[:2], (BEST, SECOND), strict=False))
     return [places.get(float(m), "") if m else "" for m in means]
-
-
-def grid(
-    table: Table, shown: list[Column], digits: int
-) -> dict[str, list[tuple[Row, tuple[Entry, ...]]]]:
-    """Family -> its rows with the entries of the columns shown."""
-    by_column = [entries(table, column, digits) for column in shown]
-    families = {}
-    for row, cells in zip(table.rows, zip(*by_column, strict=True), strict=True):
-        families.setdefault(row.family, []).append((row, cells))
-    return families

@@ -1,21 +1,22 @@
-"""Tables as Markdown, LaTeX or CSV."""
+"""Tables of cells as text: Markdown, LaTeX, HTML or CSV."""
 
 import csv
 import io
-import re
 from collections.abc import Iterator, Sequence
 
-from tabulate import tabulate
-
 from bench.errors import unknown
-from bench.report import notes
-from bench.report.cells import ACCURACY, Column, Row, Table
+from bench.report.cells import Column, Table
+from bench.report.html import html
 from bench.report.latex import latex
-from bench.report.layout import BEST, SECOND, Entry, columns, grid
+from bench.report.layout import columns, sheet
+from bench.report.markdown import markdown
 from bench.report.runs import check_protocols
 from bench.report.settings import listed
+from bench.report.sheet import Sheet
 
-FORMATS = MARKDOWN, LATEX, CSV = ("md", "latex", "csv")
+WRITERS = {"md": markdown, "latex": latex, "html": html}
+CSV = "csv"
+FORMATS = (*WRITERS, CSV)
 FIELDS = (
     *("dataset", "split", "method", "settings", "protocol", "column"),
     *("mean", "std", "n", "seeds", "values", "digest", "data_hash"),
@@ -31,52 +32,19 @@ def render(
     UserError for an unknown form or protocol.
     """
     check_protocols(protocols)
+    check_form(form)
     if form == CSV:
         return to_csv([line for t in tables for line in lines(t, columns(t, protocols))])
-    if form == MARKDOWN:
-        return "\n".join(markdown(table, protocols, digits) for table in tables)
-    if form == LATEX:
-        return "\n".join(latex(table, protocols, digits) for table in tables)
-    raise unknown(form, "a format of tables", FORMATS)
+    return written([sheet(table, protocols, digits) for table in tables], form)
 
 
-def markdown(table: Table, protocols: tuple[str, ...], digits: int) -> str:
-    """A heading, the caption, the table and its footnotes."""
-    shown = columns(table, protocols)
-    body = []
-    for family, rows in grid(table, shown, digits).items():
-        if family:
-            body.append([f"**{escape(family)}**", *[""] * len(shown)])
-        body += [[markdown_label(row), *map(markdown_cell, cells)] for row, cells in rows]
-    head = ["Method", *(markdown_head(c, protocols) for c in shown)]
-    align = ["left", *["right"] * len(shown)]
-    text = tabulate(body, head, "pipe", disable_numparse=True, colalign=align)
-    foot = "\n".join(f"- {note}" for note in notes.footnotes(table, protocols, shown))
-    parts = [f"### {notes.heading(table)}", notes.caption(table, protocols), text, foot]
-    return "\n\n".join(part for part in parts if part) + "\n"
+def written(sheets: Sequence[Sheet], form: str) -> str:
+    return "\n".join(WRITERS[form](one) for one in sheets)
 
 
-def markdown_head(column: Column, protocols: tuple[str, ...]) -> str:
-    name = "Accuracy" if column.kind == ACCURACY else escape(column.name)
-    return f"{name}, {column.protocol}" if len(protocols) > 1 else name
-
-
-def markdown_label(row: Row) -> str:
-    return escape(row.label) + (f" [{row.variant}]" if row.variant else "")
-
-
-def markdown_cell(entry: Entry) -> str:
-    if not entry.mean:
-        return notes.DASH
-    wrap = {BEST: "**{}**", SECOND: "<u>{}</u>"}.get(entry.mark, "{}")
-    spread = f" ± {entry.std}" if entry.std else ""
-    fewer = f" (n={entry.fewer})" if entry.fewer else ""
-    return wrap.format(entry.mean) + spread + (notes.DAGGER if entry.dagger else "") + fewer
-
-
-def escape(text: str) -> str:
-    """Text that Markdown shows as it is, also inside a table."""
-    return re.sub(r"([\\`*|<\[\]]|(?<!\w)_|_(?!\w))", r"\\\1", text)
+def check_form(form: str) -> None:
+    if form not in FORMATS:
+        raise unknown(form, "a format of tables", FORMATS)
 
 
 def lines(table: Table, shown: Sequence[Column]) -> Iterator[dict[str, object]]:

@@ -1,0 +1,75 @@
+"""A table as it is shown, whatever it is written as: Markdown, LaTeX and HTML take it as it stands.
+
+Words between backticks in captions and notes are code.
+"""
+
+import re
+from dataclasses import dataclass
+
+BEST, SECOND = "best", "second"
+
+
+@dataclass(frozen=True)
+class Head:
+    """What stands above a column. modality, protocol: empty where the columns do not need them.
+
+    aside: the numbers are not ours, and take no part in anything. words: the cells are no numbers.
+    better: 1 if more is better, -1 if less is, 0 if neither.
+    """
+
+    name: str
+    modality: str = ""
+    protocol: str = ""
+    aside: bool = False
+    words: bool = False
+    better: int = 0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A cell. mean and std are rounded text, empty where there is none; text is shown in their
+    place. value: what sorts it. mark: BEST, SECOND or empty. fewer: number of seeds, 0 if it is the
+    caption's. signs: symbols that footnotes explain. hint: what a pointer tells.
+    """
+
+    mean: str = ""
+    std: str = ""
+    text: str = ""
+    value: float | None = None
+    mark: str = ""
+    fewer: int = 0
+    signs: tuple[str, ...] = ()
+    hint: str = ""
+
+    @property
+    def blank(self) -> bool:
+        """Whether the row has no such number."""
+        return not self.mean and not self.text
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row. variant: a letter that the caption explains. mean: of the family, no row of its own;
+    its empty cells stay empty."""
+
+    label: str
+    entries: tuple[Entry, ...]
+    variant: str = ""
+    mean: bool = False
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """name: of the table in words, for its label. families: name, may be empty -> its lines."""
+
+    name: str
+    heading: str
+    caption: str
+    heads: tuple[Head, ...]
+    families: dict[str, tuple[Line, ...]]
+    notes: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """Lower-case letters, digits and `-`."""
+        return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
