@@ -25,8 +25,8 @@ def attempt(run):
 class Disk:
     """Counts every call that writes below `folder`; those from the number `at` on do not work.
 
-    fault: "full" lets them raise that no space is left, "kill" kills the process; in both cases
-    half of what was to be written is. sites: what was called, in words, in order.
+    fault: "full" lets them raise that no space is left, "once" only the first of them, "kill" kills
+    the process; half of what was to be written is. sites: what was called, in words, in order.
     """
 
     def __init__(self, folder, fault="full", at=None):
@@ -80,7 +80,8 @@ class Disk:
         if not self.below(place):
             return
         self.sites.append(f"{name} {final(place)}")
-        if self.at is None or len(self.sites) <= self.at:
+        passed = len(self.sites) - 1
+        if self.at is None or passed < self.at or (self.fault == "once" and passed > self.at):
             return
         half()
         if self.fault == "kill":

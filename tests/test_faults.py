@@ -64,6 +64,17 @@ def test_a_full_disk_at_every_write_stops_the_run_and_it_goes_on_with_room(
     shutil.rmtree(tmp_path)
 
 
+@pytest.mark.parametrize("site", ["write log.jsonl", "fsync checkpoint.pt", "create result.json"])
+def test_a_run_is_stopped_not_failed_even_if_there_is_room_again_to_say_so(
+    tmp_path, spec, whole, site
+):
+    uninterrupted, sites = whole
+    with Disk(tmp_path, "once", sites.index(site)):
+        run, code = trained(tmp_path, spec)
+    assert code == UNWRITABLE and not run.error.exists() and torn(run.path) == []
+    assert attempt(run) == ENDED and equal(run, uninterrupted)
+
+
 def left(run):
     """What tells the states of a run's directory apart: its files and their epochs."""
     files = (run.checkpoint, run.previous_checkpoint)

@@ -1,0 +1,38 @@
+"""The campaigns in small, so that they are ready when they are wanted."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.campaigns import racers
+from tests.campaigns.__main__ import NAMES
+from tests.campaigns.tally import Tally, table
+from tests.test_cli import ROOT, environment
+from tests.test_faults import mounts
+
+
+def test_of_eight_racers_one_trains_each_run(tmp_path):
+    tallies = racers.campaign(tmp_path / "race", scale=0.02, seed=0)
+    assert [t.tried for t in tallies] == [racers.RUNS] * 3
+    assert [t.wrong for t in tallies] == [[]] * 3
+
+
+def test_the_table_counts_what_was_tried_and_names_what_was_lost():
+    tally = Tally("a fault")
+    tally.add("", "early")
+    tally.add("other numbers", "late")
+    lines = table([tally]).splitlines()
+    assert [cell.strip() for cell in lines[2].split("|")[1:-1]] == [
+        *("a fault", "2", "1", "1 early, 1 late"),
+    ]
+    assert lines[-1] == "wrong: a fault: other numbers"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not mounts(), reason="needs `unshare -rm`, to mount small disks")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_campaign_in_small_loses_nothing(name):
+    command = [sys.executable, "-m", "tests.campaigns", name, "--scale", "0.02"]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
