@@ -1,7 +1,8 @@
 """Views: how what a data set stores becomes a batch's input, in training and in evaluation.
 
-A plan says on the host what is done to every sample; bench.resize does it. `draw(*names, count=n)`
-gives uniform numbers [B, n], a row for each sample of the batch; it is None in evaluation.
+A plan says on the host what is done to every picture, and bench.resize does it; bench.shift does
+what spectrograms need. `draw(*names, count=n)` gives uniform numbers [B, n], a row for each sample
+of the batch; it is None in evaluation.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +15,8 @@ from torch import Tensor
 from bench import resize
 from bench.errors import unknown
 from bench.resize import Plan
-from bench.types import Modality, Ragged, Shift, Split, View
+from bench.shift import shifted, window_starts, windows
+from bench.types import Modality, Ragged, Split, View
 
 Draw = Callable[..., NDArray]
 Finish = Callable[[], Tensor]  # the device's part of making a batch's input
@@ -134,30 +136,6 @@ def fixed_draw(stored: int, wanted: int, draws: NDArray | None) -> list[int]:
 POLICIES = {"first": first, "uniform": uniform, "random": random, "dimml999": fixed_draw}
 
 
-def shifted(x: Tensor, shift: Shift, draws: NDArray) -> Tensor:
-    """Spectrograms [B, 1, F, T], standardised, rolled in time, with a band of each axis masked.
-
-    draws: [B, 5]. What is masked becomes 0, the mean (Park et al., "SpecAugment", 2019).
-    """
-    count = x.shape[3]
-    draws = torch.from_numpy(draws).to(x.device)
-    furthest = int(shift.roll * count)
-    roll = (draws[:, 0] * (2 * furthest + 1)).long() - furthest  # [B]
-    places = torch.arange(count, device=x.device) - roll[:, None]
-    x = x.gather(3, (places % count)[:, None, None].expand_as(x))
-    time = masked(count, shift.time, draws[:, 1:3])[:, None, None, :]
-    frequency = masked(x.shape[2], shift.frequency, draws[:, 3:5])[:, None, :, None]
-    return x.masked_fill_(time | frequency, 0.0)
-
-
-def masked(count: int, share: float, draws: Tensor) -> Tensor:
-    """[B, count] bool: a band of up to `share` of the places, its width and start uniform."""
-    width = (draws[:, 0] * (int(share * count) + 1)).floor()
-    start = (draws[:, 1] * (count - width + 1)).floor()
-    places = torch.arange(count, device=draws.device)
-    return (places >= start[:, None]) & (places < (start + width)[:, None])
-
-
 def stream(name: str, info: Modality, split: Split, device: torch.device) -> "Fixed | Pictures":
     """What makes the inputs of the modality called `name`."""
     stored, rows = placed(split.inputs[name], split.rows, device)
@@ -172,7 +150,7 @@ def stream(name: str, info: Modality, split: Split, device: torch.device) -> "Fi
 
 
 class Fixed:
-    """A modality that is stored in the encoder's shape.
+    """A modality that is stored in the encoder's shape, or whose view is a Shift.
 
     busy: whether `fetch` has work enough for a thread of its own.
     """
@@ -183,29 +161,45 @@ class Fixed:
         self.dtype = torch.long if info.kind == "tokens" else torch.float32
         self.host = stored.device.type == "cpu"
         self.busy = self.host and (device.type != "cpu" or info.view is not None)
+        self.varies = info.view is not None and info.view.varies
         dims = 1 if info.kind == "sequence" else len(info.shape)  # [time, channels] ends with them
         self.mean, self.std = (constant(x, dims, device) for x in (info.mean, info.std))
 
     def fetch(self, index: Tensor, draw: Draw | None) -> Finish:
         """The host's part of the input of samples `index` [B]; what it returns does the rest."""
-        draws = draw("shift", self.name, count=5) if draw and self.info.view else None
-        rows = self.rows[index]
+        draws = draw("shift", self.name, count=5) if draw and self.varies else None
+        rows, starts = self.rows[index], self.starts(len(index), draw)
         if self.device.type == "cpu":
-            x = self.varied(self.floats(rows), draws)
+            x = self.varied(self.floats(rows, starts), draws)
             return lambda: x
         if not self.host:
-            return lambda: self.varied(self.standard(self.stored[rows.to(self.device)]), draws)
-        raw = self.stored[rows].pin_memory()
+            return lambda: self.varied(self.standard(self.gathered(rows, starts)), draws)
+        raw = self.gathered(rows, starts).pin_memory()
         return lambda: self.varied(self.standard(raw.to(self.device, non_blocking=True)), draws)
 
-    def floats(self, rows: Tensor) -> Tensor:
+    def starts(self, batch: int, draw: Draw | None) -> Tensor | None:
+        """[B] where the samples' windows of time begin; None where the view has none."""
+        view = self.info.view
+        if view is None or not view.window:
+            return None
+        draws = draw("window", self.name, count=1) if draw else None
+        return window_starts(view, self.stored.shape[view.axis + 1], batch, draws)
+
+    def gathered(self, rows: Tensor, starts: Tensor | None) -> Tensor:
+        """Samples `rows`, or their windows, as and where they are stored."""
+        x = self.stored[rows.to(self.stored.device)]
+        return x if starts is None else windows(x, self.info.view, starts)
+
+    def floats(self, rows: Tensor, starts: Tensor | None) -> Tensor:
         """Samples `rows` on the host, standardised."""
-        shape = self.stored.shape[1:]
-        if shape.numel() < LONG:
-            return self.standard(self.stored[rows])
-        out = torch.empty(len(rows), *shape, dtype=self.dtype)
-        for x, row in zip(out, rows.tolist(), strict=True):
-            self.standard(x.copy_(self.stored[row]))  # while it is in the processor's cache
+        if self.stored.shape[1:].numel() < LONG:
+            return self.standard(self.gathered(rows, starts))
+        out = torch.empty(len(rows), *self.info.shape, dtype=self.dtype)
+        for i, row in enumerate(rows.tolist()):
+            x = self.stored[row]
+            if starts is not None:
+                x = x.narrow(self.info.view.axis, int(starts[i]), self.info.view.window)
+            self.standard(out[i].copy_(x))  # while it is in the processor's cache
         return out
 
     def standard(self, x: Tensor) -> Tensor:

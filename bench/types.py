@@ -35,14 +35,23 @@ class View:
 
 @dataclass(frozen=True)
 class Shift:
-    """How stored spectrograms [1, F, T] vary in training; each number is a share of an axis.
+    """How stored spectrograms [1, F, T], or [1, T, F], become an input.
 
-    In evaluation, and where all are 0, they stay as they are.
+    In training they vary, by shares of an axis; where these are 0 they stay as they are. With a
+    window the input has so many of the stored times: from a random place in training, from the
+    middle in evaluation.
     """
 
     roll: float = 0.0  # furthest circular shift in time, either way
     time: float = 0.0  # widest band of time that is masked
     frequency: float = 0.0  # widest band of frequencies that is masked
+    window: int = 0  # times of the input; 0: all
+    axis: int = 2  # of time, in a sample
+
+    @property
+    def varies(self) -> bool:
+        """Whether training changes more than the window's place."""
+        return bool(self.roll or self.time or self.frequency)
 
 
 @dataclass(frozen=True)

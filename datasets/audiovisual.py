@@ -68,9 +68,9 @@ class AudioVisual(ListedAdapter):
 
     def describe(self):
         config, front = self.config, FRONTENDS[self.config.audio]
-        shift = Shift(config.roll, config.time_mask, config.frequency_mask)
+        shift = Shift(config.roll, config.time_mask, config.frequency_mask, axis=front.axis)
         view = View(SIZE, config.frames, config.policy)
-        varied = shift if shift != Shift() else None
+        varied = shift if shift.varies else None
         modalities = {
             "audio": Modality("spectrogram", (1, *front.shape), view=varied),
             "visual": Modality("frames", (3, config.frames, *SIZE), MEAN, STD, view),

@@ -28,7 +28,7 @@ class FrontEnd:
     """From a wave [T] at `rate` Hz to float32 [*shape], bins x times, or times x bins of fbank.
 
     fit: any number of samples -> as many as `spectrum` takes. constants: all that decides the
-    numbers, for a cache's meta.
+    numbers, for a cache's meta. axis: of time, in [1, *shape].
     """
 
     name: str
@@ -37,6 +37,7 @@ class FrontEnd:
     fit: Step
     spectrum: Step
     constants: Mapping[str, object]
+    axis: int = 2
 
     def __call__(self, wave: NDArray) -> NDArray:
         """The spectrogram of a clip; a wave without any sample is taken for silence."""
@@ -158,7 +159,7 @@ def fbank_of_clip() -> FrontEnd:
     }
     constants |= {"rate": rate, "mels": MELS, "rows": ROWS, "mean": MEAN, "std": 2 * STD}
     spectrum = partial(padded_fbank, rate=rate)
-    return FrontEnd("fbank128", rate, (ROWS, MELS), np.asarray, spectrum, constants)
+    return FrontEnd("fbank128", rate, (ROWS, MELS), np.asarray, spectrum, constants, axis=1)
 
 
 ALL = (

@@ -1,4 +1,4 @@
-"""Draws, frame policies, crops, the two forms of the resize, and spectrograms that vary."""
+"""Draws, frame policies, crops, and the two forms of the resize."""
 
 import math
 
@@ -12,7 +12,7 @@ from bench import augment, resize
 from bench.data import Source
 from bench.draws import uniform
 from bench.seeds import derive
-from bench.types import DatasetSpec, Modality, Ragged, Shift, Split, View
+from bench.types import DatasetSpec, Modality, Ragged, Split, View
 from tests.support import CPU
 
 KEY = derive(0, "test")
@@ -204,38 +204,6 @@ def test_two_channels_are_resized_as_each_alone(shape):
         assert (found[channel] - alone).abs().max() <= 1
 
 
-def shift_of(shift, x, epoch=0):
-    draws = uniform(KEY, epoch, np.arange(len(x)), 5)
-    return augment.shifted(x.clone(), shift, draws)
-
-
-def test_a_rolled_spectrogram_is_moved_in_a_circle_by_no_more_than_its_share():
-    x = torch.arange(20.0).expand(2000, 1, 3, 20)
-    moved = shift_of(Shift(roll=0.25), x)
-    by = -moved[:, 0, 0, 0].long()  # what comes first was that many places before
-    by = torch.where(by < -10, by + 20, by)
-    assert set(by.tolist()) == set(range(-5, 6))
-    for row, places in zip(moved[:50], by[:50].tolist(), strict=True):
-        assert torch.equal(row, x[0].roll(places, dims=2))
-
-
-def test_masks_are_one_band_of_each_axis_up_to_their_share():
-    x = torch.ones(500, 1, 8, 20)
-    found = shift_of(Shift(time=0.25, frequency=0.5), x)[:, 0]
-    columns = (found == 0).all(dim=1)  # [N, T]
-    rows = (found == 0).all(dim=2)
-    assert columns.sum(dim=1).max() == 5 and rows.sum(dim=1).max() == 4
-    assert columns.sum(dim=1).min() == 0
-    edges = columns.float().diff(dim=1).abs().sum(dim=1)
-    assert edges.max() <= 2  # in one piece
-    assert torch.equal(found == 0, columns[:, None] | rows[:, :, None])
-
-
-def test_a_shift_of_nothing_changes_nothing():
-    x = torch.randn(5, 1, 4, 9)
-    assert torch.equal(shift_of(Shift(), x), x)
-
-
 def test_a_constant_for_each_channel_is_spread_over_the_lines():
     assert resize.line((1.0, 2.0), 2, 3).tolist() == [1, 2, 1, 2, 1, 2]
     assert resize.line(4.0, 2, 2).tolist() == [4, 4, 4, 4]
@@ -272,17 +240,6 @@ def test_a_constant_for_each_channel_follows_the_kind():
     assert inputs(image, [0])[0, :, 0, 0].tolist() == [0, -0.25]
     words = source_of(Modality("sequence", (3, 2), (1.0, 2.0), (2.0, 4.0)), torch.ones(2, 3, 2))
     assert inputs(words, [0])[0, 0].tolist() == [0, -0.25]
-
-
-def test_spectrograms_vary_in_training_alone():
-    modality = Modality("spectrogram", (1, 4, 20), mean=5.0, view=Shift(roll=0.5, time=0.2))
-    stored = torch.randn(6, 1, 4, 20)
-    varied = inputs(source_of(modality, stored), range(6))
-    assert not torch.equal(varied, stored.flip(0) - 5)
-    assert (varied == 0).any()  # a mask is the mean
-    assert torch.equal(
-        inputs(source_of(modality, stored, train=False), range(6)), stored.flip(0) - 5
-    )
 
 
 @pytest.mark.parametrize(

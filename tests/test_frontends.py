@@ -92,3 +92,11 @@ def test_only_standardised_clips_have_mean_zero_and_deviation_one():
 def test_constants_can_be_written_and_tell_front_ends_apart():
     told = [json.dumps(front.constants, sort_keys=True) for front in FRONTENDS.values()]
     assert len(set(told)) == len(FRONTENDS)
+
+
+@pytest.mark.parametrize("name", FRONTENDS)
+def test_a_tone_is_much_the_same_along_the_axis_of_time(name):
+    front = FRONTENDS[name]
+    found = front(tone(front.rate, 10))[None]
+    by_time, by_bin = found.mean(axis=3 - front.axis), found.mean(axis=front.axis)
+    assert by_bin.std() > 2 * by_time.std()  # of time, fbank's padding is not the same
