@@ -34,6 +34,10 @@ FIXED_DRAW = {
     (10, 4): (2, 4, 6, 8),
     (11, 4): (2, 4, 7, 9),
 }
+FILLED = (
+    10,
+    4,
+)  # a clip with fewer frames is filled up to ten by their code, before four are drawn
 
 
 def plan(view: View, name: str, shapes: Sequence[Sequence[int]], draw: Draw | None) -> Plan:
@@ -124,6 +128,9 @@ def random(stored: int, wanted: int, draws: NDArray | None) -> list[int]:
 
 
 def fixed_draw(stored: int, wanted: int, draws: NDArray | None) -> list[int]:
+    """Of DI-MML's code. Where that fills up with frames drawn at random, ours are spread evenly."""
+    if wanted == FILLED[1] and stored < FILLED[0]:
+        return [place * stored // FILLED[0] for place in FIXED_DRAW[FILLED]]
     if (stored, wanted) not in FIXED_DRAW:
         known = ", ".join(f"{taken} of {of}" for of, taken in FIXED_DRAW)
         raise ValueError(

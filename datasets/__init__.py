@@ -29,6 +29,12 @@ ENTRIES: tuple[DatasetEntry, ...] = (
         "front and rear view of a shape",
     ),
     DatasetEntry(
+        "ave",
+        "datasets.ave:AVE",
+        "AVE, events heard and seen",
+        "spectrogram of an event's sound and frames of it",
+    ),
+    DatasetEntry(
         "mosei",
         "datasets.mosei:MOSEI",
         "CMU-MOSEI, sentiment in speech",

@@ -12,15 +12,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from bench.config import knob
+from bench.config import build, knob
 from bench.errors import UserError
-from bench.types import DatasetSpec, Modality, Shift, View
-from datasets.cache import Packed
+from bench.types import DatasetSpec, Modality, Ragged, Shift, View
+from datasets import events
 from datasets.cache import read as read_cache
 from datasets.clip_files import RATE, SHORT_SIDE
 from datasets.clips import Array, Clips, Sample
 from datasets.flags import Flag
-from datasets.frontends import FRONTENDS
+from datasets.frontends import FRONTENDS, tiled
 from datasets.listed import ListedAdapter
 from datasets.sounds import floats, resampled
 
@@ -49,22 +49,40 @@ class AudioVisual(ListedAdapter):
     """Overrides `times`, `items`, `classes` and, of ListedAdapter, `lists` and `listed`."""
 
     Config = Sounding
-    times: ClassVar[tuple[float, ...]] = ()  # of the stored pictures, in seconds after the first
     enough: ClassVar[int] = 3  # pictures; a clip with fewer is SHORT
+    least: ClassVar[float] = 0.0  # seconds; a shorter clip is SHORT, and its sound is repeated ...
+    seconds: ClassVar[int] = 0  # ... until it lasts so many; 0: front ends alone fit its length
     fixed_draw: ClassVar[int] = 0  # how many frames `dimml999` can take here
 
     @classmethod
     def complete(cls, values, root):
         settings = super().complete(values, root)
-        if settings["policy"] == "dimml999" and settings["frames"] != cls.fixed_draw:
+        frames, policy = settings["frames"], settings["policy"]
+        stored = len(cls(build(cls.Config, settings, cls.name), root).times())
+        if frames > stored:
+            raise UserError(
+                f"data.frames={frames} is more than the {stored} pictures that {cls.name} stores "
+                f"of a clip; set data.frames={stored} or less."
+            )
+        if policy == "dimml999" and frames != cls.fixed_draw:
             raise UserError(
                 f"data.policy=dimml999 of {cls.name} takes {cls.fixed_draw} frames, not "
-                f"{settings['frames']}; set data.frames={cls.fixed_draw} or another data.policy."
+                f"{frames}; set data.frames={cls.fixed_draw} or another data.policy."
+            )
+        if "policy" in values and frames == stored:
+            raise UserError(
+                f"data.policy would have no effect: all {stored} pictures that {cls.name} stores "
+                "of a clip are taken; leave it out or set data.frames lower."
             )
         return settings
 
+    def times(self) -> tuple[float, ...]:
+        """Of the stored pictures, in seconds after the first, ascending."""
+        raise NotImplementedError
+
     def settings(self):
-        return {"times": list(self.times), "enough": self.enough}
+        more = {"least": self.least} if self.least else {}
+        return {"times": list(self.times()), "enough": self.enough, **more}
 
     def describe(self):
         config, front = self.config, FRONTENDS[self.config.audio]
@@ -88,12 +106,11 @@ class AudioVisual(ListedAdapter):
 
     def clips(self):
         self.raw()
-        arguments = {"times": list(self.times), "enough": self.enough}
-        constants = {**arguments, "rate": RATE, "short_side": SHORT_SIDE}
+        constants = {**self.settings(), "rate": RATE, "short_side": SHORT_SIDE}
         given = {
             "arrays": ARRAYS,
             "reader": "datasets.clip_files:read",
-            "arguments": arguments,
+            "arguments": self.settings(),
             "constants": constants,
             "lists": self.list_names(),
             "libraries": LIBRARIES,
@@ -104,9 +121,18 @@ class AudioVisual(ListedAdapter):
         """Whether only the seconds between the columns `start` and `end` are heard and seen."""
         return False
 
+    def inputs(self, packed):
+        stored = super().inputs(packed)
+        if self.spans():
+            inside = events.pictures(packed, self.times())
+            stored["visual"] = events.seen(stored["visual"], inside)
+        return stored
+
     def derived(self, packed):
         front = FRONTENDS[self.config.audio]
-        constants = {"frontend": front.name, **front.constants, "spans": self.spans()}
+        heard = {"least": self.least, "seconds": self.seconds} if self.seconds else {}
+        digest = events.digest(packed) if self.spans() else False
+        constants = {"frontend": front.name, **front.constants, "spans": digest, **heard}
         arguments = {"cache": str(packed.path), "frontend": front.name, "spans": self.spans()}
         usable = packed.column("usable")
         made = Clips(
@@ -115,7 +141,7 @@ class AudioVisual(ListedAdapter):
             files=[{}] * len(packed.ids),
             arrays={"audio": Array("f2", (1, *front.shape))},
             reader="datasets.audiovisual:hear",
-            arguments=arguments,
+            arguments=arguments | heard,
             constants=constants,
             excluded={
                 n: "not usable" for n, good in zip(packed.ids, usable, strict=True) if not good
@@ -127,19 +153,34 @@ class AudioVisual(ListedAdapter):
 
 
 @lru_cache(maxsize=1)
-def stored(cache: str) -> tuple[Packed, dict[str, int], Mapping]:
-    """A cache, the row of every id, and its arrays."""
+def stored(cache: str) -> tuple[Ragged, dict[str, int], np.ndarray | None]:
+    """Of a cache the sounds, the row of every id, and start and end in seconds [N, 2], if any."""
     packed = read_cache(Path(cache))
-    return packed, {name: i for i, name in enumerate(packed.ids)}, packed.inputs()
+    rows = {name: i for i, name in enumerate(packed.ids)}
+    known = "start.i32" in packed.meta["files"]
+    return packed.inputs()["wave"], rows, events.columns(packed) if known else None
 
 
-def hear(name: str, files: Mapping, cache: str, frontend: str, spans: bool) -> Sample:
-    """The spectrogram of a clip in a cache, [1, F, T] half precision."""
-    packed, rows, arrays = stored(cache)
-    wave = arrays["wave"][rows[name]].numpy()
+def hear(
+    name: str,
+    files: Mapping,
+    cache: str,
+    frontend: str,
+    spans: bool,
+    least: float = 0.0,
+    seconds: int = 0,
+) -> Sample:
+    """The spectrogram of a clip in a cache, [1, F, T] half precision.
+
+    What is shorter than `least` seconds is repeated until it lasts `seconds`.
+    """
+    waves, rows, columns = stored(cache)
+    wave = waves[rows[name]].numpy()
     if spans:
-        start, end = (packed.column(c)[rows[name]] for c in ("start", "end"))
+        start, end = columns[rows[name]]
         wave = wave[start * RATE : end * RATE]
+    if len(wave) < least * RATE:
+        wave = tiled(wave if len(wave) else np.zeros(1, wave.dtype), seconds * RATE)
     front = FRONTENDS[frontend]
     values = front(resampled(floats(wave), RATE, front.rate))
     return Sample({"audio": values[None].astype(np.float16)}, Flag(0))

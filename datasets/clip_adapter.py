@@ -88,6 +88,10 @@ class ClipAdapter(PackedAdapter):
         """Modality -> how it is made of the cache's other arrays; their samples have no files."""
         return {}
 
+    def excluded(self, packed: Packed) -> Mapping[str, str]:
+        """Sample -> why it is left out of all parts."""
+        return packed.report["excluded"]
+
     def listing(self):
         return self.clips().paths(self.base())
 
@@ -132,12 +136,13 @@ class ClipAdapter(PackedAdapter):
 
     def bundle(self, packed):
         if self.config.strict:
-            check_strict(self.name, packed.ids, packed.flags)
+            check_strict(self.name, packed.ids, self.flags(packed))
         return super().bundle(packed)
 
     def parts(self, packed):
         place = {name: i for i, name in enumerate(packed.ids)}
-        flags, usable = packed.flags, packed.column("usable") > 0
+        flags, excluded = self.flags(packed), self.excluded(packed)
+        usable = np.array([name not in excluded for name in packed.ids], dtype=bool)
         self.problems += tuple(excluded_note(packed.ids, flags, usable))
         listed = {
             part: np.array([place[name] for name in names], dtype=np.int64)
@@ -167,7 +172,7 @@ class ClipAdapter(PackedAdapter):
         place = self.place(cache)
         if ("cache", str(place.path)) not in card.rows:
             return card
-        reasons = read(place.path).report["excluded"]
+        reasons = self.excluded(read(place.path))
         rows = [("excluded", f"{name}: {reason}") for name, reason in reasons.items()]
         if len(rows) > EXCLUDED:
             more = f"{len(rows) - EXCLUDED} more, in {place.path / 'meta.json'}"

@@ -12,15 +12,18 @@ RATE = 16000  # Hz of the stored sound
 SHORT_SIDE = 256  # pixels of the stored pictures
 
 
-def read(name: str, files: Mapping[str, Path], times: Sequence[float], enough: int) -> Sample:
+def read(
+    name: str, files: Mapping[str, Path], times: Sequence[float], enough: int, least: float = 0.0
+) -> Sample:
     """A clip: its sound from the file `audio` where there is one, else from `video`.
 
-    times: of the pictures, in seconds. enough: a clip of fewer pictures is SHORT.
+    times: of the pictures, in seconds. enough, least: a clip of fewer pictures is SHORT, and one of
+    fewer seconds.
     """
     heard = wav(files["audio"], RATE) if "audio" in files else sound(files["video"], RATE)
     seen = frames_at(files["video"], times, SHORT_SIDE)
     flags = heard.flags | (seen.flags & ~Flag.SHORT)
-    flags |= Flag.SHORT if seen.within < enough else Flag(0)
+    flags |= Flag.SHORT if seen.within < enough or seen.seconds < least else Flag(0)
     if heard.seconds:
         flags |= mismatch(seen.seconds, heard.seconds)
     kept = seen.pictures[: max(1, seen.within)]

@@ -46,7 +46,6 @@ class CREMAD(AudioVisual):
     title = "CREMA-D, emotions heard and seen"
     holds = "a folder with AudioWAV/ (1001_IEO_NEU_XX.wav and so on) and VideoFlash/ (.flv)"
     downloads = LISTS
-    times = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0)
     fixed_draw = 3
     lists = {
         "train": ("train.csv", "my_train_cre.txt"),
@@ -62,6 +61,9 @@ class CREMAD(AudioVisual):
         def idle(self, epochs):
             folded = self.split in FOLDED
             return {} if folded else {"fold": f"the split {self.split} has no folds"}
+
+    def times(self):
+        return (0.0, 1.0, 2.0, 3.0, 4.0, 5.0)
 
     def classes(self):
         return len(lists.CLASSES)

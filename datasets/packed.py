@@ -86,6 +86,10 @@ class PackedAdapter(Adapter):
         """The folder that raw files are named relative to."""
         return self.root.parent if self.root.is_file() else self.root
 
+    def flags(self, packed: Packed) -> np.ndarray:
+        """What was noticed of each sample, [N] uint32."""
+        return packed.flags
+
     def whole(self, packed: Packed) -> bool:
         """Whether all is there that the settings need."""
         return True
@@ -111,7 +115,7 @@ class PackedAdapter(Adapter):
             rows = [("cache", state), *map(tuple, report["rows"])]
             return Card(self.title, tuple(rows), list(report["problems"]))
         self.verify(packed)
-        rows = [*bundle_rows(self.bundle(packed)), *flag_rows(packed.flags, packed.ids)]
+        rows = [*bundle_rows(self.bundle(packed)), *flag_rows(self.flags(packed), packed.ids)]
         rows += [*self.cache_rows(packed), *map(tuple, packed.report["rows"])]
         rows += [("note", n) for n in self.notes if n not in self.problems]
         return Card(self.title, tuple(rows), list(self.problems))

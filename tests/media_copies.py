@@ -102,6 +102,7 @@ def write_video(
     rate: int = 44100,
     channels: int = 1,
     sound_seconds: float | None = None,
+    heard: tuple[float, float] | None = None,
     turned: int = 0,
     index_first: bool = False,
     preset: str = "ultrafast",
@@ -109,10 +110,11 @@ def write_video(
 ) -> Path:
     """round(seconds * fps) pictures, and a tone in the last channel, the others silent.
 
-    tone_hz: None for no sound track, 0 for a silent one. sound_seconds: where it differs. turned:
-    degrees to the left that a player turns the pictures. index_first: of an mp4, before the media.
-    preset: of H.264; slower than ultrafast, pictures are not stored in the order that they show.
-    sound_first: which of the tracks is the first; not all containers heed it.
+    tone_hz: None for no sound track, 0 for a silent one. sound_seconds: where it differs. heard:
+    seconds between which the tone is, before and after there is silence. turned: degrees to the
+    left that a player turns the pictures. index_first: of an mp4, before the media. preset: of
+    H.264; slower than ultrafast, pictures are not stored in the order that they show. sound_first:
+    which of the tracks is the first; not all containers heed it.
     """
     # Encoders of sound start before zero; moving all by that would tear a gap into an avi.
     options = {"avoid_negative_ts": "disabled"} if container == "avi" else {}
@@ -125,6 +127,8 @@ def write_video(
         if tone_hz is not None:
             audio = audio or out.add_stream(codecs[1], rate=rate, layout=layout)
             samples = tone(sound_seconds or seconds, rate, tone_hz)
+            if heard:
+                samples[: round(heard[0] * rate)] = samples[round(heard[1] * rate) :] = 0
             units.append(sounds(audio, samples, rate, channels, layout))
         interleave(out, units)
     return path

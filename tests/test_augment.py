@@ -161,6 +161,14 @@ def test_the_fixed_draw_is_what_numpy_gives_after_the_seed():
         frames("dimml999", 7, 3)
 
 
+def test_the_fixed_draw_of_clips_that_would_be_filled_up_goes_through_all_of_them():
+    assert frames("dimml999", 9, 4) == [1, 3, 5, 7]
+    assert frames("dimml999", 5, 4) == [1, 2, 3, 4]
+    for stored in range(5, 10):
+        found = frames("dimml999", stored, 4)
+        assert found == sorted(set(found)) and len(found) == 4 and found[-1] < stored
+
+
 @pytest.mark.parametrize("policy", augment.POLICIES)
 def test_the_last_frame_is_repeated_where_too_few_are_stored(policy):
     assert frames(policy, 2, 4, draws_for(np.arange(1))) == [0, 1, 1, 1]

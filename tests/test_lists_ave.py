@@ -193,3 +193,41 @@ def test_last_keeps_the_last_label_in_the_first_place(tmp_path):
     assert first.labels["train"] == (2, 22) and last.labels["train"] == (22, 22)
     with pytest.raises(UserError, match="Did you mean 'last'"):
         ave.parts(files, "clean", "lasst")
+
+
+def test_every_clip_has_the_event_of_test_before_that_of_val_and_train(tmp_path):
+    row = "{}&abcdefghijk&good&{}&10"
+    files = written(tmp_path, train=[row.format("Bark", 1)], test=[row.format("Cat", 1)])
+    assert ave.annotated(files)["abcdefghijk"] == ("abcdefghijk", 22, 1, 10)
+    assert list(ave.annotated(files)) == ["abcdefghijk", "valxxxxxxxx"]
+
+
+def test_the_row_without_length_is_a_clip_all_the_same(tmp_path):
+    rows = ["Church bell&VWi2ENBuTbw&good&0&0", "Bark&abcdefghijk&good&0&10"]
+    found = ave.annotated(written(tmp_path, train=rows))
+    assert found["VWi2ENBuTbw"] == ("VWi2ENBuTbw", 0, 0, 0)
+
+
+def test_several_times_of_one_clip_are_a_fault(tmp_path):
+    row = "Bark&abcdefghijk&good&{}&10"
+    files = written(tmp_path, train=[row.format(1)], val=[row.format(2)])
+    (issue,) = flagged(ave.parts(files, "literature"), Flag.CONFLICT)
+    assert issue.fault and issue.ids == ("abcdefghijk",) and "several times" in issue.text
+    assert ave.annotated(files)["abcdefghijk"].start == 2
+
+
+@pytest.mark.parametrize("header", ["", f"{ave.FORM}\n"])
+def test_the_table_of_all_clips_is_compared_with_the_lists(header, tmp_path):
+    files = written(tmp_path)
+    rows = [f.read_text() for f in files.values()]
+    files["all"] = tmp_path / "Annotations.txt"
+    files["all"].write_text(header + "\n".join(rows))
+    assert not [i for i in ave.parts(files).issues if i.fault]
+    files["all"].write_text(header + "\n".join([*rows, "Bark&abcdefghijk&good&0&10"]))
+    (issue,) = [i for i in ave.parts(files).issues if i.fault]
+    assert issue.ids == ("abcdefghijk",) and "differ in 1 ids" in issue.text
+
+
+@real
+def test_all_clips_are_those_of_the_three_lists():
+    assert len(ave.annotated(FILES)) == 4096

@@ -74,7 +74,8 @@ class Event(NamedTuple):
 
 
 def parts(files: Mapping[str, Path], split: str = "clean", keep: str = "first") -> Parts:
-    """The parts of a split. files: `train`, `val`, `test`, the owners' three lists.
+    """The parts of a split. files: `train`, `val`, `test`, the owners' three lists, and perhaps
+    `all`, their table of all clips, which the lists are compared with.
 
     keep: which label of an id that has several in one part, by its place in the list.
     `literature` has the owners' val, so `literature+val` is the same; `literature-rows` has a
@@ -88,15 +89,13 @@ def parts(files: Mapping[str, Path], split: str = "clean", keep: str = "first") 
     for part in PARTS:
         events[part], found = read_events(need(files, part, split))
         issues += found
-    labels = labels_of(e for several in events.values() for e in several)
-    several = tuple(i for i, of in labels.items() if len(of) > 1)
-    if several:
-        text = f"the lists give several labels to {some(several, 'ids')}."
-        issues.append(Issue(Flag.CONFLICT, several, text, False))
-    if split == "literature-rows":
-        rows = {part: [e.sample for e in of] for part, of in events.items()}
-        return assemble(split, CLASSES, rows, [*issues, *repeats(rows, "each row a sample")])
+    if "all" in files:
+        issues += differing(files["all"], events)
+    several, found = conflicts(events)
+    issues += found
     rows = {part: [e.sample for e in of] for part, of in events.items()}
+    if split == "literature-rows":
+        return assemble(split, CLASSES, rows, [*issues, *repeats(rows, "each row a sample")])
     issues += repeats(rows, f"the {keep} label kept")
     rows = {part: one_label(of, keep) for part, of in rows.items()}
     if split == "clean":
@@ -108,8 +107,53 @@ def parts(files: Mapping[str, Path], split: str = "clean", keep: str = "first") 
     return assemble(split, CLASSES, rows, issues)
 
 
-def read_events(path: Path) -> tuple[list[Event], list[Issue]]:
-    """The rows of a list or of `Annotations.txt`, with or without its header."""
+def annotated(files: Mapping[str, Path]) -> dict[str, Event]:
+    """Id -> its event, of all clips that any of the lists has, in order of the ids.
+
+    Of several rows the first one counts: of test, then of val, of train, of the whole table. The
+    owners' row without length is among them.
+    """
+    events = {}
+    for role in ("test", "val", "train", "all"):
+        for event in read_events(files[role], empty=True)[0] if role in files else ():
+            events.setdefault(event.id, event)
+    return dict(sorted(events.items()))
+
+
+def conflicts(events: Mapping[str, list[Event]]) -> tuple[tuple[str, ...], list[Issue]]:
+    """The ids with several labels, and what is to be said of them and of several times."""
+    rows = [e for of in events.values() for e in of]
+    several = tuple(i for i, of in labels_of(rows).items() if len(of) > 1)
+    spans = {}
+    for event in rows:
+        spans.setdefault(event.id, set()).add((event.start, event.end))
+    issues = []
+    if several:
+        text = f"the lists give several labels to {some(several, 'ids')}."
+        issues.append(Issue(Flag.CONFLICT, several, text, False))
+    moved = tuple(i for i, of in spans.items() if len(of) > 1)
+    if moved:
+        text = f"the lists give several times to {some(moved, 'ids')}; the first of test, val, "
+        issues.append(Issue(Flag.CONFLICT, moved, f"{text}train is taken."))
+    return several, issues
+
+
+def differing(path: Path, events: Mapping[str, list[Event]]) -> list[Issue]:
+    """Where the whole table and the three lists do not have the same rows."""
+    table, issues = read_events(path)
+    odd = set(table) ^ {e for of in events.values() for e in of}
+    ids = tuple(sorted({e.id for e in odd}))
+    if ids:
+        text = f"{path.name} and the lists differ in {some(ids, 'ids')}; the lists are used."
+        issues.append(Issue(None, ids, text))
+    return issues
+
+
+def read_events(path: Path, empty: bool = False) -> tuple[list[Event], list[Issue]]:
+    """The rows of a list or of `Annotations.txt`, with or without its header.
+
+    empty: with the owners' row without length, which is in no part.
+    """
     text = read_text(path).without_header("Category&")
     wrong, events = Wrong(text.name), []
     for number, line in text.lines:
@@ -119,7 +163,7 @@ def read_events(path: Path) -> tuple[list[Event], list[Issue]]:
         if not (start.isdecimal() and end.isdecimal()):
             raise text.error(number, f"{start!r} to {end!r} are no whole seconds")
         problem, known = fault_of(name, quality, int(start), int(end), clip)
-        if problem:
+        if problem and not (known and empty):
             wrong.add(Flag.BAD_LABEL, problem, clip, f"line {number} ({line})", not known)
         else:
             events.append(Event(clip, CLASSES.index(name), int(start), int(end)))
