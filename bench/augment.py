@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bench import resize
-from bench.errors import unknown
+from bench.frames import chosen
 from bench.resize import Plan
-from bench.shift import shifted, window_starts, windows
+from bench.shift import shifted, window_starts, windowed
 from bench.types import Modality, Ragged, Split, View
 
 Draw = Callable[..., NDArray]
@@ -26,27 +26,11 @@ LONG = 2**16  # numbers in a sample from which on a copy of each is faster than 
 TRIES = 10  # boxes drawn before the central crop is taken, as torchvision's RandomResizedCrop
 PLACE = slice(2 * TRIES, 2 * TRIES + 2)  # of a crop's draws: after areas and ratios, before a flip
 
-# What DI-MML's code draws, with numpy's seed 999 for every clip: (stored, taken) -> places.
-FIXED_DRAW = {
-    (4, 3): (1, 2, 3),
-    (5, 3): (1, 2, 3),
-    (6, 3): (2, 3, 5),
-    (10, 4): (2, 4, 6, 8),
-    (11, 4): (2, 4, 7, 9),
-}
-FILLED = (
-    10,
-    4,
-)  # a clip with fewer frames is filled up to ten by their code, before four are drawn
-
 
 def plan(view: View, name: str, shapes: Sequence[Sequence[int]], draw: Draw | None) -> Plan:
     """For stored pictures of `shapes` [B], each (T, H, W, C), of the modality called `name`."""
-    if view.policy not in POLICIES:
-        raise unknown(view.policy, "a way to choose frames", POLICIES, "see the data set's views")
-    choose, count = POLICIES[view.policy], view.frames
-    picks = [None] * len(shapes) if draw is None else draw("frames", name, count=count)
-    frames = [chosen(choose, s[0], count, pick) for s, pick in zip(shapes, picks, strict=True)]
+    picks = [None] * len(shapes) if draw is None else draw("frames", name, count=view.frames)
+    frames = [chosen(view, s[0], pick) for s, pick in zip(shapes, picks, strict=True)]
     height, width = np.asarray([s[1:3] for s in shapes], dtype=np.int64).T
     if draw is None:
         nought = np.zeros_like(height)
@@ -101,48 +85,6 @@ def central(view: View, height: NDArray, width: NDArray) -> NDArray:
     return box.astype(np.int64)
 
 
-def chosen(choose: Callable, stored: int, wanted: int, draws: NDArray | None) -> list[int]:
-    """Places of `wanted` of `stored` frames; the last is repeated where there are too few."""
-    if stored <= wanted:
-        return [min(i, stored - 1) for i in range(wanted)]
-    return choose(stored, wanted, draws)
-
-
-def first(stored: int, wanted: int, draws: NDArray | None) -> list[int]:
-    return list(range(wanted))
-
-
-def uniform(stored: int, wanted: int, draws: NDArray | None) -> list[int]:
-    return [(2 * i + 1) * stored // (2 * wanted) for i in range(wanted)]
-
-
-def random(stored: int, wanted: int, draws: NDArray | None) -> list[int]:
-    """A choice of which all are equally likely (Floyd, Communications of the ACM 1987)."""
-    if draws is None:
-        return uniform(stored, wanted, None)
-    taken = set()
-    for last, draw in zip(range(stored - wanted, stored), draws, strict=True):
-        place = int(draw * (last + 1))
-        taken.add(last if place in taken else place)
-    return sorted(taken)
-
-
-def fixed_draw(stored: int, wanted: int, draws: NDArray | None) -> list[int]:
-    """Of DI-MML's code. Where that fills up with frames drawn at random, ours are spread evenly."""
-    if wanted == FILLED[1] and stored < FILLED[0]:
-        return [place * stored // FILLED[0] for place in FIXED_DRAW[FILLED]]
-    if (stored, wanted) not in FIXED_DRAW:
-        known = ", ".join(f"{taken} of {of}" for of, taken in FIXED_DRAW)
-        raise ValueError(
-            f"The fixed draw of {wanted} of {stored} frames is not known: there is {known}; "
-            "take another policy in the data set's view."
-        )
-    return list(FIXED_DRAW[stored, wanted])
-
-
-POLICIES = {"first": first, "uniform": uniform, "random": random, "dimml999": fixed_draw}
-
-
 def stream(name: str, info: Modality, split: Split, device: torch.device) -> "Fixed | Pictures":
     """What makes the inputs of the modality called `name`."""
     stored, rows = placed(split.inputs[name], split.rows, device)
@@ -195,7 +137,7 @@ class Fixed:
     def gathered(self, rows: Tensor, starts: Tensor | None) -> Tensor:
         """Samples `rows`, or their windows, as and where they are stored."""
         x = self.stored[rows.to(self.stored.device)]
-        return x if starts is None else windows(x, self.info.view, starts)
+        return x if starts is None else windowed(x, self.info.view, starts)
 
     def floats(self, rows: Tensor, starts: Tensor | None) -> Tensor:
         """Samples `rows` on the host, standardised."""

@@ -21,7 +21,7 @@ def window_starts(shift: Shift, stored: int, batch: int, draws: NDArray | None) 
     return (torch.from_numpy(draws[:, 0]) * places).long()
 
 
-def windows(x: Tensor, shift: Shift, starts: Tensor) -> Tensor:
+def windowed(x: Tensor, shift: Shift, starts: Tensor) -> Tensor:
     """`shift.window` times of each sample from `starts` [B] on."""
     places = starts[:, None].to(x.device) + torch.arange(shift.window, device=x.device)
     wanted = list(x.shape)

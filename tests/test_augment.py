@@ -11,6 +11,7 @@ from torchvision.transforms import RandomResizedCrop
 from bench import augment, resize
 from bench.data import Source
 from bench.draws import uniform
+from bench.frames import FIXED_DRAW, POLICIES
 from bench.seeds import derive
 from bench.types import DatasetSpec, Modality, Ragged, Split, View
 from tests.support import CPU
@@ -154,7 +155,7 @@ def test_frame_policies():
 
 
 def test_the_fixed_draw_is_what_numpy_gives_after_the_seed():
-    for stored, wanted in augment.FIXED_DRAW:
+    for stored, wanted in FIXED_DRAW:
         drawn = np.random.RandomState(999).choice(stored, wanted, replace=False)
         assert frames("dimml999", stored, wanted) == sorted(drawn.tolist())
     with pytest.raises(ValueError, match="3 of 7 frames is not known: there is 3 of 4"):
@@ -169,7 +170,7 @@ def test_the_fixed_draw_of_clips_that_would_be_filled_up_goes_through_all_of_the
         assert found == sorted(set(found)) and len(found) == 4 and found[-1] < stored
 
 
-@pytest.mark.parametrize("policy", augment.POLICIES)
+@pytest.mark.parametrize("policy", POLICIES)
 def test_the_last_frame_is_repeated_where_too_few_are_stored(policy):
     assert frames(policy, 2, 4, draws_for(np.arange(1))) == [0, 1, 1, 1]
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from bench.draws import uniform
-from bench.shift import shifted, window_starts, windows
+from bench.shift import shifted, window_starts, windowed
 from bench.types import Modality, Shift
 from tests.test_augment import KEY, inputs, source_of
 
@@ -72,7 +72,7 @@ def test_windows_begin_at_every_place_alike_and_in_the_middle_in_evaluation():
 @pytest.mark.parametrize("axis", [1, 2])
 def test_a_window_is_a_stretch_of_the_times(axis):
     x = torch.randn(3, 1, 9, 9)
-    found = windows(x, Shift(window=4, axis=axis), torch.tensor([0, 5, 2]))
+    found = windowed(x, Shift(window=4, axis=axis), torch.tensor([0, 5, 2]))
     for row, whole, start in zip(found, x, (0, 5, 2), strict=True):
         assert torch.equal(row, whole.narrow(axis, start, 4))
 
