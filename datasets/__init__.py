@@ -47,6 +47,12 @@ ENTRIES: tuple[DatasetEntry, ...] = (
         "photograph of a dish and words of a page's title",
     ),
     DatasetEntry(
+        "balanced_av",
+        "datasets.balanced_av:BalancedAV",
+        "BalancedAV, 30 classes heard and seen",
+        "spectrogram and frames of a clip",
+    ),
+    DatasetEntry(
         "features",
         "datasets.features:Features",
         "Your own arrays",
