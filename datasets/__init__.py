@@ -17,6 +17,12 @@ ENTRIES: tuple[DatasetEntry, ...] = (
         "image of a digit and spectrogram of a spoken one",
     ),
     DatasetEntry(
+        "avmnist-multibench",
+        "datasets.avmnist_multibench:AVMNISTMultiBench",
+        "AV-MNIST, MultiBench's arrays",
+        "image of a digit and spectrogram of a spoken one",
+    ),
+    DatasetEntry(
         "cremad",
         "datasets.cremad:CREMAD",
         "CREMA-D, emotions heard and seen",

@@ -173,9 +173,7 @@ def folder_pieces(folder: Path) -> dict[str, Piece]:
     """The arrays of a folder, headers only; `ids`, `groups` and `split` may be text."""
     pieces = {}
     for path in sorted(folder.glob("*.npy")):
-        check_bytes(path)
-        with open(path, "rb") as file:
-            pieces[path.stem] = header(file, path, "", path.stat().st_size)
+        pieces[path.stem] = npy_piece(path)
     for name in TEXTS:
         path = folder / f"{name}.txt"
         if path.is_file() and name in pieces:
@@ -185,6 +183,13 @@ def folder_pieces(folder: Path) -> dict[str, Piece]:
     if not pieces:
         raise UserError(f"{folder} holds no .npy files: features takes {ACCEPTED}.")
     return pieces
+
+
+def npy_piece(path: Path) -> Piece:
+    """The array of a .npy, header only. Raises UserError."""
+    check_bytes(path)
+    with open(path, "rb") as file:
+        return header(file, path, "", path.stat().st_size)
 
 
 def text_lines(path: Path) -> list[str]:
