@@ -14,7 +14,7 @@ from bench.types import Ragged
 from datasets.cache import Place, read
 from datasets.clips import Clips
 from datasets.shards import Entry
-from datasets.sources import Source, look
+from datasets.sources import Source, unaltered
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ class Adopted:
             if row < 0 or not usable[row] or name in clips.excluded:
                 continue
             sources = {role: known.get(path) for role, path in files.items()}
-            if all(s and look(base / s.path) == (s.size, s.mtime_ns) for s in sources.values()):
+            there = sources.values()
+            if all(s and unaltered(base / s.path, s.size, s.mtime_ns) for s in there):
                 entry = Entry(name, sources, int(np.uint32(flags[row])), "", {}, 0, 0, 0)
                 samples[name] = Kept(None, entry)
         return cls(samples, rows, packed.inputs())

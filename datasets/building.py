@@ -30,7 +30,7 @@ from datasets.packing import Progress, described, digest_of, kept_lists
 from datasets.pool import Pool
 from datasets.reading import Request, observed
 from datasets.shards import Damaged, Entry, Found, read_arrays, read_shard, write_shard
-from datasets.sources import look
+from datasets.sources import unaltered
 
 CHUNK = 64  # samples of a shard at most
 ROUNDS = 3  # times that what changes under our eyes is read
@@ -169,7 +169,7 @@ class Building:
     def unchanged(self, entry: Entry, i: int) -> bool:
         files = {role: s.path for role, s in entry.sources.items()}
         return files == dict(self.clips.files[i]) and all(
-            look(self.base / s.path) == (s.size, s.mtime_ns) for s in entry.sources.values()
+            unaltered(self.base / s.path, s.size, s.mtime_ns) for s in entry.sources.values()
         )
 
     def read(self, left: list[int], workers: int, chunk: int) -> None:

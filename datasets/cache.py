@@ -23,7 +23,7 @@ from bench.errors import UserError
 from bench.files import Unwritable, make_folder, unwritable, write_json
 from bench.types import Ragged
 from datasets.packing import FORMAT, Content, Progress, data_hash, digest_of, fill
-from datasets.sources import file_digest, look
+from datasets.sources import file_digest, look, unaltered
 
 
 @dataclass(frozen=True)
@@ -194,9 +194,10 @@ def unchanged(packed: Packed, base: Path, listing: Sequence[Path]) -> bool:
         return False
     touched = False
     for name, path in now.items():
-        (size, mtime), entry = look(path), known[name]
-        if (size, mtime) == (entry["size"], entry["mtime_ns"]):
+        entry = known[name]
+        if unaltered(path, entry["size"], entry["mtime_ns"]):
             continue
+        size, mtime = look(path)
         if size != entry["size"] or file_digest(path) != entry["sha256"]:
             return False
         entry["mtime_ns"], touched = mtime, True

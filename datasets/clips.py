@@ -1,5 +1,6 @@
 """Media data sets: what is in their raw files, said without decoding any of it."""
 
+import stat
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -89,12 +90,12 @@ class Clips:
 def check_files(clips: Clips, base: Path) -> None:
     """Raises UserError where preparing is of no use: nothing is there, or Git LFS pointers are."""
     paths = clips.paths(base)[len(set(clips.lists)) :]
-    there = {p: look(p)[0] for p in paths}
-    if paths and max(there.values()) == ABSENT:
+    there = [p for p in paths if p.exists()]
+    if paths and not there:
         raise UserError(
             f"none of the {len(paths)} media files is there, {paths[0]} for one; look at --root."
         )
-    pointers = [p for p, size in there.items() if len(LFS) <= size < POINTER and pointer(p)]
+    pointers = [p for p in there if pointer(p)]
     if pointers:
         raise UserError(
             f"{len(pointers)} of {len(paths)} media files are pointers of Git LFS "
@@ -104,7 +105,9 @@ def check_files(clips: Clips, base: Path) -> None:
 
 def pointer(path: Path) -> bool:
     """Whether Git LFS stands in for the file."""
-    return path.is_file() and path.read_bytes().startswith(LFS)
+    found = path.stat()
+    small = stat.S_ISREG(found.st_mode) and len(LFS) <= found.st_size < POINTER
+    return small and path.read_bytes().startswith(LFS)
 
 
 def survey(clips: Clips, base: Path) -> dict[str, list]:
