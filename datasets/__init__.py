@@ -47,6 +47,12 @@ ENTRIES: tuple[DatasetEntry, ...] = (
         "features of words, of a voice and of a face",
     ),
     DatasetEntry(
+        "ucf101",
+        "datasets.ucf101:UCF101",
+        "UCF101, actions seen as pictures and as flow",
+        "frames of a clip, and optical flow",
+    ),
+    DatasetEntry(
         "food101",
         "datasets.food101:Food101",
         "UPMC Food-101, dishes seen and named",

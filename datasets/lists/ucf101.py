@@ -71,6 +71,11 @@ def canonical(stem: str) -> str:
     return re.sub(rf"^v_{FOLDER}_", f"v_{VIDEO}_", stem)
 
 
+def released(stem: str) -> str:
+    """A video's name as the folders of its pictures have it."""
+    return re.sub(rf"^v_{VIDEO}_", f"v_{FOLDER}_", stem)
+
+
 def folder_of(name: str) -> str:
     """A class under the spelling of the class list."""
     return FOLDER if name == VIDEO else name
