@@ -88,6 +88,19 @@ def test_clean_drops_training_titles_that_are_tested(tmp_path):
     assert set(TRAIN) - set(value.ids) == {"steak_1.jpg"}
 
 
+def test_titles_that_test_shares_are_counted_where_they_stay(tmp_path):
+    given = files(
+        tmp_path,
+        titled(TRAIN, steak_1="Best  STEAK, ever!", steak_2=""),
+        titled(TEST, steak_30='"best steak: ever"', hot_dog_9=""),
+    )
+    for split in ("literature", "literature+val", "clean-page"):
+        value = food101.parts(given, split, IMAGES)
+        told = [i for i in value.issues if "a title that train or val has" in i.text]
+        assert [(i.ids, i.fault) for i in told] == [(("steak_30.jpg",), False)]
+    assert not by_flag(food101.parts(given, "clean", IMAGES).issues, Flag.OVERLAP)
+
+
 def test_empty_titles_are_not_the_same_title(tmp_path):
     given = files(tmp_path, titled(TRAIN, steak_1=""), titled(TEST, steak_30='""'))
     value = food101.parts(given, "clean", IMAGES)

@@ -109,7 +109,17 @@ def divided(
         for part in rows:
             gone = {s.id for s in rows[part] if s.id not in titles}
             rows[part] = left_out(rows[part], gone, issues, part, "have no title", Flag.MISSING)
+        issues += shared_titles(rows, titles)
     return rows
+
+
+def shared_titles(rows: Mapping[str, list[Sample]], titles: Mapping[str, str]) -> list[Issue]:
+    """How many images of test have a title that another part has too."""
+    others = [s for part in rows if part != "test" for s in rows[part]]
+    known = {plain(titles[s.id]) for s in others} - {""}
+    same = tuple(s.id for s in rows["test"] if plain(titles[s.id]) in known)
+    text = f"{len(same)} of {len(rows['test'])} images of test have a title that train or val has."
+    return [Issue(Flag.OVERLAP, same, text, False)] if same else []
 
 
 def left_out(
