@@ -194,6 +194,15 @@ def add_looking(verbs) -> None:
 def add_reading(verbs) -> None:
     table = add_verb(verbs, "table", "tables:table", "print tables of finished runs", reads=True)
     table.add_argument("--format", choices=("md", "latex", "csv", "html"), default="md")
+    table.add_argument(
+        "--columns",
+        default="accuracy,head,probe",
+        metavar="NAME[,NAME..]",
+        help="quantities of docs/metrics.md; default: accuracy,head,probe",
+    )
+    table.add_argument(
+        "--baseline", default="", metavar="METHOD", help="mark what differs from it, and what not"
+    )
     plot = add_verb(verbs, "plot", "tables:plot", "draw figures of finished runs", reads=True)
     plot.add_argument(
         "--out", type=Path, metavar="DIR", help="default: results/<suite>, or results/figures"

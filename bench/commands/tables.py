@@ -15,7 +15,8 @@ from bench.rundir import RunDir, every
 
 def table(args: argparse.Namespace) -> int:
     protocols = request.protocols(args.protocol)
-    found = print_tables(args.results, chosen(args), args.format, protocols)
+    wanted = {"columns": request.words(args.columns), "baseline": args.baseline}
+    found = print_tables(args.results, chosen(args), args.format, protocols, **wanted)
     # A choice of methods is not the ablation, and one CSV has one kind of lines.
     if args.suite and not args.method and args.format != tables.CSV:
         swept = manifest.read(args.results, args.suite)
@@ -33,11 +34,11 @@ def plot(args: argparse.Namespace) -> int:
 
 
 def print_tables(
-    results: Path, runs: list[RunDir], form: str, protocols: tuple[str, ...]
+    results: Path, runs: list[RunDir], form: str, protocols: tuple[str, ...], **wanted: object
 ) -> list[cells.Table]:
-    """Data goes to the standard output, and nothing else does."""
+    """Data goes to the standard output, and nothing else does. wanted: of `tables.render`."""
     found = cells.collect(results, runs)
-    sys.stdout.write(tables.render(found, form, protocols))
+    sys.stdout.write(tables.render(found, form, protocols, **wanted))
     return found
 
 

@@ -10,7 +10,6 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from bench.metrics.arrays import checked, log_softmax, softmax
 
@@ -161,6 +160,8 @@ def temperature(logits: NDArray, labels: NDArray) -> float:
     To be fitted on validation. In 1 / T the likelihood is convex, so the root of its slope is the
     one minimum; where there is none, as with every answer right, the nearest bound is returned.
     """
+    from scipy.optimize import brentq  # slow to import, and few need it
+
     z = checked(logits).astype(np.float64)
     target = z[np.arange(len(labels)), labels]
 

@@ -124,7 +124,7 @@ def entry(table: Table, row: Row | None, column: Column, digits: int) -> Entry:
         return Entry()
     cell = row.cell(column)
     rounded = percent(cell.mean, digits), percent(cell.std, digits)
-    return Entry(*rounded, value=cell.mean, fewer=fewer(table, row, column))
+    return Entry(*rounded, value=cell.mean, fewer=fewer(table, cell))
 
 
 def difference_text(difference: Paired, digits: int) -> str:
@@ -157,9 +157,8 @@ def footnotes(ablation: Ablation, column: Column) -> list[str]:
         "freedom). What is said below rests on paired t tests, corrected for the number of rows "
         "(Holm), so that an interval may leave 0 out and the difference not be resolved."
     )
-    of_cells = notes.footnotes(ablation.table, (column.protocol,), [column])
-    kept = [note for note in of_cells if not note.startswith("The probe")]  # none is shown here
-    return [what, *kept, *verdict(ablation, judged, seeds)]
+    of_cells = notes.footnotes(ablation.table, (column.protocol,), [column], [ACCURACY])
+    return [what, *of_cells, *verdict(ablation, judged, seeds)]
 
 
 PHRASES = {

@@ -13,6 +13,7 @@ from statistics import fmean, stdev
 from string import ascii_lowercase
 
 from bench.errors import UserError
+from bench.report.quantities import QUANTITIES
 from bench.report.runs import Finished, read
 from bench.report.settings import listed, natural, told_apart
 from bench.report.stats.paired import t_interval
@@ -23,7 +24,8 @@ ACCURACY, HEAD, PROBE = "accuracy", "head", "probe"
 
 @dataclass(frozen=True)
 class Column:
-    """kind: ACCURACY of the method's answer, or HEAD or PROBE of one modality."""
+    """kind: a quantity's name. modality: of one that is by modality; empty for one of all at once.
+    protocol: empty for what is the same in all."""
 
     protocol: str
     kind: str
@@ -31,12 +33,14 @@ class Column:
 
     @property
     def name(self) -> str:
-        return f"{self.modality} {self.kind}".strip()
+        """ "m0 own head"; the quantity's own name where it is of no modality."""
+        words = self.kind.replace("_", " ")
+        return f"{self.modality} {words}" if self.modality else self.kind
 
 
 @dataclass(frozen=True)
 class Cell:
-    """values: seed -> accuracy as a share. Empty where the row has no such number."""
+    """values: seed -> number, shares as such. Empty where the row has no such number."""
 
     values: dict[int, float]
 
@@ -133,11 +137,8 @@ class Table:
 
 
 def number(run: Finished, column: Column) -> float | None:
-    if column.kind == ACCURACY:
-        return run.accuracy.get(column.protocol)
-    if column.kind == HEAD:
-        return run.heads.get(column.protocol, {}).get(column.modality) if run.readout else None
-    return run.probe.get(column.modality) if run.probe_protocol == column.protocol else None
+    value = QUANTITIES[column.kind].value(run, column.protocol)
+    return value.get(column.modality) if isinstance(value, dict) else value
 
 
 def collect(

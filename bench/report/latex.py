@@ -21,6 +21,10 @@ SPECIAL = {
     "✓": r"$\bullet$",  # \checkmark would need a package
     notes.DASH: "--",
     notes.DAGGER: r"$^{\dagger}$",
+    "↑": r"$^{\uparrow}$",
+    "↓": r"$^{\downarrow}$",
+    "≈": r"$^{\approx}$",
+    "∘": r"$^{\circ}$",
     "[": "{[}",  # after a line's end it would be an argument
     "*": "{*}",
     **{c: f"\\{c}" for c in "&%$#_{}"},

@@ -1,81 +1,157 @@
 """A table of cells as a sheet: columns, rounded numbers, marks, means of families."""
 
-from bench.report import notes
-from bench.report.cells import ACCURACY, HEAD, PROBE, Column, Row, Table
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from bench.report import columns, notes
+from bench.report.cells import Cell, Column, Row, Table
+from bench.report.columns import DEFAULT, NAMES, Scale
 from bench.report.sheet import BEST, SECOND, Entry, Head, Line, Sheet
+from bench.report.significance import Judged, judged
+
+MEAN = "Mean"
+ALL = "all"  # modalities at once
 
 
-def sheet(table: Table, protocols: tuple[str, ...], digits: int) -> Sheet:
-    shown = columns(table, protocols)
+@dataclass(frozen=True)
+class View:
+    """What is asked of a table. columns: names of quantities. baseline: a method, or empty.
+    digits: decimals of percentages."""
+
+    protocols: tuple[str, ...] = ("val",)
+    columns: tuple[str, ...] = DEFAULT
+    baseline: str = ""
+    digits: int = 1
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """One column: its cells, in the order of the rows, and how they are written."""
+
+    column: Column
+    cells: tuple[Cell, ...]
+    scale: Scale
+
+    @property
+    def spread(self) -> bool:
+        """Whether deviations are shown; counts that no seed changes have none."""
+        return NAMES[self.column.kind].share or any(c.std for c in self.cells)
+
+
+def sheet(table: Table, view: View) -> Sheet:
+    """Raises UserError if the baseline's name stands for several rows."""
+    shown = columns.chosen(table, view.protocols, view.columns)
+    numbers = [numbers_of(table, column, view.digits) for column in shown]
+    against = judged(table, shown, view.baseline) if view.baseline else None
+    families = families_of(table, numbers, against)
+    means = any(line.mean for lines in families.values() for line in lines)
     return Sheet(
         name=f"{table.dataset} {table.name}",
         heading=notes.heading(table),
-        caption=notes.caption(table, protocols),
-        heads=tuple(head(c, protocols) for c in shown),
-        families=families(table, shown, digits),
-        notes=tuple(notes.footnotes(table, protocols, shown)),
+        caption=notes.caption(table, view.protocols, shown),
+        heads=tuple(head(n, view.protocols) for n in numbers),
+        families=families,
+        notes=(
+            *(against.notes if against else ()),
+            *([notes.MEANS] if means else ()),
+            *notes.footnotes(table, view.protocols, shown, view.columns),
+        ),
     )
 
 
-def columns(table: Table, protocols: tuple[str, ...]) -> list[Column]:
-    """Per protocol the accuracy, and of each modality head and probe if any row has them."""
-    found = []
-    for protocol in protocols:
-        found.append(Column(protocol, ACCURACY))
-        for m in table.modalities:
-            pair = (Column(protocol, HEAD, m), Column(protocol, PROBE, m))
-            found += [c for c in pair if any(row.cell(c).values for row in table.rows)]
-    return found
+def numbers_of(table: Table, column: Column, digits: int) -> Numbers:
+    cells = tuple(columns.cell(table, row, column) for row in table.rows)
+    return Numbers(column, cells, columns.scale(column.kind, [c.mean for c in cells], digits))
 
 
-def head(column: Column, protocols: tuple[str, ...]) -> Head:
-    name = "Accuracy" if column.kind == ACCURACY else column.kind
+def head(of: Numbers, protocols: tuple[str, ...]) -> Head:
+    column, quantity = of.column, NAMES[of.column.kind]
+    modality = column.modality or (ALL if quantity.modalities else "")
     protocol = column.protocol if len(protocols) > 1 else ""
-    return Head(name, column.modality, protocol, better=1)
+    name = columns.title(column, of.scale.unit)
+    return Head(name, modality, protocol, better=quantity.better)
 
 
-def families(table: Table, shown: list[Column], digits: int) -> dict[str, tuple[Line, ...]]:
-    by_column = [entries(table, column, digits) for column in shown]
+def families_of(
+    table: Table, numbers: Sequence[Numbers], against: Judged | None
+) -> dict[str, tuple[Line, ...]]:
+    by_column = [entries(table, one, against) for one in numbers]
     found = {}
-    for row, cells in zip(table.rows, zip(*by_column, strict=True), strict=True):
+    for i, row in enumerate(table.rows):
+        cells = tuple(column[i] for column in by_column)
         found.setdefault(row.family, []).append(Line(row.label, cells, row.variant))
+    for family, lines in found.items():
+        lines += mean_line(table, family, numbers)
     return {family: tuple(lines) for family, lines in found.items()}
 
 
-def entries(table: Table, column: Column, digits: int) -> list[Entry]:
+def entries(table: Table, of: Numbers, against: Judged | None) -> list[Entry]:
     """One column's cells, in the order of the rows."""
-    cells = [row.cell(column) for row in table.rows]
-    means = [percent(c.mean, digits) for c in cells]
+    means = [of.scale.text(c.mean) for c in of.cells]
     comparable = len({row.variant for row in table.rows}) == 1
-    marked = marks(means) if comparable else [""] * len(means)
+    better = NAMES[of.column.kind].better if comparable else 0
+    marked = marks(means, better)
     return [
-        Entry(
-            mean=mean,
-            std=percent(cell.std, digits),
-            value=cell.mean,
-            mark=mark,
-            fewer=fewer(table, row, column),
-            signs=(notes.DAGGER,) if notes.dagger(row, column) else (),
-        )
-        for row, cell, mean, mark in zip(table.rows, cells, means, marked, strict=True)
+        entry(table, row, of, cell, mark, against)
+        for row, cell, mark in zip(table.rows, of.cells, marked, strict=True)
     ]
 
 
-def fewer(table: Table, row: Row, column: Column) -> int:
+def entry(
+    table: Table, row: Row, of: Numbers, cell: Cell, mark: str, against: Judged | None
+) -> Entry:
+    sign, hint = against.of(row, of.column) if against else ("", "")
+    dagger = notes.DAGGER if notes.dagger(row, of.column) else ""
+    return Entry(
+        mean=of.scale.text(cell.mean),
+        std=of.scale.text(cell.std) if of.spread else "",
+        value=cell.mean,
+        mark=mark,
+        fewer=fewer(table, cell),
+        signs=tuple(one for one in (dagger, sign) if one),
+        hint=hint,
+    )
+
+
+def mean_line(table: Table, family: str, numbers: Sequence[Numbers]) -> list[Line]:
+    """Of a family's rows on all modalities; none for fewer than two, or for rows whose data or
+    splits differ."""
+    places = [
+        i
+        for i, row in enumerate(table.rows)
+        if row.family == family and (not row.alone or len(table.modalities) == 1)
+    ]
+    if len(places) < 2 or len({table.rows[i].variant for i in places}) > 1:
+        return []
+    return [Line(MEAN, tuple(mean_entry(one, places) for one in numbers), mean=True)]
+
+
+def mean_entry(of: Numbers, places: Sequence[int]) -> Entry:
+    found = [of.cells[i].mean for i in places if of.cells[i].values]
+    if len(found) < 2:
+        return Entry()
+    mean = fmean(found)
+    return Entry(of.scale.text(mean), value=mean)
+
+
+def fewer(table: Table, cell: Cell) -> int:
     """Number of seeds of a cell, 0 if it has those of the caption."""
-    values = row.cell(column).values
-    return 0 if tuple(values) == table.seeds else len(values)
+    return 0 if tuple(cell.values) == table.seeds else len(cell.values)
 
 
 def percent(share: float | None, digits: int) -> str:
     return "" if share is None else f"{100 * share:.{digits}f}"
 
 
-def marks(means: list[str]) -> list[str]:
-    """BEST and SECOND of a column of rounded numbers; equals share a mark, one alone has none."""
+def marks(means: Sequence[str], better: int = 1) -> list[str]:
+    """BEST and SECOND of a column of rounded numbers; equals share a mark, one alone has none.
+
+    better: 1 if the highest is best, -1 if the lowest is, 0 for no marks.
+    """
     present = [float(m) for m in means if m]
-    ranked = sorted(set(present), reverse=True)
-    if len(present) < 2:
+    if len(present) < 2 or not better:
         return [""] * len(means)
+    ranked = sorted(set(present), key=lambda mean: -better * mean)
     places = dict(zip(ranked[:2], (BEST, SECOND), strict=False))
     return [places.get(float(m), "") if m else "" for m in means]

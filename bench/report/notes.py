@@ -1,27 +1,32 @@
 """Captions and footnotes. Words between backticks are code, in Markdown as in LaTeX."""
 
 from collections import Counter
+from collections.abc import Sequence
 
-from bench.report.cells import HEAD, PROBE, Column, Row, Table
+from bench.report.cells import ACCURACY, HEAD, PROBE, Column, Row, Table
+from bench.report.columns import NAMES, cell
 from bench.report.runs import PROTOCOLS, Finished
 from bench.report.settings import MISSING, told_apart
 
 DAGGER, DASH = "†", "\N{EN DASH}"
 PREFIX = 8  # hex digits of a hash
+MEANS = "Mean: of the family's rows on all modalities, each row counting once."
 
 
 def heading(table: Table) -> str:
     return f"{table.title} (`{table.dataset}`), split `{table.name}`"
 
 
-def caption(table: Table, protocols: tuple[str, ...]) -> str:
-    """What the numbers are and what they rest on."""
+def caption(table: Table, protocols: tuple[str, ...], shown: Sequence[Column] = ()) -> str:
+    """What the numbers are and what they rest on. shown: empty for accuracies alone."""
+    plain = all(c.kind in (ACCURACY, HEAD, PROBE) for c in shown)
+    what = "Test accuracy in percent" if plain else "On the test split, shares in percent"
     read = "; ".join(f"`{p}`, {PROTOCOLS[p]}" for p in protocols)
     several = len(table.seeds) > 1
     spread = "mean ± sample standard deviation (ddof 1) over seeds" if several else "seed"
     label = "Protocols" if len(protocols) > 1 else "Protocol"
     return (
-        f"Test accuracy in percent, {spread} {seed_words(table.seeds)}. "
+        f"{what}, {spread} {seed_words(table.seeds)}. "
         f"{label} {read}. {state_words(table)} {code_words(table)}"
     )
 
@@ -58,11 +63,15 @@ def code_words(table: Table) -> str:
     return f"Code versions differ: {'; '.join(parts)}."
 
 
-def footnotes(table: Table, protocols: tuple[str, ...], shown: list[Column]) -> list[str]:
-    """What the columns are, and every way in which a cell is not what the caption says."""
+def footnotes(
+    table: Table, protocols: tuple[str, ...], shown: list[Column], names: Sequence[str]
+) -> list[str]:
+    """What the columns are, and every way in which a cell is not what the caption says. names: of
+    the quantities asked for; `shown` may lack some of them."""
     notes = [
         *column_notes(table, shown),
-        *protocol_notes(table, protocols, shown),
+        *quantity_notes(shown, names),
+        *protocol_notes(table, protocols, shown, names),
         *seed_notes(table),
         *recipe_notes(table),
     ]
@@ -91,7 +100,7 @@ def column_notes(table: Table, shown: list[Column]) -> list[str]:
             "`probe`: a linear classifier fitted afterwards to the modality's frozen features."
         )
     cells = ((row, c) for row in table.rows for c in shown)
-    if any(not row.cell(c).values for row, c in cells):
+    if any(not cell(table, row, c).values for row, c in cells):
         notes.append(f"{DASH} the row has no such number.")
     return notes
 
@@ -101,7 +110,22 @@ def dagger(row: Row, column: Column) -> bool:
     return column.kind == HEAD and row.sliced and bool(row.cell(column).values)
 
 
-def protocol_notes(table: Table, protocols: tuple[str, ...], shown: list[Column]) -> list[str]:
+def quantity_notes(shown: list[Column], names: Sequence[str]) -> list[str]:
+    """Of quantities beyond the default ones: what is better, and which no row has."""
+    found = []
+    lower = dict.fromkeys(c.kind for c in shown if NAMES[c.kind].better < 0)
+    if lower:
+        found.append(f"Lower is better: {listed_code(tuple(lower))}.")
+    there = {c.kind for c in shown}
+    absent = [name for name in names if name not in (*there, HEAD, PROBE)]
+    if absent:
+        found.append(f"No row has a number for {listed_code(absent)}.")
+    return found
+
+
+def protocol_notes(
+    table: Table, protocols: tuple[str, ...], shown: list[Column], names: Sequence[str]
+) -> list[str]:
     notes = []
     for protocol in protocols:
         rows = [row for row in table.rows if not any(protocol in r.accuracy for r in row.runs)]
@@ -114,6 +138,8 @@ def protocol_notes(table: Table, protocols: tuple[str, ...], shown: list[Column]
             every = len(rows) == len(table.rows)
             labels = "any row" if every else listed_code([row.label for row in rows])
             notes.append(f"`{protocol}`: not recorded by {labels}.")
+    if PROBE not in names:
+        return notes
     probed = {c.protocol for c in shown if c.kind == PROBE}
     taken = {r.probe_protocol for row in table.rows for r in row.runs if r.probe_protocol}
     if taken and not set(protocols) <= probed:

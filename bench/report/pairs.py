@@ -41,9 +41,7 @@ def of_methods(tables: Sequence[Table], a: str, b: str) -> Pairs:
     """
     found, skipped = [], []
     for name in (a, b):
-        if not any(named(row, name) for table in tables for row in table.rows):
-            known = dict.fromkeys(row.label for table in tables for row in table.rows)
-            raise unknown(name, "a method with finished runs here", known)
+        check_named(tables, name)
     for table in tables:
         sides = [rows_of(table, name) for name in (a, b)]
         shared = [state for state in sides[0] if state in sides[1]]
@@ -55,6 +53,13 @@ def of_methods(tables: Sequence[Table], a: str, b: str) -> Pairs:
         if not shared:
             skipped.append(apart(table, [a, b], sides))
     return checked(found, skipped)
+
+
+def check_named(tables: Sequence[Table], name: str) -> None:
+    """Raises UserError for a name that no row has."""
+    if not any(named(row, name) for table in tables for row in table.rows):
+        known = dict.fromkeys(row.label for table in tables for row in table.rows)
+        raise unknown(name, "a method with finished runs here", known)
 
 
 def named(row: Row, name: str) -> bool:

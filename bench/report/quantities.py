@@ -2,7 +2,7 @@
 defines all of them, `bench.report.values` reads them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from bench import metrics
@@ -24,7 +24,8 @@ IMPERFECTIONS = {
 class Quantity:
     """value: of a run by a protocol. better: 1 if more is better, -1 if less is, 0 if neither.
 
-    modalities: whether the value is by modality. unit: of the value, empty for a share or a ratio.
+    modalities: whether the value is by modality. unit: of the value, empty for a ratio. share:
+    whether it is part of a whole, and shown in percent.
     """
 
     title: str
@@ -32,16 +33,18 @@ class Quantity:
     better: int = 1
     modalities: bool = False
     unit: str = ""
+    share: bool = False
 
 
 def scaled_too(name: str, quantity: Quantity, metric: Callable) -> dict[str, Quantity]:
     """A quantity and the same after temperature scaling."""
-    after = Quantity(f"{quantity.title}, scaled", partial(values.scaled, metric), quantity.better)
+    title, value = f"{quantity.title}, scaled", partial(values.scaled, metric)
+    after = replace(quantity, title=title, value=value)
     return {name: quantity, f"{name}_scaled": after}
 
 
-def of_answers(title: str, metric: Callable, better: int = 1) -> Quantity:
-    return Quantity(title, partial(values.answers, metric), better)
+def of_answers(title: str, metric: Callable, better: int = 1, share: bool = True) -> Quantity:
+    return Quantity(title, partial(values.answers, metric), better, share=share)
 
 
 def calibrations() -> dict[str, Quantity]:
@@ -59,12 +62,13 @@ def calibrations() -> dict[str, Quantity]:
     }
     found = {}
     for name, (title, metric) in listed.items():
-        found |= scaled_too(name, of_answers(title, metric, -1), metric)
+        share = name not in ("nll", "brier", "aurc", "e_aurc")
+        found |= scaled_too(name, of_answers(title, metric, -1, share), metric)
     return found
 
 
 PERFORMANCE = {
-    "accuracy": Quantity("Accuracy", lambda run, protocol: run.accuracy.get(protocol)),
+    "accuracy": Quantity("Accuracy", values.accuracy, share=True),
     "macro_f1": of_answers("Macro-F1, support", choosing(metrics.macro_f1)),
     "macro_f1_seen": of_answers("Macro-F1, seen", choosing(metrics.macro_f1, classes="seen")),
     "macro_f1_all": of_answers("Macro-F1, all", choosing(metrics.macro_f1, classes="all")),
@@ -77,30 +81,35 @@ CALIBRATION = {
     **calibrations(),
     "temperature": Quantity("Temperature", values.temperature, 0),
     "aupr_success": of_answers("AUPR of success", confident(calibration.success_precision)),
-    "vrr": Quantity("Violating ranking rate", values.violations, -1),
+    "vrr": Quantity("Violating ranking rate", values.violations, -1, share=True),
 }
 
 
-def by_modality(title: str, value: Callable, better: int = 1) -> Quantity:
-    return Quantity(title, value, better, modalities=True)
+def by_modality(title: str, value: Callable, better: int = 1, share: bool = True) -> Quantity:
+    return Quantity(title, value, better, modalities=True, share=share)
 
 
 def of_sets(title: str, metric: Callable, better: int = 0) -> Quantity:
-    return Quantity(title, partial(values.of_sets, metric), better)
+    return Quantity(title, partial(values.of_sets, metric), better, share=True)
 
 
-def of_network(title: str, pick: Callable, better: int = 0, modalities: bool = False) -> Quantity:
-    return Quantity(title, partial(values.of_network, pick), better, modalities)
+def of_network(
+    title: str, pick: Callable, better: int = 0, modalities: bool = False, share: bool = False
+) -> Quantity:
+    return Quantity(title, partial(values.of_network, pick), better, modalities, share=share)
 
 
 UNIMODAL = {
+    "head": by_modality("Own head, or slice", values.head),
     "own_head": by_modality("Own head", partial(values.readout, "own_head")),
     "slice": by_modality("Slice", partial(values.readout, "slice")),
     "mask": by_modality("Mask", partial(values.readout, "mask")),
     "mask_mean": by_modality("Mask, training mean", partial(values.readout, "mask_mean")),
     "mask_input": by_modality("Mask, blank input", partial(values.readout, "mask_input")),
     "probe": by_modality("Probe", values.probe),
-    "joined_probe": of_network("Probe of all", lambda run: run.evaluated.joined_probe, 1),
+    "joined_probe": of_network(
+        "Probe of all", lambda run: run.evaluated.joined_probe, 1, share=True
+    ),
 }
 BALANCE = {
     "shapley": by_modality("Shapley value", partial(values.of_sets, balance.shapley), 0),
@@ -109,7 +118,7 @@ BALANCE = {
     "imbalance_range": of_sets("Imbalance, range", partial(values.imbalance, "range"), -1),
     "imbalance_share": of_sets("Imbalance, share", partial(values.imbalance, "normalised"), -1),
     "utilisation": by_modality("Utilisation", partial(values.of_sets, balance.utilisation), 0),
-    "ogm_ratio": by_modality("Discrepancy ratio", values.ratios, 0),
+    "ogm_ratio": by_modality("Discrepancy ratio", values.ratios, 0, share=False),
     "gradient_cosine": of_network(
         "Gradient cosine", lambda run: run.evaluated.gradient_cosine, 0, modalities=True
     ),
@@ -118,7 +127,7 @@ BALANCE = {
     "paired_distance": of_network("Paired distance", partial(values.over_pairs, "paired_distance")),
 }
 ROBUSTNESS = {
-    f"kept_{kind}": of_network(f"Kept, {what}", partial(values.kept, kind), 1, modalities=True)
+    f"kept_{kind}": of_network(f"Kept, {what}", partial(values.kept, kind), 1, True, share=True)
     for kind, what in IMPERFECTIONS.items()
 }
 

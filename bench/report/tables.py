@@ -6,13 +6,16 @@ from collections.abc import Iterator, Sequence
 
 from bench.errors import unknown
 from bench.report.cells import Column, Table
+from bench.report.columns import DEFAULT, cell, check_names, chosen
 from bench.report.html import html
 from bench.report.latex import latex
-from bench.report.layout import columns, sheet
+from bench.report.layout import View, sheet
 from bench.report.markdown import markdown
+from bench.report.pairs import check_named
 from bench.report.runs import check_protocols
 from bench.report.settings import listed
 from bench.report.sheet import Sheet
+from bench.report.significance import judged
 
 WRITERS = {"md": markdown, "latex": latex, "html": html}
 CSV = "csv"
@@ -24,18 +27,47 @@ FIELDS = (
 
 
 def render(
-    tables: Sequence[Table], form: str, protocols: tuple[str, ...] = ("val",), digits: int = 1
+    tables: Sequence[Table],
+    form: str,
+    protocols: tuple[str, ...] = ("val",),
+    digits: int = 1,
+    columns: tuple[str, ...] = DEFAULT,
+    baseline: str = "",
 ) -> str:
-    """Text of all tables. form: one of FORMATS; digits: decimals of the percentages.
+    """Text of all tables.
 
-    CSV holds shares at full precision, a line per cell, `values` in the order of `seeds`. Raises
-    UserError for an unknown form or protocol.
+    form: one of FORMATS. digits: decimals of the percentages. columns: names of quantities.
+    baseline: a method that the others are marked against, or empty. CSV holds numbers at full
+    precision, a line per cell, `values` in the order of `seeds`. Raises UserError for an unknown
+    form, protocol or column, and for a baseline that no table has.
     """
     check_protocols(protocols)
     check_form(form)
+    check_names(columns)
+    if baseline:
+        check_named(tables, baseline)
+    view = View(protocols, columns, baseline, digits)
     if form == CSV:
-        return to_csv([line for t in tables for line in lines(t, columns(t, protocols))])
-    return written([sheet(table, protocols, digits) for table in tables], form)
+        return to_csv([line for table in tables for line in csv_lines(table, view)])
+    return written([sheet(table, view) for table in tables], form)
+
+
+def csv_lines(table: Table, view: View) -> Iterator[dict[str, object]]:
+    """As `lines`; with a baseline, what the difference to it shows too."""
+    shown = chosen(table, view.protocols, view.columns)
+    if not view.baseline:
+        yield from lines(table, shown)
+        return
+    against = judged(table, shown, view.baseline)
+    places = [(i, column) for i in range(len(table.rows)) for column in shown]
+    for place, line in zip(places, lines(table, shown), strict=True):
+        one = against.found.get(place)
+        yield line | {
+            "baseline": view.baseline,
+            "verdict": one.verdict if one else None,
+            "p": one.p if one else None,
+            "p_holm": one.adjusted if one else None,
+        }
 
 
 def written(sheets: Sequence[Sheet], form: str) -> str:
@@ -51,7 +83,7 @@ def lines(table: Table, shown: Sequence[Column]) -> Iterator[dict[str, object]]:
     """Tidy lines with FIELDS, one per cell; one without a number has n = 0."""
     for row in table.rows:
         for column in shown:
-            cell = row.cell(column)
+            found = cell(table, row, column)
             values = (
                 table.dataset,
                 table.name,
@@ -59,11 +91,11 @@ def lines(table: Table, shown: Sequence[Column]) -> Iterator[dict[str, object]]:
                 listed(row.settings),
                 column.protocol,
                 column.name,
-                cell.mean,
-                cell.std,
-                len(cell.values),
-                " ".join(map(str, cell.values)),
-                " ".join(map(repr, cell.values.values())),
+                found.mean,
+                found.std,
+                len(found.values),
+                " ".join(map(str, found.values)),
+                " ".join(map(repr, found.values.values())),
                 row.runs[0].digest,
                 row.runs[0].data_hash,
             )

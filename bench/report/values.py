@@ -54,6 +54,15 @@ def scaled(metric: Callable[[Predictions], float], run: Finished, protocol: str)
     return None if found is None else defined(metric(found))
 
 
+def accuracy(run: Finished, protocol: str) -> float | None:
+    return run.accuracy.get(protocol)
+
+
+def head(run: Finished, protocol: str) -> Value:
+    """What the run stores as its modalities' heads, whatever they are."""
+    return run.heads.get(protocol) or None if run.readout else None
+
+
 def readout(name: str, run: Finished, protocol: str) -> Value:
     """Accuracies of modalities alone; heads of other protocols come from the stored answers."""
     if name == run.readout:
