@@ -53,6 +53,12 @@ ENTRIES: tuple[DatasetEntry, ...] = (
         "frames of a clip, and optical flow",
     ),
     DatasetEntry(
+        "kinetics_sounds",
+        "datasets.kinetics_sounds:KineticsSounds",
+        "Kinetics-Sounds, actions heard and seen",
+        "spectrogram and frames of an action",
+    ),
+    DatasetEntry(
         "food101",
         "datasets.food101:Food101",
         "UPMC Food-101, dishes seen and named",

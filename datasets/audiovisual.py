@@ -20,7 +20,7 @@ from datasets.cache import read as read_cache
 from datasets.clip_files import RATE, SHORT_SIDE
 from datasets.clips import Array, Clips, Sample
 from datasets.flags import Flag
-from datasets.frontends import FRONTENDS, tiled
+from datasets.frontends import FRONTENDS, KNOWN, FrontEnd, tiled
 from datasets.listed import ListedAdapter
 from datasets.sounds import floats, resampled
 
@@ -59,10 +59,11 @@ class AudioVisual(ListedAdapter):
         settings = super().complete(values, root)
         frames, policy = settings["frames"], settings["policy"]
         stored = len(cls(build(cls.Config, settings, cls.name), root).times())
+        more = " or data.stored higher" if "stored" in settings else ""
         if frames > stored:
             raise UserError(
                 f"data.frames={frames} is more than the {stored} pictures that {cls.name} stores "
-                f"of a clip; set data.frames={stored} or less."
+                f"of a clip; set data.frames={stored} or less{more}."
             )
         if policy == "dimml999" and frames != cls.fixed_draw:
             raise UserError(
@@ -72,7 +73,7 @@ class AudioVisual(ListedAdapter):
         if "policy" in values and frames == stored:
             raise UserError(
                 f"data.policy would have no effect: all {stored} pictures that {cls.name} stores "
-                "of a clip are taken; leave it out or set data.frames lower."
+                f"of a clip are taken; leave it out, or set data.frames lower{more}."
             )
         return settings
 
@@ -84,13 +85,23 @@ class AudioVisual(ListedAdapter):
         more = {"least": self.least} if self.least else {}
         return {"times": list(self.times()), "enough": self.enough, **more}
 
+    def front(self) -> FrontEnd:
+        """What is stored of a sound."""
+        return FRONTENDS[self.config.audio]
+
+    def window(self) -> int:
+        """How many of its times make an input; 0: all."""
+        return 0
+
     def describe(self):
-        config, front = self.config, FRONTENDS[self.config.audio]
-        shift = Shift(config.roll, config.time_mask, config.frequency_mask, axis=front.axis)
+        config, front, shape = self.config, self.front(), list(self.front().shape)
+        shape[front.axis - 1] = self.window() or shape[front.axis - 1]
+        masks = (config.roll, config.time_mask, config.frequency_mask)
+        shift = Shift(*masks, self.window(), front.axis)
         view = View(SIZE, config.frames, config.policy)
-        varied = shift if shift.varies else None
+        heard = shift if shift.varies or shift.window else None
         modalities = {
-            "audio": Modality("spectrogram", (1, *front.shape), view=varied),
+            "audio": Modality("spectrogram", (1, *shape), view=heard),
             "visual": Modality("frames", (3, config.frames, *SIZE), MEAN, STD, view),
         }
         return DatasetSpec(self.name, self.classes(), modalities)
@@ -129,7 +140,7 @@ class AudioVisual(ListedAdapter):
         return stored
 
     def derived(self, packed):
-        front = FRONTENDS[self.config.audio]
+        front = self.front()
         heard = {"least": self.least, "seconds": self.seconds} if self.seconds else {}
         digest = events.digest(packed) if self.spans() else False
         constants = {"frontend": front.name, **front.constants, "spans": digest, **heard}
@@ -181,6 +192,6 @@ def hear(
         wave = wave[start * RATE : end * RATE]
     if len(wave) < least * RATE:
         wave = tiled(wave if len(wave) else np.zeros(1, wave.dtype), seconds * RATE)
-    front = FRONTENDS[frontend]
+    front = KNOWN[frontend]
     values = front(resampled(floats(wave), RATE, front.rate))
     return Sample({"audio": values[None].astype(np.float16)}, Flag(0))

@@ -32,8 +32,8 @@ FAULTS = (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError)
 
 @dataclass(frozen=True)
 class Download:
-    """A file. path: below the root. digest: "sha256:..." or "md5:..." of it; empty where a rule
-    on the unpacked content checks it, see Archive."""
+    """A file. path: below the root. digest: "sha256:...", "md5:..." or "git:...", the name of
+    a blob in git; empty where a rule on the unpacked content checks it, see Archive."""
 
     url: str
     path: str
@@ -198,4 +198,9 @@ def digest_of(path: Path, like: str) -> str:
     """The digest of a file as `like` has it, "<algorithm>:<hex>"."""
     algorithm = like.partition(":")[0]
     with open(path, "rb") as file:
-        return f"{algorithm}:{hashlib.file_digest(file, algorithm).hexdigest()}"
+        if algorithm == "git":
+            start = hashlib.sha1(f"blob {path.stat().st_size}\0".encode())
+            found = hashlib.file_digest(file, lambda: start)
+        else:
+            found = hashlib.file_digest(file, algorithm)
+    return f"{algorithm}:{found.hexdigest()}"

@@ -80,6 +80,15 @@ def test_a_file_arrives_whole_and_is_not_fetched_twice(server, tmp_path):
     assert [p.name for p in (tmp_path / "new/lists").iterdir()] == ["a.bin"]
 
 
+def test_a_blob_of_git_is_known_by_its_name(server, tmp_path):
+    server.files["/b"] = b"hello\n"
+    item = Download(server.url("/b"), "b", "git:ce013625030ba8dba906f756967f9e9ca394464a")
+    assert get(item, tmp_path) == ["b: fetched"] and get(item, tmp_path) == ["b: there already"]
+    server.files["/c"] = b"hello"
+    with pytest.raises(UserError, match="is not the published file"):
+        get(Download(server.url("/c"), "c", item.digest), tmp_path)
+
+
 def test_what_breaks_off_goes_on_where_it_ended(server, tmp_path):
     server.cut = 2
     get(Download(server.url("/a.bin"), "a.bin", SHA), tmp_path)

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from datasets.frontends import FRONTENDS, checked, fbank, log_stft, tone
+from datasets.frontends import FRONTENDS, WHOLE, WINDOW, checked, fbank, log_stft, tone
 
 SILENCE = math.log(1e-7)
 # A bin that the tone leaves empty holds rounding noise of whatever computed the check value.
@@ -100,3 +100,16 @@ def test_a_tone_is_much_the_same_along_the_axis_of_time(name):
     found = front(tone(front.rate, 10))[None]
     by_time, by_bin = found.mean(axis=3 - front.axis), found.mean(axis=front.axis)
     assert by_bin.std() > 2 * by_time.std()  # of time, fbank's padding is not the same
+
+
+@pytest.mark.parametrize("seconds", [3, 10, 12])
+def test_windows_of_ten_seconds_are_what_five_seconds_there_give_but_at_their_ends(seconds):
+    wave = np.random.default_rng(0).normal(0, 0.1, seconds * WHOLE.rate)
+    whole, heard = WHOLE(wave), np.tile(wave, 4)[: 10 * WHOLE.rate]
+    assert whole.shape == WHOLE.shape and FRONTENDS["stft16k-5s"].shape[1] == WINDOW
+    for start in (0, 17, 312, WHOLE.shape[1] - WINDOW):
+        five = log_stft(heard[64 + 128 * start :][: 5 * WHOLE.rate], 256, 128)
+        found = whole[:, start : start + WINDOW]
+        np.testing.assert_allclose(found[:, 1:-1], five[:, 1:-1], atol=1e-5)
+    middle = whole[:, 312 : 312 + WINDOW]
+    np.testing.assert_allclose(middle[:, 1:-1], FRONTENDS["stft16k-5s"](wave)[:, 1:-1], atol=1e-5)

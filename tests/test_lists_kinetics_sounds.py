@@ -125,3 +125,11 @@ def test_one_source_in_train_and_test_is_a_fault_of_clean(tmp_path):
     value = ks.parts(files(tmp_path, test=[*TEST, "hLaWh4pHGp8_48,10,30"]), "clean")
     (issue,) = [i for i in value.issues if i.flag is Flag.OVERLAP]
     assert issue.fault and issue.ids == ("hLaWh4pHGp8",)
+
+
+def test_everyone_is_in_some_list(tmp_path):
+    given = files(tmp_path, train=[TRAIN[0], TRAIN[1].replace(",30", ",29")])
+    found = ks.everyone(given)
+    assert set(found) == {stem[:11] for stem in CLIPS}
+    assert found["hLaWh4pHGp8"].label == 29  # the text list comes before the annotation
+    assert set(ks.everyone({"annotation": given["annotation"]})) == set(found)

@@ -109,3 +109,21 @@ def test_a_class_named_twice_is_reported(tmp_path):
 def test_a_row_that_cannot_be_read_is_refused(row, tmp_path):
     with pytest.raises(UserError, match=r"test.csv, line 3: "):
         vggsound.parts(files(tmp_path, test=[*TEST, row]))
+
+
+def test_an_earlier_list_of_classes_without_categories_gives_the_same(tmp_path):
+    short = [line.rpartition(",")[0] for line in STAT]
+    assert vggsound.parts(files(tmp_path, classes=short)).classes == (
+        vggsound.parts(files(tmp_path)).classes
+    )
+
+
+def test_more_classes_than_there_are_are_refused(tmp_path):
+    with pytest.raises(UserError, match="has 310 classes where VGGSound has 309"):
+        vggsound.parts(files(tmp_path, classes=[f"class {i},2,music" for i in range(310)]))
+
+
+def test_everyone_is_in_one_of_the_lists(tmp_path):
+    found = vggsound.everyone(files(tmp_path))
+    assert len(found) == len(TRAIN) + len(TEST)
+    assert found["-lLQrEijrKg_000300"] == ("-lLQrEijrKg_000300", 0, "-lLQrEijrKg")

@@ -65,6 +65,14 @@ def parts(files: Mapping[str, Path], split: str = "clean") -> Parts:
     return assemble(split, CLASSES, rows, issues)
 
 
+def everyone(files: Mapping[str, Path]) -> dict[str, Sample]:
+    """Id -> sample, of all clips that any of the files has; the text lists come first."""
+    rows = [s for role in ("train", "test") if role in files for s in read_list(files[role])[0]]
+    if "annotation" in files:
+        rows += [s for part in read_annotation(files["annotation"])[0].values() for s in part]
+    return {s.id: s for s in reversed(rows)}
+
+
 def read_list(path: Path) -> tuple[list[Sample], list[Issue]]:
     """A list of `stem,seconds,label`, where the label is the place in the table of classes."""
     text = read_text(path)

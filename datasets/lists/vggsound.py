@@ -5,9 +5,10 @@ Chen et al., ICASSP 2020.
 
 import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from bench.errors import UserError
 from datasets.flags import Flag
 from datasets.lists import (
     Issue,
@@ -60,11 +61,24 @@ def parts(files: Mapping[str, Path], split: str = "clean") -> Parts:
     return assemble(split, classes, rows, issues)
 
 
+def everyone(files: Mapping[str, Path]) -> dict[str, Sample]:
+    """Id -> sample, of all clips of `train` and `test`. files: these and `classes`."""
+    places = {name: i for i, name in enumerate(read_classes(files["classes"])[0])}
+    rows = [s for part in ("test", "train") for s in read_list(files[part], places)[0]]
+    return {s.id: s for s in reversed(rows)}
+
+
 def read_classes(path: Path) -> tuple[tuple[str, ...], list[Issue]]:
     """The classes sorted by code point, from rows `label,count,super-category`."""
     text = read_text(path)
-    rows = [fields(text, number, line, "label,count,category", 3) for number, line in text.lines]
+    form = "label,count,category"  # an earlier version has no third column
+    rows = [fields(text, number, line, form, (2, 3)) for number, line in text.lines]
     names = tuple(sorted({row[0] for row in rows}))
+    if len(names) > COUNT:
+        raise UserError(
+            f"{text.name} has {len(names)} classes where VGGSound has {COUNT}; take the list from "
+            "its source."
+        )
     issues = list(text.issues)
     if len(names) < len(rows):
         issues.append(Issue(None, (), f"{text.name} names {len(rows) - len(names)} classes twice."))
@@ -74,13 +88,13 @@ def read_classes(path: Path) -> tuple[tuple[str, ...], list[Issue]]:
     return names, issues
 
 
-def fields(text: Text, number: int, line: str, form: str, count: int) -> list[str]:
+def fields(text: Text, number: int, line: str, form: str, counts: Sequence[int]) -> list[str]:
     """The fields of a csv line, where names with a comma are in quotes."""
     try:
         (row,) = csv.reader([line], strict=True)
     except csv.Error as e:
         raise text.error(number, f"no csv, {e}") from None
-    if len(row) != count:
+    if len(row) not in counts:
         raise text.error(number, f"{len(row)} columns where {form!r} was expected")
     return [field.strip() for field in row]
 
@@ -98,7 +112,7 @@ def read_list(path: Path, places: Mapping[str, int]) -> tuple[list[Sample], list
     text = read_text(path)
     wrong, rows = Wrong(text.name), []
     for number, line in text.lines:
-        name, label = fields(text, number, line, "id_start.mp4,label", 2)
+        name, label = fields(text, number, line, "id_start.mp4,label", (2,))
         clip, source = sample_ids(text, number, name)
         if label in places:
             rows.append(Sample(clip, places[label], source))
@@ -116,7 +130,7 @@ def surplus(path: Path, places: Mapping[str, int], rows: Mapping[str, list[Sampl
     listed = {s.id: (part, s.label) for part, several in rows.items() for s in several}
     extra = []
     for number, line in text.lines:
-        source, start, label, part = fields(text, number, line, "id,start,label,train|test", 4)
+        source, start, label, part = fields(text, number, line, "id,start,label,train|test", (4,))
         clip, _ = sample_ids(text, number, f"{source}_{start}")
         if part not in rows:
             raise text.error(number, f"part {part!r} where train or test was expected")
