@@ -13,10 +13,17 @@ from pathlib import Path
 from typing import NoReturn
 
 from bench import __version__
+from bench.arguments import (
+    add_cluster,
+    add_places,
+    add_protocol,
+    add_resources,
+    add_settings,
+    add_verb,
+)
 from bench.errors import UserError, suggestion
 from bench.files import unwritable
 
-RESULTS = "a folder, or a bundle that `export` made; default: results"
 EPILOG = """example:
   python -m bench list methods
   python -m bench run --method METHOD,METHOD --dataset DATASET --seeds 5
@@ -95,27 +102,12 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"mml-bench {__version__}")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     add_training(verbs)
+    add_cluster(verbs)
     add_looking(verbs)
     add_reading(verbs)
     add_data(verbs)
     add_perf(verbs)
     return top
-
-
-def add_verb(
-    verbs, name: str, handler: str, text: str, reads: bool = False
-) -> argparse.ArgumentParser:
-    """A verb with `--results`, which all of them take; a bundle, if the verb only reads."""
-    verb = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-    verb.set_defaults(handler=handler, reads=reads, bundle=None)
-    verb.add_argument(
-        "--results",
-        type=Path,
-        default=Path("results"),
-        metavar="DIR",
-        help=RESULTS if reads else "default: results",
-    )
-    return verb
 
 
 def add_training(verbs) -> None:
@@ -136,48 +128,12 @@ def add_training(verbs) -> None:
         add_protocol(verb)
 
 
-def add_settings(verb) -> None:
-    verb.add_argument("--seeds", metavar="5|3,7", help="a count, or a list with a comma")
-    verb.add_argument("--epochs", metavar="N", help="the same as --set train.epochs=N")
-    verb.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="a method's setting, or train.KEY, network.KEY, data.KEY (repeatable)",
-    )
-    verb.add_argument("--preset", default="", metavar="NAME", help="`paper`: the papers' settings")
-    verb.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-
-
-def add_places(verb) -> None:
-    verb.add_argument(
-        "--root",
-        action="append",
-        default=[],
-        metavar="[NAME=]DIR",
-        help="raw files of a data set (repeatable); else roots.yaml in the user's configuration",
-    )
-    verb.add_argument(
-        "--cache",
-        type=Path,
-        metavar="DIR",
-        help="packed data; default: $MML_BENCH_CACHE or ~/.cache",
-    )
-
-
-def add_protocol(verb) -> None:
-    verb.add_argument(
-        "--protocol",
-        default="val",
-        metavar="P[,P..]",
-        help="val (default), last, test-best: which epoch is read",
-    )
-
-
 def add_looking(verbs) -> None:
     status = add_verb(verbs, "status", "status:status", "states of the runs", reads=True)
     status.add_argument("suite", nargs="?", help="only the runs of this suite")
+    status.add_argument(
+        "--watch", action="store_true", help="again and again, until all have ended"
+    )
     listing = add_verb(verbs, "list", "show:listing", "what there is")
     listing.add_argument("what", choices=("methods", "datasets", "suites"))
     plan = add_verb(
@@ -189,6 +145,9 @@ def add_looking(verbs) -> None:
     add_settings(plan)
     doctor = add_verb(verbs, "doctor", "show:doctor", "the machine, and what is missing for what")
     add_places(doctor)
+    doctor.add_argument("--cluster", choices=("slurm",), help="check the settings for it instead")
+    doctor.add_argument("suite", nargs="?", help="whose folder may hold a cluster.yaml too")
+    add_resources(doctor)
 
 
 def add_reading(verbs) -> None:

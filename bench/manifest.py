@@ -40,6 +40,11 @@ def read(results: Path, suite: str) -> Manifest:
     return Manifest(runs, plain.get("ablation") or {})
 
 
+def names(results: Path) -> list[str]:
+    """Of the suites that were swept or submitted here."""
+    return sorted(file.parent.name for file in results.glob("*/suite.json"))
+
+
 def below(path: str, file: Path) -> PurePosixPath:
     """A path that `file`, which may come from somebody else, gives below the results folder."""
     parts = PurePosixPath(path)

@@ -33,7 +33,7 @@ class Card:
 
 
 class Adapter:
-    """A data set. Overrides `describe`, `open`, `check`; `complete` where the raw files decide."""
+    """A data set. Overrides `describe`, `open`, `check`; `ready` and `complete` where need be."""
 
     name = ""
     title = ""
@@ -66,6 +66,10 @@ class Adapter:
     def describe(self) -> DatasetSpec:
         """What a method may know. Reads no samples."""
         raise NotImplementedError
+
+    def ready(self, cache: Path) -> bool:
+        """Whether `open` has nothing to prepare, by a quick look."""
+        return True
 
     def open(self, cache: Path, progress: Progress | None = None) -> DataBundle:
         """The data, memory-mapped from the cache, which is prepared where there is none."""

@@ -38,6 +38,9 @@ class PackedAdapter(Adapter):
         """The raw files without packing them: the `rows` and `problems` of a report."""
         raise NotImplementedError
 
+    def ready(self, cache):
+        return self.place(cache).path.is_dir()
+
     def open(self, cache, progress=None):
         return self.bundle(self.prepared(cache, progress))
 

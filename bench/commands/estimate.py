@@ -1,50 +1,60 @@
 """`--dry`: what would run, and about how long it would take."""
 
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 
-from bench.commands.clock import clock
+from bench.clock import clock
 from bench.rundir import RunDir, every
 from bench.spec import RunSpec
 from datasets.recipes import recipe
 
 UNKNOWN_SECONDS = 10.0  # an epoch of a data set whose recipe gives no figure
+GUESSED = (
+    "Where no run of a method is finished here, the time is its data set's rough figure for joint "
+    "training on one core."
+)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    lines: list[str]  # one for each configuration
+    seconds: list[float]  # of each run, alone on a core
+    guessed: bool  # whether a figure is not from a finished run
 
 
 def estimate(
     specs: list[RunSpec], runs: list[RunDir], results: Path, jobs: int, retry: bool
 ) -> str:
     """A line per configuration with what is to do, and the sum."""
-    measured = epoch_seconds(results)
-    todo, lines, guessed = defaultdict(list), [], False
-    for spec, run in zip(specs, runs, strict=True):
-        state = run.state
-        if state != "done" and (state != "failed" or retry):
-            todo[spec.dataset, spec.method, spec.digest].append(spec)
-    total = 0.0
-    for (dataset, method, digest), group in todo.items():
-        rate = measured.get((dataset, method))
+    todo = [
+        spec
+        for spec, run in zip(specs, runs, strict=True)
+        if (state := run.state) != "done" and (state != "failed" or retry)
+    ]
+    found = estimated(todo, results)
+    total = clock(sum(found.seconds) / jobs)
+    sentence = f"{len(todo)} of {len(specs)} runs would be trained, about {total} with"
+    lines = [*found.lines, f"{sentence} --jobs {jobs}."]
+    return "\n".join([*lines, GUESSED] if found.guessed else lines) + "\n"
+
+
+def estimated(todo: list[RunSpec], results: Path) -> Estimate:
+    measured, groups = epoch_seconds(results), defaultdict(list)
+    seconds, guessed = [], False
+    for spec in todo:
+        rate = measured.get((spec.dataset, spec.method))
         guessed = guessed or rate is None
         if rate is None:
-            rate = recipe(dataset).get("seconds_per_epoch", UNKNOWN_SECONDS)
-        seconds = rate * group[0].train.epochs * len(group)
-        total += seconds
-        seeds = ",".join(str(s.seed) for s in group)
-        lines.append(
-            f"{dataset}/{method} {digest} seeds {seeds}: {group[0].train.epochs} epochs, "
-            f"about {clock(seconds)}"
-        )
-    count = sum(map(len, todo.values()))
-    lines.append(
-        f"{count} of {len(specs)} runs would be trained, about {clock(total / jobs)} with "
-        f"--jobs {jobs}."
-    )
-    if guessed:
-        lines.append(
-            "Where no run of a method is finished here, the time is its data set's rough figure "
-            "for joint training on one core."
-        )
-    return "\n".join(lines) + "\n"
+            rate = recipe(spec.dataset).get("seconds_per_epoch", UNKNOWN_SECONDS)
+        seconds.append(rate * spec.train.epochs)
+        groups[spec.dataset, spec.method, spec.digest].append((spec, seconds[-1]))
+    lines = [
+        f"{dataset}/{method} {digest} seeds {','.join(str(spec.seed) for spec, _ in group)}: "
+        f"{group[0][0].train.epochs} epochs, about {clock(sum(part for _, part in group))}"
+        for (dataset, method, digest), group in groups.items()
+    ]
+    return Estimate(lines, seconds, guessed)
 
 
 def epoch_seconds(results: Path) -> dict[tuple[str, str], float]:

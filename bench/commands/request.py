@@ -3,17 +3,25 @@
 import argparse
 import os
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import yaml
 
 from bench.errors import UserError, unknown
+from bench.runner.cluster import READERS, Source
+from bench.runner.cluster import read as read_cluster
 from bench.suites import Suite
 from bench.suites import read as read_suite
 from bench.wanted import Wanted, read_roots, read_seeds
 
 PROTOCOLS = ("val", "last", "test-best")
+
+
+def note(text: str) -> None:
+    """A word to the user that is not data."""
+    sys.stderr.write(text + "\n")
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -51,6 +59,34 @@ def overridden(wanted: Wanted, args: argparse.Namespace) -> Wanted:
     return replace(wanted, roots=read_roots(args.root, wanted.datasets, saved_roots()))
 
 
+def asked(args: argparse.Namespace) -> tuple[Wanted, Suite | None]:
+    """What `submit` was asked for: a suite, or runs as `run` takes them."""
+    if args.suite is not None:
+        if args.method is not None:
+            raise UserError("submit takes a SUITE, or --method and --dataset, not both.")
+        suite = from_suite(args)
+        return suite.wanted, suite
+    if args.method is None or args.dataset is None:
+        raise UserError("submit takes a SUITE, or --method and --dataset.")
+    return from_run(args), None
+
+
+def cluster_sources(args: argparse.Namespace, suite: str | None) -> list[Source]:
+    """Where settings of the cluster stand: the user's file, the one beside the suite's, options."""
+    files = [own_file("cluster.yaml")]
+    if suite is not None and Path(suite).is_file():
+        files.append(Path(suite).absolute().with_name("cluster.yaml"))
+    options = {key: getattr(args, key, None) for key in READERS}
+    given = {key: value for key, value in options.items() if value is not None}
+    pairs = [text.partition("=") for text in getattr(args, "slurm", None) or ()]
+    for name, _, _ in pairs:
+        if not name:
+            raise UserError("--slurm takes key=value, as --slurm qos=low.")
+    if pairs:
+        given["slurm"] = {name: value for name, _, value in pairs}
+    return [*(read_cluster(file) for file in files if file.is_file()), Source("the options", given)]
+
+
 def protocols(text: str) -> tuple[str, ...]:
     chosen = words(text)
     for name in chosen:
@@ -70,10 +106,15 @@ def folder(args: argparse.Namespace, name: str) -> Path:
     return args.out or args.results / name
 
 
+def own_file(name: str) -> Path:
+    """A file of the user's own configuration."""
+    base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(base) / "mml-bench" / name
+
+
 def saved_roots() -> dict[str, str]:
     """roots.yaml in the user's configuration directory: data set -> folder."""
-    base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    file = Path(base) / "mml-bench" / "roots.yaml"
+    file = own_file("roots.yaml")
     if not file.is_file():
         return {}
     try:

@@ -1,30 +1,21 @@
 """`run` and `sweep`: train what is missing, then print the table."""
 
 import argparse
-import json
 import sys
-from collections import Counter, defaultdict
-from pathlib import Path
+from collections import Counter
 
-import datasets
 from bench import configure, manifest
 from bench.commands import request
 from bench.commands.estimate import estimate
+from bench.commands.prepare import needed
+from bench.commands.request import note
 from bench.commands.tables import print_ablations, print_tables
-from bench.config import build
 from bench.errors import UserError
-from bench.registry import load, lookup
 from bench.report.files import write_ablations, write_all
 from bench.rundir import RunDir, place
 from bench.runner.local import Outcome, run_local
-from bench.spec import RunSpec
 from bench.suites import Suite
 from bench.wanted import Wanted
-
-
-def note(text: str) -> None:
-    """A word to the user that is not data."""
-    sys.stderr.write(text + "\n")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -64,7 +55,8 @@ def train(
         sys.stdout.write(estimate(specs, runs, args.results.absolute(), args.jobs, args.retry))
         return [], 0
     cache = request.cache_folder(args)
-    prepare(specs, runs, cache, wanted.roots, args.retry)
+    for data in needed(specs, runs, wanted.roots, args.retry):
+        data.open(cache, note)  # once, before any worker starts
     for spec, one in zip(specs, runs, strict=True):
         one.create(spec)
     if suite:
@@ -81,39 +73,13 @@ def check_device(name: str) -> None:
             raise UserError("--device cuda: torch sees no GPU here; use --device cpu or auto.")
 
 
-def prepare(
-    specs: list[RunSpec], runs: list[RunDir], cache: Path, roots: dict[str, Path], retry: bool
-) -> None:
-    """Opens each data set that something will be trained on, which packs it once, before any worker
-    starts; finished runs on other data must not meet new ones in a table."""
-    groups = defaultdict(list)
-    for spec, run in zip(specs, runs, strict=True):
-        groups[spec.dataset, json.dumps(spec.data, sort_keys=True)].append(run)
-    for (name, data), group in groups.items():
-        done = [run for run in group if run.result.exists()]
-        if all(run in done or (run.error.exists() and not retry) for run in group):
-            continue
-        adapter = load(lookup(datasets.ENTRIES, name, "data set").target)
-        opened = adapter(build(adapter.Config, json.loads(data), name), roots.get(name))
-        bundle = opened.open(cache, note)
-        for sentence in opened.notes:
-            note(f"{name}: {sentence}")
-        for finished in done:
-            found = finished.read_result()["data_hash"]
-            if found != bundle.hash:
-                raise UserError(
-                    f"{finished.path} was trained on other data (hash {found[:12]}, now "
-                    f"{bundle.hash[:12]}); use another --results, or remove those runs."
-                )
-
-
 def tell(outcome: Outcome, runs: list[RunDir]) -> int:
     """Says what is not done and how to go on; returns the exit code."""
     states = Counter(r.state for r in runs)
     if outcome.interrupted:
         note(
             f"Interrupted: {states['done']} of {len(runs)} runs are done. The same command goes "
-            "on; runs that were under way continue from their last epoch."
+            "on; runs that were under way continue where they were."
         )
         return 130
     for path, reason in outcome.failed.items():

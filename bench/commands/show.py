@@ -11,6 +11,8 @@ import datasets
 import methods
 from bench import suites
 from bench.commands import request
+from bench.errors import UserError
+from bench.runner import checking
 
 PACKAGES = (
     "torch",
@@ -68,7 +70,12 @@ def plan(args: argparse.Namespace) -> int:
 
 
 def doctor(args: argparse.Namespace) -> int:
-    """Versions, devices, and what is missing for which data set."""
+    """Versions, devices, and what is missing for which data set; or what a cluster says to the
+    settings for it, with exit code 2 if it takes one of them not."""
+    if args.cluster:
+        return cluster(args)
+    if args.suite or request.cluster_sources(args, None)[-1].values:
+        raise UserError("settings of a cluster are checked with --cluster slurm; add it.")
     sys.stdout.write(f"Python {sys.version.split()[0]}, {os.cpu_count()} CPU cores\n\n")
     sys.stdout.write(columns([(name, installed(name)) for name in PACKAGES]) + "\n")
     sys.stdout.write(columns(devices()) + "\n")
@@ -76,6 +83,18 @@ def doctor(args: argparse.Namespace) -> int:
     scheduler = shutil.which("sbatch")
     sys.stdout.write(f"SLURM: {scheduler or 'no sbatch on this machine'}\n")
     return 0
+
+
+def cluster(args: argparse.Namespace) -> int:
+    sources = request.cluster_sources(args, args.suite)
+    files = [source.name for source in sources[:-1]]
+    own = request.own_file("cluster.yaml")
+    sys.stdout.write(f"settings: {', '.join(files) or f'none; they would be in {own}'}\n")
+    found = checking.check(sources)
+    signs = {True: "ok", False: "WRONG", None: "?"}
+    rows = [(signs[one.good], one.key, one.value, one.source, one.verdict) for one in found]
+    sys.stdout.write(columns(rows))
+    return 2 if any(one.good is False for one in found) else 0
 
 
 def installed(name: str) -> str:

@@ -1,64 +1,53 @@
-"""`status`: which runs are done, running, stopped, waiting or failed."""
+"""`status`: which runs are done, running, stopped, waiting or failed, and in which jobs."""
 
 import argparse
 import sys
-from collections import defaultdict
-from pathlib import Path
+import time
 
 from bench import manifest
-from bench.commands.clock import clock
 from bench.errors import UserError
-from bench.rundir import STATES, RunDir, every
+from bench.rundir import every
+from bench.runner.overview import Standing, configuration, lines, standings, table
+from bench.runner.submissions import Jobs
+
+EVERY = 5.0  # seconds between two looks of --watch
 
 
 def status(args: argparse.Namespace) -> int:
+    ended = show(args)
+    while args.watch and not ended:
+        time.sleep(EVERY)
+        if sys.stdout.isatty():
+            sys.stdout.write("\033[2J\033[H")  # clears the screen
+        ended = show(args)
+    return 0
+
+
+def show(args: argparse.Namespace) -> bool:
+    """Tells once. Returns whether nothing will happen any more without anybody's doing."""
     results = args.results
     runs = manifest.read(results, args.suite).runs if args.suite else list(every(results))
     if not runs:
         raise UserError(
             f"there are no runs under {results}; start some with `python -m bench run`."
         )
-    rows = defaultdict(lambda: defaultdict(list))
-    for run in runs:
-        rows[run.path.parent][run.state].append(run)
-    sys.stdout.write(table(rows))
-    for states in rows.values():
-        for run in states["running"]:
-            sys.stdout.write(f"running: {name(run)}: {progress(run)}\n")
-        for run in states["failed"]:
-            sys.stdout.write(f"failed: {name(run)}: {run.reason()}\n")
-    return 0
+    jobs = Jobs(results, accounts=True)
+    found = standings(runs, jobs)
+    if not args.suite:
+        for suite in manifest.names(results):
+            ours = {run.path for run in manifest.read(results, suite).runs}
+            sys.stdout.write(suite_line(suite, [one for one in found if one.run.path in ours]))
+    sys.stdout.write(table(found, lambda one: configuration(one.run.path.parent)))
+    sys.stdout.write("".join(f"{line}\n" for line in lines(found)))
+    if jobs.queue is None:
+        sys.stdout.write("squeue does not answer here: the jobs' states are not known.\n")
+    sys.stdout.flush()
+    return all(one.ended for one in found)
 
 
-def table(rows: dict[Path, dict[str, list[RunDir]]]) -> str:
-    """A line per configuration with the number of seeds in each state, and the sum."""
-    width = max(len(configuration(path)) for path in rows)
-    lines = [" " * width + "".join(f"{s:>9}" for s in STATES)]
-    lines += [
-        f"{configuration(path):<{width}}" + "".join(f"{len(states[s]) or '-':>9}" for s in STATES)
-        for path, states in rows.items()
-    ]
-    sums = [sum(len(states[s]) for states in rows.values()) for s in STATES]
-    lines.append(f"{'all':<{width}}" + "".join(f"{n or '-':>9}" for n in sums))
-    return "\n".join(lines) + "\n"
-
-
-def configuration(path: Path) -> str:
-    return "/".join(path.parts[-3:])
-
-
-def name(run: RunDir) -> str:
-    return f"{configuration(run.path.parent)} {run.path.name}"
-
-
-def progress(run: RunDir) -> str:
-    """Epoch and time left, from the log."""
-    rows = run.rows()
-    if not rows:
-        return "first epoch"
-    last = rows[-1]
-    recent = rows[-5:]
-    left = (last["of"] - last["done"]) * sum(r["seconds"] for r in recent) / len(recent)
-    return (
-        f"{last['stage']} epoch {last['epoch']}, {last['done']} of {last['of']}, {clock(left)} left"
-    )
+def suite_line(suite: str, found: list[Standing]) -> str:
+    done = sum(one.state == "done" for one in found)
+    others = ("running", "stopped", "waiting", "failed")
+    counts = {state: sum(one.state == state for one in found) for state in others}
+    told = "".join(f", {count} {state}" for state, count in counts.items() if count)
+    return f"suite {suite}: {done} of {len(found)} done{told}\n"

@@ -1,0 +1,57 @@
+"""`cancel`, `logs` and `prune`: of jobs, of what they printed, of what they leave behind."""
+
+import argparse
+import sys
+
+from bench.commands.request import note
+from bench.errors import UserError
+from bench.runner import keeping, printed
+from bench.runner.stopping import cancelled, matching
+from bench.runner.submissions import Jobs
+
+
+def cancel(args: argparse.Namespace) -> int:
+    """Exit code 1 if a job could not be ended."""
+    jobs = Jobs(args.results)
+    if bool(args.name) == args.all:
+        raise UserError("cancel takes names of submissions, suites or jobs, or --all for all.")
+    live, told = matching(jobs, None if args.all else args.name), 0
+    for line, ended in cancelled(live):
+        note(line)
+        told += not ended
+    if not live:
+        note("Nothing to cancel: no such job is queued or running.")
+    return 1 if told else 0
+
+
+def logs(args: argparse.Namespace) -> int:
+    if args.lines < 1:
+        raise UserError(f"--lines is at least 1, not {args.lines}.")
+    sys.stdout.write(printed.printed(args.results, args.name, args.lines))
+    return 0
+
+
+def prune(args: argparse.Namespace) -> int:
+    files = keeping.spare(args.results)
+    if not files:
+        note("No finished run has a checkpoint.")
+        return 0
+    size = sum(file.stat().st_size for file in files) / 2**20
+    sys.stdout.write(f"{len(files)} checkpoints of finished runs, {size:.1f} MiB\n")
+    if not args.yes and not agreed():
+        note("Nothing was removed.")
+        return 0
+    for file in files:
+        file.unlink(missing_ok=True)
+    note(f"{len(files)} files are removed.")
+    return 0
+
+
+def agreed() -> bool:
+    """Whether the user types y. Without a terminal nobody is asked, and it is a no."""
+    if not sys.stdin.isatty():
+        note("--yes removes them without asking.")
+        return False
+    sys.stderr.write("Remove them? [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
