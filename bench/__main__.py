@@ -170,7 +170,8 @@ def add_reading(verbs) -> None:
         "--kind",
         default="all",
         metavar="NAME",
-        help="accuracy, curves, or a method for what it learned; default: all there is",
+        help="accuracy, curves, contribution, robustness, calibration, cost, ranks, profile, or a "
+        "method for what it learned; default: all there is",
     )
     export = add_verb(
         verbs,

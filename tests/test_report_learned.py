@@ -10,8 +10,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from bench.__main__ import main
 from bench.errors import UserError
-from bench.report import bars, learned
+from bench.report import learned
 from bench.report.cells import collect
+from bench.report.figures import learned as learned_figure
 from bench.report.files import write_figures
 from tests.fake_results import add
 
@@ -42,7 +43,7 @@ def drawn(results, **options):
     (table,) = collect(results)
     (rows,) = learned.groups(table)
     panels = learned.panels(rows)
-    return panels, bars.learned(table, panels)
+    return panels, learned_figure.draw(table, panels)
 
 
 def test_values_are_kept_seed_by_seed(tmp_path):
@@ -179,7 +180,7 @@ def test_nothing_collides_and_nothing_leaves_the_page(tmp_path, rows):
         full(tmp_path, f"a-method-of-some-length-{i}", seeds=2, shift=i / 10, order=i)
     (table,) = collect(tmp_path)
     panels = learned.panels(table.rows)
-    figure = bars.learned(table, [*panels, *panels, panels[0]])
+    figure = learned_figure.draw(table, [*panels, *panels, panels[0]])
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     renderer = canvas.get_renderer()
@@ -242,7 +243,9 @@ def test_a_kind_that_no_run_has_is_refused_with_those_there_are(tmp_path):
     full(tmp_path, "xyz")
     add(tmp_path, "silent")
     tables = collect(tmp_path)
-    with pytest.raises(UserError, match=r"there is all, accuracy, curves, xyz\. Did you .*'xyz'"):
+    with pytest.raises(
+        UserError, match=r"there is all, accuracy, curves, .*profile, xyz\. Did you .*'xyz'"
+    ):
         write_figures(tables, tmp_path / "out", kind="xy")
     with pytest.raises(UserError, match="'silent' is not a figure"):
         write_figures(tables, tmp_path / "out", kind="silent")

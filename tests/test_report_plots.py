@@ -5,12 +5,13 @@ import io
 import matplotlib.image
 import pandas
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from bench.errors import UserError
-from bench.report import plots
 from bench.report.cells import ACCURACY, PROBE, Column, collect
 from bench.report.curves import curves
+from bench.report.figures import accuracy
+from bench.report.figures import learning as learning_figure
+from bench.report.figures.style import WIDTH, image
 from bench.report.files import write_all, write_figures
 from tests.fake_results import add, learning, suite
 
@@ -39,7 +40,7 @@ def test_images_are_what_their_endings_say(made):
     for stem in ("accuracy", "curves"):
         assert files[f"{stem}.pdf"].startswith(b"%PDF")
         picture = matplotlib.image.imread(io.BytesIO(files[f"{stem}.png"]))
-        assert picture.shape[1] == 200 * plots.WIDTH and picture[..., :3].std() > 0.02
+        assert picture.shape[1] == 200 * WIDTH and picture[..., :3].std() > 0.02
 
 
 def test_the_numbers_beside_the_dots_are_the_tables(made):
@@ -56,7 +57,7 @@ def test_the_numbers_beside_the_dots_are_the_tables(made):
 
 def test_the_dots_stand_at_the_means(made):
     table, _ = made
-    panel = plots.dots(table, "val").axes[1]
+    panel = accuracy.draw(table, "val").axes[1]
     drawn = [c.lines[0].get_xdata()[0] for c in panel.containers]
     column = Column("val", PROBE, "m0")
     assert drawn == [100 * r.cell(column).mean for r in table.rows if r.cell(column).values]
@@ -65,7 +66,7 @@ def test_the_dots_stand_at_the_means(made):
 def test_a_line_marks_the_modality_alone(made):
     table, _ = made
     row = next(r for r in table.rows if r.alone == "m1")
-    dashed = [line for line in plots.dots(table, "val").axes[2].lines if line.get_ls() == "--"]
+    dashed = [line for line in accuracy.draw(table, "val").axes[2].lines if line.get_ls() == "--"]
     share = row.cell(Column("val", PROBE, "m1")).mean
     assert [list(line.get_xdata()) for line in dashed] == [[100 * share, 100 * share]]
 
@@ -82,16 +83,16 @@ def test_the_numbers_beside_the_curves_are_means_over_seeds(made):
 
 def test_curves_of_shares_of_the_fused_logits_have_a_dagger(made):
     table, _ = made  # method_0 is the one without heads of its own
-    figure = plots.learning(table, curves(table))
-    names = [t.get_text() for t in figure.axes[-1].get_legend().get_texts()]
-    assert names == ["modality alone", "ensemble", "method_0 †", "method_1", "method_2"]
-    assert "† share of the fused logits" in figure._supxlabel.get_text()
+    figure = learning_figure.draw(table, curves(table))
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles == ["ensemble", "method_0 †", "method_1", "method_2"]
+    assert any("† share of the fused logits" in t.get_text() for t in figure.texts)
 
 
 def test_the_same_table_gives_the_same_bytes(made):
     table, _ = made
     for form in ("pdf", "png"):
-        once, again = (plots.image(plots.dots(table, "val"), form) for _ in range(2))
+        once, again = (image(accuracy.draw(table, "val"), form) for _ in range(2))
         assert once == again and b"CreationDate" not in once
 
 
@@ -143,24 +144,3 @@ def test_an_unknown_protocol_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(UserError, match="'best' is not a protocol"):
         write_all(collect(tmp_path), tmp_path / "out", ("best",))
     assert not list((tmp_path / "out").glob("*"))
-
-
-@pytest.mark.parametrize("modalities", [("m0", "m1"), ("image", "spectrogram", "text")])
-def test_nothing_collides_with_thirty_rows(tmp_path, modalities):
-    suite(tmp_path, methods=26, modalities=modalities, seeds=2)
-    (table,) = collect(tmp_path)
-    for figure in (plots.dots(table, "val"), plots.learning(table, curves(table))):
-        canvas = FigureCanvasAgg(figure)
-        canvas.draw()
-        renderer = canvas.get_renderer()
-        names = [t for t in (figure._suptitle, figure._supxlabel, figure._supylabel) if t]
-        names += [a.title for a in figure.axes if a.get_title()]
-        names += figure.axes[0].get_yticklabels()
-        boxes = [t.get_window_extent(renderer) for t in names if t.get_text()]
-        legends = [a.get_legend() for a in figure.axes if a.get_legend()]
-        boxes += [one.get_window_extent(renderer) for one in legends]
-        assert len(boxes) > 8
-        hits = [(a, b) for i, a in enumerate(boxes) for b in boxes[:i] if a.overlaps(b)]
-        assert not hits
-        page = figure.bbox.padded(1)
-        assert all(page.contains(*b.min) and page.contains(*b.max) for b in boxes)

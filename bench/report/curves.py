@@ -1,11 +1,9 @@
 """Learning curves: each modality's validation accuracy over the epochs of a run's log."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bench.report.cells import Cell, Row, Table
 from bench.report.runs import Finished
-from bench.report.settings import listed
 
 
 @dataclass(frozen=True)
@@ -49,23 +47,3 @@ def aligned(logs: dict[int, dict[int, float]]) -> dict[int, Cell]:
     """The epochs that all seeds have, so that a mean never changes its seeds on the way."""
     shared = set.intersection(*map(set, logs.values())) if logs else set()
     return {e: Cell({s: logs[s][e] for s in sorted(logs)}) for e in sorted(shared)}
-
-
-def lines(table: Table, found: list[Curve]) -> Iterator[dict[str, object]]:
-    """Tidy lines, one per point; accuracies as shares."""
-    for curve in found:
-        for epoch, cell in curve.points.items():
-            yield {
-                "dataset": table.dataset,
-                "split": table.name,
-                "method": curve.row.method,
-                "settings": listed(curve.row.settings),
-                "modality": curve.modality,
-                "stage": curve.stage,
-                "epoch": epoch,
-                "mean": cell.mean,
-                "std": cell.std,
-                "n": len(cell.values),
-                "digest": curve.row.runs[0].digest,
-                "data_hash": curve.row.runs[0].data_hash,
-            }

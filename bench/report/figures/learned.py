@@ -11,8 +11,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from bench.report.cells import Row, Table
+from bench.report.figures.style import BLACK, COLOURS, STYLE, WIDTH, name_figure, name_of
 from bench.report.learned import Panel, Series
-from bench.report.plots import BLACK, COLOURS, STYLE, WIDTH, name_figure, name_of
 
 COLUMNS = 3  # panels beside one another
 DASH = 4  # line widths that a colour has of a curve that several rows share
@@ -24,7 +24,7 @@ LOOKS = [  # of the rows: when the colours are used up, the same with other mark
 ]
 
 
-def learned(table: Table, found: list[Panel]) -> Figure:
+def draw(table: Table, found: list[Panel]) -> Figure:
     """The panels, line by line; where there are several rows, a legend below names them."""
     drawn = {id(one.row) for panel in found for one in panel.series}
     rows = [row for row in table.rows if id(row) in drawn]
