@@ -6,6 +6,7 @@ import os
 
 from bench.__main__ import main
 from bench.report import cells, curves, measures
+from bench.report.figures import learning
 from bench.rundir import RunDir, every
 from tests.faults import attempt
 from tests.kills import equal, start
@@ -67,6 +68,6 @@ def told_by(results):
 def numbers(results):
     """The points of all curves, and what a comparison reads of the predictions."""
     runs = list(every(results))
-    lines = [[*curves.lines(t, curves.curves(t))] for t in cells.collect(results, runs)]
+    lines = [[*learning.lines(t, curves.curves(t))] for t in cells.collect(results, runs)]
     answers = [measures.answers(run, "val", measures.MEASURES["nll"]) for run in runs]
     return lines, [one.values.tolist() for one in answers]
