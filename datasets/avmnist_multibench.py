@@ -14,12 +14,13 @@ import numpy as np
 from bench.config import knob
 from bench.errors import UserError
 from bench.types import DatasetSpec, Modality
-from datasets.arrays import Table, joint, npy_piece
+from datasets.arrays import joint
 from datasets.flags import Flag
 from datasets.order import Order
 from datasets.packed import PackedAdapter
 from datasets.packing import Content, Stream, source_of
 from datasets.parting import straddling
+from datasets.pieces import Table, npy_piece
 
 CLASSES, PIXELS, BINS = 10, 28, 112
 SCALE = 255.0  # what MultiBench's loader divides both by

@@ -99,7 +99,8 @@ class Packed:
         """One modality. known: what the cache's description says of it."""
         path = self.path / f"{name}.bin"
         if "shapes" not in known:
-            return mapped(path, known["dtype"], known["shape"])
+            whole = mapped(path, known["dtype"], known["shape"])
+            return whole.view(getattr(torch, known["view"])) if "view" in known else whole
         numbers = known["bytes"] // np.dtype(known["dtype"]).itemsize
         offsets = torch.from_numpy(np.fromfile(path.with_name(f"{name}.off.i64"), "<i8"))
         return Ragged(mapped(path, known["dtype"], [numbers]), offsets[:-1], self.shapes(name))

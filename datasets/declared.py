@@ -9,11 +9,12 @@ import yaml
 
 from bench.config import knob
 from bench.errors import UserError, unknown
-from datasets.arrays import Table
 from datasets.members import Members, kind_of
+from datasets.pieces import Table
 
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
 TASKS = ("single", "multi", "regression")
+TRANSFORMS = ("std", "minmax", "l2")  # the first two by train, l2 of each sample
 SPLITS = ("", "given", "clean", "literature", "literature+val", "folds")
 
 
@@ -25,12 +26,14 @@ class Settings:
     name: str = ""  # of the data; deals the samples; empty: the file's or folder's
     kinds: dict[str, str] = field(default_factory=dict)  # modality -> kind; else its shape says
     rename: dict[str, str] = field(default_factory=dict)  # array -> its name here
+    transform: dict[str, str] = field(default_factory=dict)  # modality -> one of TRANSFORMS
     nan: str = knob("error", choices=("error", "zero"))
     classes: int = knob(0, low=0)  # 0: the largest label plus 1
     vocabulary: int = knob(0, low=0)  # ids of tokens are below it; 0: the largest id plus 1
     task: str = knob("single", choices=TASKS)
     folds: int = knob(0, low=0)  # 0: none
     fold: int = knob(0, low=0)  # the one that tests; the next validates
+    strict: bool = False  # any fault is an error that names all of them
 
 
 def declared(root: Path) -> dict[str, object]:
@@ -60,6 +63,7 @@ def completed(settings: Settings, root: Path, found: Members) -> Settings:
         if m not in found.modalities:
             raise unknown(m, "a modality that kinds could speak of", found.modalities)
     kinds = {m: kind_of(m, t, settings.kinds.get(m, "")) for m, t in found.modalities.items()}
+    check_transform(settings.transform, kinds)
     tokens = [t for m, t in found.modalities.items() if kinds[m] == "tokens"]
     return replace(
         settings,
@@ -110,6 +114,17 @@ def check_classes(classes: int, found: Members) -> int:
     if not classes and largest < 1:
         raise UserError("labels holds class 0 only; two classes at least are needed to learn.")
     return classes or largest + 1
+
+
+def check_transform(transform: Mapping[str, str], kinds: Mapping[str, str]) -> None:
+    """Raises UserError for a transform that does not exist, or could not act."""
+    for m, how in transform.items():
+        if m not in kinds:
+            raise unknown(m, "a modality that transform could speak of", kinds)
+        if how not in TRANSFORMS:
+            raise unknown(how, "a transform", TRANSFORMS)
+        if kinds[m] == "tokens":
+            raise UserError(f"data.transform of {m} would have no effect: tokens are names.")
 
 
 def check_vocabulary(vocabulary: int, tokens: list[Table]) -> int:

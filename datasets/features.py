@@ -1,20 +1,24 @@
 """Bring your own arrays: one of each modality, labels, and perhaps ids, groups and a split."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property, partial
 
 import numpy as np
 
 from bench.config import build
+from bench.errors import UserError
 from bench.types import DatasetSpec, Modality
-from datasets.arrays import ACCEPTED, Table
+from datasets.arrays import ACCEPTED
 from datasets.base import existing
+from datasets.clips import check_strict
 from datasets.declared import Settings, check_settings, completed, declared
 from datasets.members import Members, members
 from datasets.packed import PackedAdapter
-from datasets.packing import Content, Stream, source_of
+from datasets.packing import Content, digest_of, source_of
 from datasets.parting import general_notes, part_notes, part_rows
+from datasets.pieces import Table
 from datasets.samples import Samples
+from datasets.statistics import BY_TRAIN, of_train
 
 BYTE = 255  # the scale of images stored as bytes
 
@@ -46,32 +50,40 @@ class Features(PackedAdapter):
         return members(self.raw(), self.full.rename)
 
     def describe(self):
-        words = self.full.vocabulary
-        modalities = {
-            m: modality(t, self.full.kinds[m], words) for m, t in self.members.modalities.items()
-        }
+        modalities = {m: modality(t, m, self.full) for m, t in self.members.modalities.items()}
         return DatasetSpec(self.full.name, self.full.classes, modalities)
 
+    def spec(self, packed, rows):
+        described = self.describe()
+        modalities = dict(described.modalities)
+        for m, how in self.full.transform.items():
+            if how in BY_TRAIN:
+                found = of_train(packed, m, modalities[m], how, rows["train"])
+                modalities[m] = replace(modalities[m], **found)
+        return replace(described, modalities=modalities)
+
     def settings(self):
-        return {"rename": dict(self.full.rename), "nan": self.full.nan}
+        return {"rename": dict(self.full.rename), **self.constants()}
+
+    def constants(self) -> dict[str, object]:
+        """What decides the packed numbers."""
+        unit = sorted(m for m, how in self.full.transform.items() if how == "l2")
+        return {"nan": self.full.nan} | ({"l2": unit} if unit else {})
 
     def listing(self):
         return self.members.files
 
     def content(self):
         found = self.members
-        samples = Samples(found, self.full.nan)
+        samples = Samples(found, self.full.nan, self.constants().get("l2", ()))
         report = {"rows": [], "problems": [], "notes": []}
         return Content(
             ids=found.ids,
             labels=found.labels,
             groups=found.groups,
             flags=samples.flags,
-            arrays={
-                m: Stream(t.shape[1:], t.dtype, partial(samples.chunks, m, t))
-                for m, t in found.modalities.items()
-            },
-            constants={"nan": self.full.nan},
+            arrays={m: samples.stream(m) for m in found.modalities},
+            constants=self.constants(),
             sources=[source_of(path, self.base()) for path in self.listing()],
             extras={"twins": samples.twins},
             report=report,
@@ -85,6 +97,21 @@ class Features(PackedAdapter):
         self.problems += tuple(part_notes(rows, labels, groups, packed.column("twins")))
         return rows
 
+    def bundle(self, packed):
+        if self.full.strict:
+            check_strict(self.name, packed.ids, packed.flags)
+        data = super().bundle(packed)
+        if self.full.strict and self.problems:
+            raise UserError(
+                f"data.strict=true allows no fault: {' '.join(self.problems)} Mend the arrays, or "
+                "set data.strict=false."
+            )
+        return data
+
+    def hash(self, packed):
+        by_train = {m: how for m, how in self.full.transform.items() if how in BY_TRAIN}
+        return digest_of([packed.hash, by_train]) if by_train else packed.hash
+
     def split_name(self):
         full = self.full
         return f"fold-{full.fold}-of-{full.folds}" if full.folds else full.split
@@ -92,7 +119,7 @@ class Features(PackedAdapter):
     def survey(self):
         found, full = self.members, self.full
         rows = [
-            [m, f"{'x'.join(map(str, t.shape))} {t.dtype}, {full.kinds[m]}"]
+            [m, f"{'x'.join(map(str, t.shape))} {t.type}, {full.kinds[m]}"]
             for m, t in found.modalities.items()
         ]
         counts = " ".join(map(str, np.bincount(found.labels, minlength=full.classes)))
@@ -101,8 +128,11 @@ class Features(PackedAdapter):
         return {"rows": rows, "problems": []}
 
 
-def modality(table: Table, kind: str, words: int) -> Modality:
-    """Images stored as bytes are scaled to 0 to 1; all else is left as it is."""
+def modality(table: Table, name: str, settings: Settings) -> Modality:
+    """Images stored as bytes are scaled to 0 to 1 unless transformed; all else is left as it is."""
+    kind, vocabulary = settings.kinds[name], 0
     scaled = kind in ("image", "frames") and table.dtype == np.uint8
-    vocabulary = words if kind == "tokens" else 0
-    return Modality(kind, table.shape[1:], 0.0, BYTE if scaled else 1.0, vocabulary=vocabulary)
+    scale = BYTE if scaled and name not in settings.transform else 1.0
+    if kind == "tokens":
+        vocabulary = settings.vocabulary
+    return Modality(kind, table.shape[1:], 0.0, scale, vocabulary=vocabulary)

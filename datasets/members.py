@@ -9,15 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from bench.errors import UserError, unknown
-from datasets.arrays import Table, part_sizes, tables
+from datasets.arrays import part_names, tables
+from datasets.pieces import ROLES, Table
+from datasets.uneven import Flat, Padded, padded
 
 MODALITY = re.compile(r"^[a-z][a-z0-9_]{0,31}$")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-ROLES = ("labels", "ids", "groups", "split", "flags")
-RAGGED = ("lengths_", "offsets_")
 # Kind -> dimensions of a sample; the first that fits is taken where none is declared.
 KINDS = {"vector": 1, "sequence": 2, "image": 3, "frames": 4, "spectrogram": 3, "flow": 4}
 KINDS |= {"tokens": 1}
+ORDERED = ("sequence", "tokens")  # kinds whose samples may differ in length
 NUMBERS = "biuf"  # kinds of NumPy: bool, integers, floats
 
 
@@ -38,9 +39,9 @@ class Members:
     def labels(self) -> np.ndarray:
         """[N] int64, none negative. Raises UserError."""
         table = self.others["labels"]
-        if table.dtype.kind not in "iu" or len(table.shape) != 1:
+        if table.kind not in "iu" or len(table.shape) != 1:
             raise UserError(
-                f"labels has shape {table.shape} of {table.dtype}, and one class of each sample "
+                f"labels has shape {table.shape} of {table.type}, and one class of each sample "
                 "is needed: whole numbers of shape (N,); give the class, not one-hot rows or "
                 "targets."
             )
@@ -72,9 +73,10 @@ class Members:
     @cached_property
     def given(self) -> tuple[str, ...] | None:
         """[N] the part of each sample that the user says, or None."""
-        sizes = part_sizes(self.root) if self.root.is_dir() else {}
-        if sizes:
-            return tuple(part for part, count in sizes.items() for _ in range(count))
+        parts, pieces = part_names(self.root), self.others["labels"].pieces
+        if parts:
+            sized = zip(parts, pieces, strict=True)
+            return tuple(part for part, piece in sized for _ in range(piece.shape[0]))
         if "split" not in self.others:
             return None
         numbers = {"0": "train", "1": "val", "2": "test"}
@@ -86,18 +88,18 @@ class Members:
         if "flags" not in self.others:
             return np.zeros(self.samples, dtype=np.uint32)
         table = self.others["flags"]
-        if table.dtype.kind not in "iu" or len(table.shape) != 1:
+        if table.kind not in "iu" or len(table.shape) != 1:
             raise UserError(
-                f"flags has shape {table.shape} of {table.dtype}; it is one whole number a sample."
+                f"flags has shape {table.shape} of {table.type}; it is one whole number a sample."
             )
         return table.whole().astype(np.uint32)
 
     def names(self, role: str) -> tuple[str, ...]:
         """An array of names as text. Raises UserError."""
         table = self.others[role]
-        if table.dtype.kind not in "USiu" or len(table.shape) != 1:
+        if table.kind not in "USiu" or len(table.shape) != 1:
             raise UserError(
-                f"{role} has shape {table.shape} of {table.dtype}; it is one name a sample, as "
+                f"{role} has shape {table.shape} of {table.type}; it is one name a sample, as "
                 "strings or whole numbers."
             )
         raw = table.whole()
@@ -117,7 +119,7 @@ class Members:
 def members(root: Path, rename: Mapping[str, str]) -> Members:
     """Sorts the arrays at `root` by role. Raises UserError for any that has none."""
     found, files = tables(root)
-    found = renamed(found, rename)
+    found = padded(renamed(found, rename))
     others = {n: t for n, t in found.items() if n in ROLES}
     modalities = {n: t for n, t in found.items() if n not in ROLES}
     if "labels" not in others:
@@ -136,7 +138,7 @@ def members(root: Path, rename: Mapping[str, str]) -> Members:
                 f"{name} has shape {table.shape} and labels {count}; the first dimension of both "
                 "counts the samples and must be the same."
             )
-    if "split" in others and root.is_dir() and part_sizes(root):
+    if "split" in others and part_names(root):
         raise UserError(f"{root} has folders per split and an array `split`; remove one of them.")
     return Members(root, modalities, others, tuple(files))
 
@@ -159,19 +161,14 @@ def renamed(found: Mapping[str, Table], rename: Mapping[str, str]) -> dict[str, 
 
 def check_modality(name: str, table: Table) -> None:
     """Raises UserError unless the array can be a modality."""
-    if name.startswith(RAGGED):
-        raise UserError(
-            f"{name} tells of samples of different lengths, which are not supported; pad the "
-            "array to one length and remove it."
-        )
     if not MODALITY.match(name):
         raise UserError(
             f"{name!r} is no name for a modality: lower-case letters, digits and _, a letter "
             f"first, 32 at most; rename it with `rename:` in dataset.yaml."
         )
-    if table.dtype.kind not in NUMBERS or table.dtype.itemsize > 8:
+    if table.kind not in NUMBERS or table.dtype.itemsize > 8:
         raise UserError(
-            f"{name} is of {table.dtype}; a modality holds bool, whole or real numbers of at most "
+            f"{name} is of {table.type}; a modality holds bool, whole or real numbers of at most "
             "64 bits."
         )
 
@@ -179,10 +176,8 @@ def check_modality(name: str, table: Table) -> None:
 def kind_of(name: str, table: Table, declared: str = "") -> str:
     """The kind of a modality: as declared, else as its shape says. Raises UserError."""
     dimensions = len(table.shape) - 1
+    declared = declared or next((k for k, wanted in KINDS.items() if wanted == dimensions), "")
     if not declared:
-        for kind, wanted in KINDS.items():
-            if wanted == dimensions:
-                return kind
         raise UserError(
             f"{name} has shape {table.shape}; a sample has 1 to 4 dimensions, so reshape it, "
             "single numbers to (N, 1)."
@@ -195,6 +190,11 @@ def kind_of(name: str, table: Table, declared: str = "") -> str:
             f"{name} is declared as {declared} and has shape {table.shape}; its dimensions are "
             f"{wanted}, so change `kinds:` in dataset.yaml or the array."
         )
-    if declared == "tokens" and table.dtype.kind not in "iu":
-        raise UserError(f"{name} is declared as tokens and is of {table.dtype}; tokens are whole.")
+    if declared == "tokens" and table.kind not in "iu":
+        raise UserError(f"{name} is declared as tokens and is of {table.type}; tokens are whole.")
+    if isinstance(table, Padded | Flat) and declared not in ORDERED:
+        raise UserError(
+            f"{name} has lengths and is taken as {declared}; only {' and '.join(ORDERED)} have "
+            "lengths, so declare one with `kinds:` in dataset.yaml, or remove them."
+        )
     return declared

@@ -79,7 +79,7 @@ class MOSEI(PackedAdapter):
     def described(self, modalities: dict[str, Modality]) -> DatasetSpec:
         return DatasetSpec(self.name, len(lists.TASKS[self.config.task]), modalities)
 
-    def spec(self, packed):
+    def spec(self, packed, rows):
         modalities, arrays = {}, packed.meta["arrays"]
         for m in KEYS:
             told = packed.meta["statistics"][m] if self.config.variant == "std" else {}
@@ -251,7 +251,7 @@ def tell(content: Content, cleaned: Mapping[str, Cleaned], found: Segments) -> N
     """Writes down what was met while the segments passed."""
     for m, passed in cleaned.items():
         content.extras.update({f"first_{m}": passed.first, f"last_{m}": passed.last})
-        content.statistics[m] = passed.statistics()
+        content.statistics[m] = passed.columns.std()
         silent = passed.last < 0
         content.flags[silent] |= np.uint32(Flag.SILENT)
         content.report["rows"].append([f"{m} all zero", f"{silent.sum()} segments"])

@@ -55,12 +55,13 @@ class PackedAdapter(Adapter):
         rows = self.parts(packed)
         self.notes = (*self.problems, *self.notes)
         labels = self.labels(packed, rows)
-        spec, split = self.spec(packed), self.split_name()
+        spec, split = self.spec(packed, rows), self.split_name()
         found = self.hash(packed)
         return bundle(spec, split, rows, self.inputs(packed), labels, packed.ids, found)
 
-    def spec(self, packed: Packed) -> DatasetSpec:
-        """What a method may know, where the cache says more than the settings do."""
+    def spec(self, packed: Packed, rows: Mapping[str, np.ndarray]) -> DatasetSpec:
+        """What a method may know, where the cache says more than the settings do. rows: part ->
+        rows of the cache."""
         return self.describe()
 
     def labels(self, packed: Packed, rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -130,7 +131,8 @@ def cache_rows(packed: Packed) -> list[tuple[str, str]]:
     for m, a in packed.meta["arrays"].items():
         mib = a["bytes"] / 2**20
         shape = ragged_words(packed, m) if "shapes" in a else "x".join(map(str, a["shape"]))
-        rows.append((m, f"{shape} {np.dtype(a['dtype'])}, {mib:.1f} MiB, sha256 {a['sha256']}"))
+        kind = a.get("view") or np.dtype(a["dtype"])
+        rows.append((m, f"{shape} {kind}, {mib:.1f} MiB, sha256 {a['sha256']}"))
     return rows
 
 

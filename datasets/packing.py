@@ -20,11 +20,15 @@ Progress = Callable[[str], None]  # is told a line at each tenth of an array
 
 @dataclass(frozen=True)
 class Stream:
-    """An array that comes in pieces: `chunks` yields [n, *shape] until all N samples are out."""
+    """An array that comes in pieces: `chunks` yields [n, *shape] until all N samples are out.
+
+    view: a type of torch's that NumPy has not, whose bits the numbers are: "bfloat16".
+    """
 
     shape: tuple[int, ...]
     dtype: np.dtype
     chunks: Callable[[], Iterator[np.ndarray]]
+    view: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,9 +70,9 @@ def content_hash(
     """The data hash: of what is read and how it was made, not of where or when.
 
     ids, labels: SHA-256 of `ids.txt` and `labels.i32`. arrays: modality -> dtype, shape, sha256,
-    and `shapes`, the SHA-256 of the samples' own where they differ.
+    `shapes`, the SHA-256 of the samples' own where they differ, and `view`, see Stream.
     """
-    named = ("dtype", "shape", "sha256", "shapes")
+    named = ("dtype", "view", "shape", "sha256", "shapes")
     kept = {m: {k: a[k] for k in named if k in a} for m, a in arrays.items()}
     return digest_of({"ids": ids, "labels": labels, "arrays": kept, "constants": dict(constants)})
 
@@ -158,7 +162,8 @@ def write_stream(
                 progress(f"{name}: {done} of {samples} samples packed")
     assert done == samples, (name, done, samples)
     shape = [samples, *stream.shape]
-    return {"dtype": dtype.str, "shape": shape, "bytes": size, "sha256": sha.hexdigest()}
+    found = {"dtype": dtype.str, "shape": shape, "bytes": size, "sha256": sha.hexdigest()}
+    return found | ({"view": stream.view} if stream.view else {})
 
 
 def kept_lists(folder: Path, base: Path, names: Sequence[str]) -> dict[str, dict[str, object]]:

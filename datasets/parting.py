@@ -63,7 +63,9 @@ def check_given(given: Sequence[str]) -> None:
 def general_notes(found: Members, settings: Settings) -> Iterator[str]:
     """Sentences on what was assumed about the arrays."""
     for m, table in found.modalities.items():
-        yield f"{m} {tuple(table.shape)} is taken as {settings.kinds[m]}."
+        how = settings.transform.get(m)
+        transformed = f", transformed by {how}" if how else ""
+        yield f"{m} {tuple(table.shape)} is taken as {settings.kinds[m]}{transformed}."
     if "ids" not in found.others:
         yield "there are no ids, so the split depends on the order of the rows."
     counts = np.bincount(found.labels, minlength=settings.classes)

@@ -1,49 +1,71 @@
 """The user's samples on their way into a cache: faults are found while they pass."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from functools import partial
 from hashlib import blake2b
 
 import numpy as np
 
 from bench.errors import UserError
-from datasets.arrays import Table
 from datasets.flags import Flag
 from datasets.members import Members
+from datasets.packing import Stream
+from datasets.pieces import Table
 
 DIGEST = 16  # bytes of a sample's hash
+EXPONENT, MAGNITUDE = np.uint16(0x7F80), np.uint16(0x7FFF)  # of bfloat16
 
 
 class Samples:
     """Passes each modality on, chunk by chunk, and remembers what was wrong.
 
+    nan: "error", or "zero" to read zeros. unit: modalities whose samples are brought to length 1.
     flags: [N] uint32. twins: [N] int32, the first sample that is the same in all modalities.
     """
 
-    def __init__(self, found: Members, nan: str) -> None:
+    def __init__(self, found: Members, nan: str, unit: Collection[str] = ()) -> None:
         self.found = found
         self.nan = nan
+        self.unit = unit
         self.flags = found.flags
         self.twins = np.arange(found.samples, dtype=np.int32)
         self.hashes = np.zeros((found.samples, DIGEST), dtype=np.uint8)
         self.replaced = dict.fromkeys(found.modalities, 0)  # numbers that were not finite
+
+    def stream(self, name: str) -> Stream:
+        """A modality as it is packed."""
+        table = self.found.modalities[name]
+        shape, form = table.shape[1:], "bfloat16" if table.bfloat16 else ""
+        if name not in self.unit:
+            return Stream(shape, table.dtype, partial(self.chunks, name, table), form)
+        dtype = table.dtype if table.dtype.kind == "f" else np.dtype("f4")
+
+        def chunks() -> Iterator[np.ndarray]:
+            for chunk in self.chunks(name, table):
+                yield at_length_one(wide(chunk) if form else chunk).astype(dtype)
+
+        return Stream(shape, dtype, chunks)
 
     def chunks(self, name: str, table: Table) -> Iterator[np.ndarray]:
         """The samples of a modality, [n, *shape] at a time."""
         start = 0
         for chunk in table.chunks():
             rows = slice(start, start + len(chunk))
-            clean = self.finite(name, chunk, start)
-            silent = ~clean.reshape(len(clean), -1).any(axis=1)
+            clean = self.finite(name, chunk, start, table.bfloat16)
+            silent = ~nonzero(clean, table.bfloat16).reshape(len(clean), -1).any(axis=1)
             self.flags[rows] |= silent.astype(np.uint32) * np.uint32(Flag.SILENT)
             self.hashes[rows] = row_hashes(clean, self.hashes[rows])
             start += len(chunk)
             yield clean
 
-    def finite(self, name: str, chunk: np.ndarray, start: int) -> np.ndarray:
+    def finite(self, name: str, chunk: np.ndarray, start: int, bfloat16: bool) -> np.ndarray:
         """The chunk without NaN and infinity. Raises UserError where the user allows none."""
-        if chunk.dtype.kind != "f":
+        if bfloat16:
+            bad = (chunk & EXPONENT) == EXPONENT
+        elif chunk.dtype.kind == "f":
+            bad = ~np.isfinite(chunk)
+        else:
             return chunk
-        bad = ~np.isfinite(chunk)
         if not bad.any():
             return chunk
         if self.nan == "error":
@@ -78,3 +100,20 @@ def row_hashes(chunk: np.ndarray, before: np.ndarray) -> np.ndarray:
         raw = blake2b(row.tobytes(), key=old.tobytes(), digest_size=DIGEST).digest()
         hashes[i] = np.frombuffer(raw, dtype=np.uint8)
     return hashes
+
+
+def nonzero(chunk: np.ndarray, bfloat16: bool) -> np.ndarray:
+    """Which numbers are not 0, nor -0."""
+    return (chunk & MAGNITUDE) != 0 if bfloat16 else chunk != 0
+
+
+def wide(bits: np.ndarray) -> np.ndarray:
+    """The bits of bfloat16 as float32: they are its upper half."""
+    return (bits.astype(np.uint32) << 16).view(np.float32)
+
+
+def at_length_one(chunk: np.ndarray) -> np.ndarray:
+    """Samples [n, ...] divided by their Euclidean length; those that are all zero stay so."""
+    flat = chunk.reshape(len(chunk), -1).astype(np.float64)
+    length = np.linalg.norm(flat, axis=1, keepdims=True)
+    return (flat / np.where(length == 0, 1.0, length)).reshape(chunk.shape)

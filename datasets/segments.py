@@ -13,6 +13,7 @@ from bench.errors import UserError
 from datasets.lists.mosei import FOLDS, segment_id, video_of
 from datasets.packing import rows_at_once
 from datasets.safe_pickle import load
+from datasets.statistics import Columns
 
 KEYS = {"text": "text", "audio": "audio", "visual": "vision"}  # ours -> the files'
 SCORES = ("labels", "regression_labels")  # of MulT and MultiBench, and of MMSA
@@ -169,11 +170,10 @@ class Cleaned:
         self, parts: tuple[np.ndarray, ...], train: int, limits: np.ndarray | None = None
     ) -> None:
         self.parts, self.train, self.limits = parts, train, limits
-        samples, width = sum(map(len, parts)), parts[0].shape[2]
+        samples = sum(map(len, parts))
         self.first = np.full(samples, -1, dtype=np.int32)
         self.last = np.full(samples, -1, dtype=np.int32)
-        self.replaced, self.count = 0, 0
-        self.sums, self.squares = np.zeros(width), np.zeros(width)
+        self.replaced, self.columns = 0, Columns()  # of the rows of train that are not padding
 
     def chunks(self) -> Iterator[np.ndarray]:
         """[n, T, D] float32 at a time."""
@@ -184,7 +184,8 @@ class Cleaned:
                 if self.limits is not None:
                     x = np.where(shown[:, :, None], np.clip(x, *self.limits), x)
                 self.note(start, shown)
-                self.add(x[: max(0, self.train - start)], shown)
+                known = max(0, self.train - start)
+                self.columns.add(x[:known][shown[:known]])
                 self.replaced += bad
                 start += len(x)
                 yield x
@@ -195,24 +196,6 @@ class Cleaned:
         some, steps = shown.any(axis=1), shown.shape[1]
         self.first[rows] = np.where(some, shown.argmax(axis=1), -1)
         self.last[rows] = np.where(some, steps - 1 - shown[:, ::-1].argmax(axis=1), -1)
-
-    def add(self, x: np.ndarray, shown: np.ndarray) -> None:
-        """Adds segments of train to the statistics."""
-        rows = x[shown[: len(x)]].astype(np.float64)
-        self.count += len(rows)
-        self.sums += rows.sum(axis=0)
-        self.squares += np.square(rows).sum(axis=0)
-
-    def statistics(self) -> dict[str, list[float]]:
-        """Mean and deviation of each feature over the rows of train that are not padding.
-
-        A feature that is always the same has deviation 1, so that it becomes 0.
-        """
-        mean = self.sums / max(1, self.count)
-        variance = self.squares / max(1, self.count) - np.square(mean)
-        constant = variance <= 1e-12 * np.square(mean)  # what rounding leaves of a constant
-        std = np.sqrt(np.where(constant, 1.0, variance))
-        return {k: v.astype(np.float32).tolist() for k, v in (("mean", mean), ("std", std))}
 
 
 def pieces(part: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:

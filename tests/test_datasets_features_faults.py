@@ -99,7 +99,7 @@ OBJECTS = np.array([{"a": 1}] * 60, dtype=object)
         ({"audio": np.zeros(60)}, r"audio has shape \(60,\); a sample has 1 to 4 dimensions"),
         ({"audio": np.float32(3)}, r"audio in .* has shape \(\)"),
         ({"Audio": np.zeros((60, 5))}, "'Audio' is no name for a modality"),
-        ({"lengths_audio": np.ones(60, int)}, "different lengths, which are not supported"),
+        ({"lengths_audio": np.ones(60, int)}, "audio has lengths and is taken as vector; only seq"),
         ({"labels": np.zeros((60, 3), int)}, r"labels has shape \(60, 3\)"),
         ({"labels": np.zeros(60)}, "labels has shape .* of float64"),
         ({"labels": np.arange(60) - 1}, "labels holds -1 for sample 0"),
@@ -122,14 +122,14 @@ def test_arrays_without_labels_or_modalities_are_refused(tmp_path):
 
 
 def test_other_files_are_refused_naming_the_accepted_forms(tmp_path):
-    for name in ("x.safetensors", "x.npy", "x.pkl"):
+    for name in ("x.npy", "x.pkl"):
         (tmp_path / name).write_bytes(b"something")
-        with pytest.raises(UserError, match=r"is not read: features takes a .npz file, a folder"):
+        with pytest.raises(UserError, match=r"is not read: features takes a .npz or .safetensors"):
             Features.complete({}, tmp_path / name)
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=r"holds no .npy files"):
         Features.complete({}, tmp_path / "empty")
-    with pytest.raises(UserError, match=r"needs raw files: give --root DIR, a .npz file"):
+    with pytest.raises(UserError, match=r"needs raw files: give --root DIR, a .npz or"):
         Features.complete({}, None)
 
 
