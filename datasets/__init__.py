@@ -74,6 +74,6 @@ ENTRIES: tuple[DatasetEntry, ...] = (
         "features",
         "datasets.features:Features",
         "Your own arrays",
-        "any number, from .npz or .npy files",
+        "any number, from .npz, .npy or .safetensors files",
     ),
 )

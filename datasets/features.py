@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, replace
 from functools import cached_property, partial
+from importlib.metadata import version
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from datasets.parting import general_notes, part_notes, part_rows
 from datasets.pieces import Table
 from datasets.samples import Samples
 from datasets.statistics import BY_TRAIN, of_train
+from datasets.tensors import SUFFIX
 
 BYTE = 255  # the scale of images stored as bytes
 
@@ -88,6 +90,7 @@ class Features(PackedAdapter):
             extras={"twins": samples.twins},
             report=report,
             finish=partial(samples.finish, report),
+            libraries={n: version(n) for n in ("safetensors",) if self.root.suffix == SUFFIX},
         )
 
     def parts(self, packed):
