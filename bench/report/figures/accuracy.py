@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from bench.report import tables
 from bench.report.cells import ACCURACY, PROBE, Cell, Column, Row, Table
-from bench.report.figures.numbers import summary
+from bench.report.figures.numbers import INTERVAL, reach, summary
 from bench.report.figures.style import (
     BLACK,
     SMALL,
@@ -53,7 +53,7 @@ def draw(table: Table, protocol: str) -> Figure:
         name_figure(figure, table, f"protocol {protocol}")
         dashed = any(row.alone for row in table.rows) and len(shown) > 1
         figure.supxlabel(
-            "Test accuracy (%): mean over seeds, 95 % t interval, seeds as faint dots"
+            f"Test accuracy (%): mean over seeds, {INTERVAL}, seeds as faint dots"
             + ("; dashed: the modality trained alone" if dashed else ""),
             fontsize=SMALL,
             color="#555555",
@@ -125,11 +125,10 @@ def mark(axes: Axes, cell: Cell, y: float, colour: str, hollow: bool = False) ->
     """A mean with its interval and its seeds, in percent."""
     seeds = [100 * v for v in cell.values.values()]
     axes.plot(seeds, [y] * len(seeds), "o", color=colour, **SEEDS)
-    reach = None if cell.interval is None else 100 * (cell.interval[1] - cell.mean)
     axes.errorbar(
         100 * cell.mean,
         y,
-        xerr=reach,
+        xerr=reach(cell),
         fmt="o",
         color=colour,
         ms=3.8,
@@ -140,12 +139,11 @@ def mark(axes: Axes, cell: Cell, y: float, colour: str, hollow: bool = False) ->
 
 
 def limits(cells: Sequence[Cell]) -> tuple[float, float]:
-    """Of an axis in percent: all seeds, and the intervals of three seeds or more, for those of two
-    reach over ten standard errors and would hide everything else."""
-    values = [v for c in cells for v in c.values.values()]
-    values += [v for c in cells if len(c.values) > 2 for v in c.interval]
-    air = max(0.005, 0.04 * (max(values) - min(values)))
-    return 100 * (min(values) - air), 100 * (max(values) + air)
+    """Of an axis in percent: all seeds, and the intervals that are drawn."""
+    values = [100 * v for c in cells for v in c.values.values()]
+    values += [100 * c.mean + k * half for c in cells if (half := reach(c)) for k in (-1, 1)]
+    air = max(0.5, 0.04 * (max(values) - min(values)))
+    return min(values) - air, max(values) + air
 
 
 def rows_with(table: Table, kept: Sequence[Row]) -> tuple[Row, ...]:

@@ -13,13 +13,23 @@ from matplotlib.patches import Patch
 
 from bench.report.cells import Cell, Table
 from bench.report.figures.accuracy import SEEDS, limits, mark, places, row_panels, rows_with
-from bench.report.figures.numbers import LeftOut, by_name, origin, single, summary, who
+from bench.report.figures.numbers import (
+    INTERVAL,
+    LeftOut,
+    by_name,
+    origin,
+    reach,
+    single,
+    summary,
+    who,
+)
 from bench.report.figures.style import BELOW, BLACK, STYLE, colours, name_figure
 
 BARS = 0.76  # of the distance between two rows, what bars take
 NOTE = (
     "Bars of a row sum to its accuracy above that without any modality. Imbalance: mean difference "
-    "between modalities.\nMeans over seeds, 95 % t intervals, seeds as faint dots."
+    "between modalities.\n"
+    f"Means over seeds, {INTERVAL}, seeds as faint dots."
 )
 VALUE, IMBALANCE = "shapley", "imbalance"  # quantities
 Found = list[tuple[dict[str, Cell], Cell]]  # per row its values by modality, and its imbalance
@@ -70,9 +80,7 @@ def bars(axes: Axes, table: Table, found: Found) -> None:
             axes.barh(y, 100 * cell.mean, height, color=colour, lw=0, zorder=1.5)
             seeds = [100 * v for v in cell.values.values()]
             axes.plot(seeds, [y] * len(seeds), "o", color=BLACK, **SEEDS)
-            if len(cell.values) > 2:
-                reach = 100 * (cell.interval[1] - cell.mean)
-                axes.errorbar(100 * cell.mean, y, xerr=reach, color=BLACK, lw=0.8, zorder=3)
+            axes.errorbar(100 * cell.mean, y, xerr=reach(cell), color=BLACK, lw=0.8, zorder=3)
     axes.axvline(0, color=BLACK, lw=0.6, zorder=2)
 
 

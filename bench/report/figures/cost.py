@@ -15,7 +15,7 @@ from matplotlib.transforms import Bbox
 from bench.report.cells import ACCURACY, Cell, Column, Row, Table
 from bench.report.figures.accuracy import limits
 from bench.report.figures.labels import place_names
-from bench.report.figures.numbers import LeftOut, origin, single, summary, who
+from bench.report.figures.numbers import INTERVAL, LeftOut, origin, reach, single, summary, who
 from bench.report.figures.style import (
     BELOW,
     BLACK,
@@ -30,7 +30,7 @@ from bench.report.quantities import QUANTITIES
 
 COSTS = ("training_flops", "seconds")  # quantities, a panel each
 NOTE = (
-    "Means over seeds, bars: 95 % t interval of the accuracy. Every stage that a method trains "
+    f"Means over seeds, bars: {INTERVAL}. Every stage that a method trains "
     "counts, encoders trained alone included."
 )
 AXES = {"training_flops": "Operations of training (FLOP)", "seconds": "Time of training (s)"}
@@ -118,10 +118,9 @@ def panel(axes: Axes, table: Table, found: Sequence[Point]) -> None:
     for point in found:
         colour = shades.get(point.row.alone, BLACK)
         cell = point.accuracy
-        reach = 100 * (cell.interval[1] - cell.mean) if cell.interval else None
         face = "white" if point.row.alone else colour
         look = {"fmt": "o", "color": colour, "mfc": face, "ms": 4, "lw": 0.7, "zorder": 3}
-        axes.errorbar(*point.place, yerr=reach, **look)
+        axes.errorbar(*point.place, yerr=reach(cell), **look)
     axes.set_ylim(*limits([p.accuracy for p in found]))
     axes.grid()
     axes.set_axisbelow(True)
@@ -141,8 +140,8 @@ def logarithmic(axes: Axes, found: Sequence[Point]) -> None:
 
 def obstacles(axes: Axes, found: Sequence[Point]) -> list[Bbox]:
     """Where intervals and the line of the best are, in pixels."""
-    lines = [p.cost.mean for p in found], [p.accuracy.interval for p in found]
-    spans = [((x, 100 * i[0]), (x, 100 * i[1])) for x, i in zip(*lines, strict=True) if i]
+    tall = [(*p.place, half) for p in found if (half := reach(p.accuracy))]
+    spans = [((x, y - half), (x, y + half)) for x, y, half in tall]
     best = [p.place for p in unbeaten(found)]
     for (x, y), (right, top) in pairwise(best):
         spans += [((x, y), (right, y)), ((right, y), (right, top))]

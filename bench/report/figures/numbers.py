@@ -7,6 +7,9 @@ from bench.report.quantities import QUANTITIES
 from bench.report.runs import Finished
 from bench.report.settings import listed
 
+FEWEST = 3  # seeds whose interval is drawn
+INTERVAL = f"95 % t interval (from {FEWEST} seeds on)"
+
 
 class LeftOut(Exception):
     """A figure that these results do not allow; the message says why, as a clause."""
@@ -60,6 +63,12 @@ def who(table: Table, row: Row) -> dict[str, object]:
 def origin(row: Row) -> dict[str, object]:
     """The last columns."""
     return {"digest": row.runs[0].digest, "data_hash": row.runs[0].data_hash}
+
+
+def reach(cell: Cell) -> float | None:
+    """Half the 95 % t interval in percent; None below FEWEST seeds, whose interval would span the
+    panel and tell nothing that the seeds do not."""
+    return 100 * (cell.interval[1] - cell.mean) if len(cell.values) >= FEWEST else None
 
 
 def summary(cell: Cell) -> dict[str, object]:
