@@ -49,11 +49,11 @@ def looped(stored: Tensor | Ragged, rows: list[int], plan: Plan, info: Modality)
     for row, frames, box, flip, inputs in places:
         pictures = stored[row]
         for first, last, place in runs(frames):
-            several = resized(pictures[first:last], box, view.size, flip)
+            several = resized(pictures[first:last], box, view.size, flip, channels)
             if flip and view.signed:
                 several[:, 0].bitwise_not_()  # 255 - v: zero is at 127.5
             x = inputs[place : place + last - first]
-            lines = several.permute(0, 2, 3, 1).expand(-1, -1, -1, channels).reshape(x.shape)
+            lines = several.permute(0, 2, 3, 1).reshape(x.shape)
             x.copy_(lines)
             torch.addcmul(offset, x, factor, out=x)  # while it is in the processor's cache
     out = out.view(len(rows), view.frames, height, width, channels).permute(0, 4, 1, 2, 3)
@@ -131,15 +131,21 @@ def banded(groups: list[Group], plan: Plan, info: Modality, mean, std, device) -
     return shaped(out, info)
 
 
-def resized(pictures: Tensor, box: Box, size: tuple[int, int], flip: bool) -> Tensor:
+def resized(
+    pictures: Tensor, box: Box, size: tuple[int, int], flip: bool, channels: int = 1
+) -> Tensor:
     """A crop of `pictures` [K, H, W, C] uint8 at `size`, perhaps mirrored -> [K, C, *size] uint8.
 
-    The result is channels-last. No float is made, and nothing outside of the box is read.
+    channels: how many a grey picture gets. The result is channels-last. No float is made, and
+    nothing outside of the box is read.
     """
     top, left, height, width = box
     # The first axis is kept: without it torch takes the crop for planar and is half as fast.
-    crop = pictures[:, top : top + height, left : left + width].permute(0, 3, 1, 2)
-    resized = interpolate(crop, size, mode="bilinear", antialias=True)
+    crop = pictures[:, top : top + height, left : left + width]
+    if crop.shape[3] < channels:
+        # Three equal channels are resized faster than one, and spread faster before than after.
+        crop = torch.cat([crop] * channels, dim=3)
+    resized = interpolate(crop.permute(0, 3, 1, 2), size, mode="bilinear", antialias=True)
     return resized.flip(3) if flip else resized
 
 
