@@ -173,6 +173,15 @@ def add_reading(verbs) -> None:
         help="accuracy, curves, contribution, robustness, calibration, cost, ranks, profile, or a "
         "method for what it learned; default: all there is",
     )
+    report = add_verb(
+        verbs, "report", "report:report", "one page of HTML about finished runs", reads=True
+    )
+    report.add_argument(
+        "--out", type=Path, metavar="DIR", help="default: results/<suite>/report, or results/report"
+    )
+    report.add_argument(
+        "--baseline", metavar="METHOD", help="what the findings compare with; default: joint"
+    )
     export = add_verb(
         verbs,
         "export",
@@ -208,11 +217,11 @@ def add_reading(verbs) -> None:
         help="accuracy (default), macro_f1, balanced_accuracy, nll, brier",
     )
     compare.add_argument("--dataset", metavar="D[,D..]")
-    for verb in (table, plot, export):
+    for verb in (table, plot, report, export):
         verb.add_argument("suite", nargs="?", help="only the runs of this suite")
         verb.add_argument("--method", metavar="M[,M..]")
         verb.add_argument("--dataset", metavar="D[,D..]")
-    for verb in (table, plot, compare):
+    for verb in (table, plot, report, compare):
         add_protocol(verb)
 
 

@@ -1,0 +1,102 @@
+"""The report: finished runs as one page of HTML that needs no network and no other file.
+
+`build` puts it together; the modules beside it say what stands in its parts. The page's text, style
+and script are the files page.html, style.css and sort.js. Whatever comes from results is escaped by
+the template or by `bench.report.html`, and the page's policy runs no script but its own.
+"""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from bench import __version__
+from bench.report import ablation, tables
+from bench.report.cells import Table
+from bench.report.html import marked_up
+from bench.report.page import drill, headline, pictures, unfinished
+from bench.report.runs import PROTOCOLS
+from bench.rundir import RunDir
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a page is about. runs: those asked for, finished or not. baseline: a method, or empty.
+    commands: that train the same again. note: on them, may be empty. itself: the
+    command that makes the page. name: of the suite, or empty."""
+
+    found: Sequence[Table]
+    ablations: Sequence[ablation.Ablation]
+    runs: Sequence[RunDir]
+    protocols: tuple[str, ...]
+    baseline: str
+    commands: Sequence[str]
+    note: str
+    itself: str
+    name: str
+
+
+def build(content: Content) -> str:
+    """The page. Raises UserError for results that cannot be read, and a baseline that no table
+    has."""
+    style, script = ((HERE / name).read_text() for name in ("style.css", "sort.js"))
+    return (
+        environment()
+        .get_template("page.html")
+        .render(
+            title=f"Report: {content.name}" if content.name else "Report",
+            policy=policy(style, script),
+            style=Markup(style),
+            script=Markup(script),
+            heads=[
+                headline.of_table(t, content.protocols, content.baseline) for t in content.found
+            ],
+            tables=Markup(tables_of(content)),
+            figures=pictures.drawn(content.found, content.protocols),
+            sections=[drill.of_table(t, content.protocols) for t in content.found],
+            unfinished=unfinished.listed(content.runs),
+            commands=content.commands,
+            note=content.note,
+            protocols={p: PROTOCOLS[p] for p in content.protocols},
+            count=len(content.runs),
+            itself=content.itself,
+            version=__version__,
+        )
+    )
+
+
+def tables_of(content: Content) -> str:
+    parts = [tables.render(content.found, "html", content.protocols, baseline=content.baseline)]
+    if content.ablations:
+        parts.append(ablation.render(content.ablations, "html", content.protocols))
+    return "\n".join(parts)
+
+
+def environment() -> jinja2.Environment:
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["marked_up"] = lambda text: Markup(marked_up(text))
+    return made
+
+
+def policy(style: str, script: str) -> str:
+    """What the page may load: this style, this script, pictures that it holds itself."""
+    return (
+        f"default-src 'none'; style-src {digest(style)}; script-src {digest(script)}; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def digest(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

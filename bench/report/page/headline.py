@@ -1,0 +1,130 @@
+"""What the numbers of a table show, in words: nothing that its marks do not say."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bench.report import notes
+from bench.report.cells import ACCURACY, Column, Row, Table, state_of
+from bench.report.columns import DEFAULT, UNDER_TRAINING, cell, chosen
+from bench.report.layout import View, sheet
+from bench.report.pairs import rows_of
+from bench.report.significance import SIGNS, Judged, judged
+from bench.report.stats.paired import paired
+from bench.report.stats.verdicts import Verdict
+
+WORDS = {
+    Verdict.BETTER: "More accurate than",
+    Verdict.EQUIVALENT: "Equivalent to, less than one point from,",
+    Verdict.NOT_RESOLVED: "Not resolved against",
+    Verdict.WORSE: "Less accurate than",
+}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The rows that have one verdict against the baseline. kind: of the verdict, as a class of
+    CSS. rows: name and difference in points."""
+
+    kind: str
+    sign: str
+    words: str
+    rows: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Headline:
+    """facts: term and text, may hold backticks. competition: sentences."""
+
+    heading: str
+    label: str  # of the table, to link to it
+    baseline: str
+    facts: tuple[tuple[str, str], ...]
+    claims: tuple[Claim, ...]
+    competition: tuple[str, ...]
+    silence: str  # why there is no claim; empty if there is one
+    caveats: tuple[str, ...]  # how the verdicts came about
+
+
+def of_table(table: Table, protocols: tuple[str, ...], baseline: str) -> Headline:
+    """Raises UserError if the baseline's name stands for several rows."""
+    found = judged(table, chosen(table, protocols, DEFAULT), baseline) if baseline else None
+    claims = tuple(claimed(table, found, protocols[0])) if found else ()
+    why = "no baseline is named; name one with --baseline METHOD"
+    silence = f"Nothing is compared: {found.reason if found else why}." if not claims else ""
+    return Headline(
+        heading=notes.heading(table),
+        label=sheet(table, View()).label,
+        baseline=baseline,
+        facts=tuple(facts(table)),
+        claims=claims,
+        competition=tuple(competition(table, protocols[0], baseline)) if claims else (),
+        silence=silence,
+        caveats=tuple(found.sentences())[1:] if claims else (),
+    )
+
+
+def facts(table: Table) -> Iterator[tuple[str, str]]:
+    """What was run."""
+    labels = [row.label for row in table.rows]
+    several = f"{len(labels)} configurations: " if len(labels) > 1 else ""
+    yield "Methods", several + notes.listed_code(labels)
+    yield "Modalities", ", ".join(table.modalities)
+    yield "Seeds", notes.seed_words(table.seeds)
+    yield "Split", f"`{table.name}`. {notes.state_words(table)}"
+    yield "Code", notes.code_words(table).removeprefix("Code ")
+
+
+def claimed(table: Table, found: Judged, protocol: str) -> Iterator[Claim]:
+    """By verdict, the largest difference first."""
+    column = Column(protocol, ACCURACY)
+    by_verdict: dict[Verdict, list[tuple[float, str]]] = {}
+    for (place, at), one in found.found.items():
+        if at == column:
+            row = table.rows[place]
+            difference = against(table, row, found.baseline, column)
+            by_verdict.setdefault(one.verdict, []).append((difference, row.label))
+    for verdict, words in WORDS.items():
+        rows = sorted(by_verdict.get(verdict, ()), reverse=verdict is not Verdict.WORSE)
+        if rows:
+            named = tuple((label, f"{100 * difference:+.1f}") for difference, label in rows)
+            yield Claim(verdict.replace(" ", "-"), SIGNS[verdict], words, named)
+
+
+def against(table: Table, row: Row, baseline: str, column: Column) -> float:
+    """Mean difference over the seeds that both have."""
+    other = rows_of(table, baseline)[state_of(row.runs[0])]
+    return paired(row.cell(column).values, other.cell(column).values).mean or 0.0
+
+
+def competition(table: Table, protocol: str, baseline: str) -> Iterator[str]:
+    """How far the baseline's encoders are behind those trained alone, and who comes closest."""
+    rows = list(rows_of(table, baseline).values())
+    for m in table.modalities if len(rows) == 1 else ():
+        column = Column(protocol, UNDER_TRAINING, m)
+        gap = cell(table, rows[0], column)
+        if gap.mean is not None:
+            yield (
+                f"Inside `{baseline}` the encoder of `{m}` ends {lag(gap.mean)} the one trained "
+                f"alone, by linear probe{within(gap.interval)}. {closest(table, column)}"
+            )
+
+
+def lag(gap: float) -> str:
+    points = round(100 * gap, 1)
+    if not points:
+        return "level with"
+    return f"{abs(points)} points {'behind' if points > 0 else 'ahead of'}"
+
+
+def within(interval: tuple[float, float] | None) -> str:
+    if interval is None:
+        return ""
+    low, high = interval
+    open_ = ", which holds 0: the seeds do not resolve it" if low <= 0 <= high else ""
+    return f" (95 % interval {100 * low:.1f} to {100 * high:.1f}{open_})"
+
+
+def closest(table: Table, column: Column) -> str:
+    gaps = [(cell(table, row, column).mean, row.label) for row in table.rows if not row.alone]
+    mean, name = min((g for g in gaps if g[0] is not None), key=lambda g: g[0])
+    return f"The strongest is that of `{name}`, {lag(mean)} it."
