@@ -29,7 +29,8 @@ def few(tmp_path_factory):
     for seed in range(5):
         probe = {"m0": 0.80 + seed / 500, "m1": 0.60 + seed / 400}
         for m in probe:
-            add(results, f"alone-{m}", seed, accuracy=0.6, heads={m: 0.6}, probe={m: probe[m]})
+            alone = {m: probe[m]}
+            add(results, f"alone-{m}", seed, accuracy=probe[m], heads=alone, probe=alone)
         less = {m: share - 0.1 - seed / 900 for m, share in probe.items()}
         add(results, "joint", seed, accuracy=0.7 + seed / 300, probe=less, log=log, order=1)
         add(results, "best", seed, accuracy=0.8 + seed / 310, probe=probe, log=log, order=2)
@@ -52,7 +53,7 @@ def test_it_holds_everything_itself(page):
 def test_the_findings_are_those_of_the_tables_marks(page):
     said = " ".join(re.sub(r"<[^>]*>", " ", page).split())
     assert "More accurate than joint best +1" in said
-    assert "Inside joint the encoder of m0 ends 10." in said
+    assert "Inside joint the encoder of m0 ends, by linear probe, 10." in said
     assert "The strongest is that of best, level with it." in said
 
 

@@ -104,8 +104,9 @@ def competition(table: Table, protocol: str, baseline: str) -> Iterator[str]:
         gap = cell(table, rows[0], column)
         if gap.mean is not None:
             yield (
-                f"Inside `{baseline}` the encoder of `{m}` ends {lag(gap.mean)} the one trained "
-                f"alone, by linear probe{within(gap.interval)}. {closest(table, column)}"
+                f"Inside `{baseline}` the encoder of `{m}` ends, by linear probe, {lag(gap.mean)} "
+                f"the accuracy of the one trained alone{within(gap.interval)}. "
+                f"{closest(table, column)}"
             )
 
 
