@@ -58,7 +58,7 @@ def build(content: Content) -> str:
                 headline.of_table(t, content.protocols, content.baseline) for t in content.found
             ],
             tables=Markup(tables_of(content)),
-            figures=pictures.drawn(content.found, content.protocols),
+            figures=list(pictures.drawn(content.found, content.protocols)),
             sections=[drill.of_table(t, content.protocols) for t in content.found],
             unfinished=unfinished.listed(content.runs),
             commands=content.commands,

@@ -1,45 +1,46 @@
 """The figures of a page, each with its numbers and a vector file, inside the page itself."""
 
 import base64
-import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from bench.report import files
 from bench.report.cells import Table
-
-TYPES = {"png": "image/png", "pdf": "application/pdf", "csv": "text/csv"}
+from bench.report.tables import to_csv
 
 
 @dataclass(frozen=True)
 class Picture:
-    """png, pdf, csv: data URIs. width, height: in pixels."""
+    """stem: its name as a file. svg, pdf, csv: data URIs. width, height: hundredths of an inch."""
 
     stem: str
     title: str
-    png: str
+    alt: str
+    svg: str
     pdf: str
     csv: str
     width: int
     height: int
-    alt: str
 
 
-def drawn(found: Sequence[Table], protocols: tuple[str, ...]) -> list[Picture]:
+def drawn(found: Sequence[Table], protocols: tuple[str, ...]) -> Iterator[Picture]:
     """Every figure that the results allow; what they do not is left out, with a warning."""
-    with TemporaryDirectory(prefix="mml-bench-") as name:
-        paths = files.write_figures(found, Path(name), protocols)
-        return [of_file(path) for path in paths if path.suffix == ".png"]
+    from bench.report import figures  # matplotlib is slow to import
+    from bench.report.figures.style import image
+
+    for made in figures.made(found, protocols):
+        width, height = made.figure.get_size_inches()
+        where = f", {made.dataset}, split {made.split}" if made.dataset else ", over all data sets"
+        yield Picture(
+            stem=made.stem,
+            title=f"{made.title}{where}",
+            alt=f"{made.title}{where}: {made.stem}. The numbers are in the CSV file below.",
+            svg=uri("image/svg+xml", image(made.figure, "svg")),
+            pdf=uri("application/pdf", image(made.figure, "pdf")),
+            csv=uri("text/csv", to_csv(made.lines).encode()),
+            width=round(100 * width),
+            height=round(100 * height),
+        )
 
 
-def of_file(path: Path) -> Picture:
-    uris = {ending: uri(path.with_suffix(f".{ending}"), kind) for ending, kind in TYPES.items()}
-    width, height = struct.unpack(">II", path.read_bytes()[16:24])  # of PNG's first chunk, IHDR
-    title = path.stem.replace("-", " ")
-    return Picture(path.stem, title, **uris, width=width, height=height, alt=title)
-
-
-def uri(path: Path, kind: str) -> str:
-    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
+def uri(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
