@@ -65,6 +65,12 @@ ENTRIES: tuple[DatasetEntry, ...] = (
         "photograph of a dish and words of a page's title",
     ),
     DatasetEntry(
+        "vggsound",
+        "datasets.vggsound:VGGSound",
+        "VGGSound, sounds and what makes them",
+        "spectrogram of a sound and frames of its source",
+    ),
+    DatasetEntry(
         "balanced_av",
         "datasets.balanced_av:BalancedAV",
         "BalancedAV, 30 classes heard and seen",

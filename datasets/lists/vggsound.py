@@ -55,8 +55,11 @@ def parts(files: Mapping[str, Path], split: str = "clean") -> Parts:
         tested = {s.group for s in rows["test"]}
         for part in ("train", "val"):
             gone = tuple(s.id for s in rows[part] if s.group in tested)
+            sources = {s.group for s in rows[part]} & tested
             rows[part] = [s for s in rows[part] if s.group not in tested]
-            text = f"{part} leaves out {some(gone, 'clips')} of sources that test has."
+            text = (
+                f"{part} leaves out {some(gone, 'clips')} of {len(sources)} sources that test has."
+            )
             issues.append(Issue(None, gone, text, False))
     return assemble(split, classes, rows, issues)
 
