@@ -14,11 +14,11 @@ import pytest
 from bench.__main__ import main
 from bench.errors import UserError
 from bench.lock import STALE
-from bench.runner import scheduler, task
+from bench.runner import scheduler, submit, task
 from bench.runner.checking import check
 from bench.runner.cluster import Resources, Source, read, resolve
 from bench.runner.scheduler import Job, read_accounts, read_queue
-from bench.runner.submissions import Jobs
+from bench.runner.submissions import Jobs, every
 from bench.runner.submit import Order, dealt, hand_over, packed, parameters
 from bench.runner.task import Task
 from tests.test_runner import FAKE, change, make, times_run, wait
@@ -372,6 +372,28 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(tmp_path, words, sentence):
     said = bench(tmp_path, *words, code=2).stderr
     assert sentence in said and "Traceback" not in said
     assert not (tmp_path / "results").exists()
+
+
+FULL = """#!/bin/sh
+[ -e {folder}/full ] && {{ echo "sbatch: error: the queue is full" >&2; exit 1; }}
+touch {folder}/full; echo "Submitted batch job 7"
+"""
+
+
+def test_what_was_submitted_before_a_refusal_is_known(tmp_path, monkeypatch):
+    """More tasks than an array may have go into several, of which the scheduler takes one."""
+    for name, text in (("sbatch", FULL.format(folder=tmp_path)), ("srun", "#!/bin/sh\n")):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(submit, "ARRAY", 2)
+    runs = make(tmp_path, 5)
+    said = wrong(hand_over, tmp_path, order(runs, "slurm", size=1))
+    assert "only 2 jobs were submitted: sbatch: error: the queue is full; the same" in said
+    (submission,) = every(tmp_path)
+    assert [entry.job for entry in submission.entries] == ["7_0", "7_1"]
+    assert "nothing was submitted" in wrong(hand_over, tmp_path, order(runs, "slurm", size=1))
+    assert every(tmp_path) == [submission]
 
 
 def test_without_slurm_nothing_is_left_of_a_submission(tmp_path, monkeypatch):

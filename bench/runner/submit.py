@@ -82,9 +82,16 @@ def hand_over(results: Path, order: Order) -> Submission:
     asked = order.resources
     settings = asdict(asked) | {"cpus": order.cpus, "setup": list(asked.setup)}
     submission, folder = submissions.fresh(results, order.cluster, order.suite, settings)
+    entries: list[Entry] = []
     try:
-        entries = HANDS[order.cluster](results, folder, order)
+        HANDS[order.cluster](results, folder, order, entries)
     except (FailedJobError, FailedSubmissionError, OSError, RuntimeError) as error:
+        if entries:  # these jobs are with the scheduler
+            submissions.with_entries(results, submission, entries)
+            raise UserError(
+                f"only {len(entries)} jobs were submitted: {last_words(error)}; the same command "
+                "submits the rest."
+            ) from None
         shutil.rmtree(folder, ignore_errors=True)
         (folder.with_name(f"{folder.name}.json")).unlink(missing_ok=True)
         raise UserError(f"nothing was submitted: {last_words(error)}") from None
@@ -98,8 +105,9 @@ def last_words(error: Exception) -> str:
     return (told or [" ".join(said)])[0]
 
 
-def to_slurm(results: Path, folder: Path, order: Order) -> list[Entry]:
-    entries, first = [], None
+def to_slurm(results: Path, folder: Path, order: Order, entries: list[Entry]) -> None:
+    """Adds to the entries what the scheduler has taken."""
+    first = None
     if order.to_prepare:
         executor = slurm(folder, order, gpus=None)
         roots = {name: str(root) for name, root in order.roots.items()}
@@ -111,7 +119,6 @@ def to_slurm(results: Path, folder: Path, order: Order) -> list[Entry]:
         if first is not None:
             executor.update_parameters(dependency=f"{PREPARED}:{first.job_id}")
         entries += submitted(executor, tasks[start : start + ARRAY], results)
-    return entries
 
 
 def submitted(executor: submitit.Executor, tasks: Sequence[Task], results: Path) -> list[Entry]:
@@ -164,7 +171,7 @@ def typed(flags: Mapping[str, str]) -> dict[str, str | bool]:
     return {name: value if value else True for name, value in flags.items()}
 
 
-def to_local(results: Path, folder: Path, order: Order) -> list[Entry]:
+def to_local(results: Path, folder: Path, order: Order, entries: list[Entry]) -> None:
     asked = order.resources
     executor = submitit.LocalExecutor(folder, TIMEOUTS, python=asked.python or None)
     gpus = order.gpus if asked.gpus_per_task is None else order.gpus[: asked.gpus_per_task]
@@ -175,19 +182,18 @@ def to_local(results: Path, folder: Path, order: Order) -> list[Entry]:
         setup=list(asked.setup),
     )
     with detached():
-        entries = submitted(executor, order.tasks(), results)
-    return [Entry(e.job, e.runs, described(int(e.job))) for e in entries]
+        jobs = submitted(executor, order.tasks(), results)
+    entries += [Entry(e.job, e.runs, described(int(e.job))) for e in jobs]
 
 
-def to_debug(results: Path, folder: Path, order: Order) -> list[Entry]:
+def to_debug(results: Path, folder: Path, order: Order, entries: list[Entry]) -> None:
     """In this process, one pack after the other."""
-    executor, entries = submitit.DebugExecutor(folder), []
+    executor = submitit.DebugExecutor(folder)
     for task in order.tasks():
         job = executor.submit(task)
         job.result()
         runs = submissions.relative([RunDir(Path(path)) for path in task.runs], results)
         entries.append(Entry(job.job_id, runs))
-    return entries
 
 
 HANDS = {"slurm": to_slurm, "local": to_local, "debug": to_debug}

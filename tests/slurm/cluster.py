@@ -51,9 +51,9 @@ SchedulerParameters=sched_interval=2,bf_interval=2,sched_min_interval=0
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=32000 Gres=gpu:{gpus} State=UNKNOWN
-PartitionName=gpu Nodes={host} Default=YES MaxTime=2:00:00 State=UP PriorityTier=5 PreemptMode=off
-PartitionName=spot Nodes={host} MaxTime=2:00:00 State=UP PriorityTier=1 GraceTime=20
-PartitionName=urgent Nodes={host} MaxTime=2:00:00 State=UP PriorityTier=9 PreemptMode=off
+PartitionName=gpu Nodes={host} Default=YES MaxTime=1-0 State=UP PriorityTier=5 PreemptMode=off
+PartitionName=spot Nodes={host} MaxTime=1-0 State=UP PriorityTier=1 GraceTime=20
+PartitionName=urgent Nodes={host} MaxTime=1-0 State=UP PriorityTier=9 PreemptMode=off
 """
 
 

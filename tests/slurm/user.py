@@ -15,6 +15,7 @@ SLOWLY = "tests.slurm.slowly:Slowly"
 SYNTHETIC = "tests.synthetic:Synthetic"
 FAST = ("--dataset", SYNTHETIC, "--set", "train.lr=0.05", "--set", "train.batch_size=32")
 WORDS = ("--epochs", "12", *FAST)
+LONG = ("--epochs", "25", *FAST)
 PAUSE = 0.25  # seconds a step; an epoch has seven
 
 
@@ -30,7 +31,7 @@ class User:
             "MML_TEST_PAUSE": str(PAUSE),
         }
 
-    def bench(self, *words: object, code: int | None = 0, seconds: float = 120) -> str:
+    def bench(self, *words: object, code: int | None = 0, seconds: float = 300) -> str:
         """What the command printed, both streams. code: what it must exit with."""
         process = self.start(*words)
         said, _ = process.communicate(timeout=seconds)
@@ -71,7 +72,7 @@ class User:
         files = sorted(self.results.glob("submissions/*/*_log.*"))
         return "".join(file.read_text() for file in files)
 
-    def wait(self, claim, seconds: float = 120) -> None:
+    def wait(self, claim, seconds: float = 300) -> None:
         end = time.monotonic() + seconds
         while not claim():
             assert time.monotonic() < end, (
@@ -80,7 +81,7 @@ class User:
             )
             time.sleep(0.2)
 
-    def finish(self, seconds: float = 120) -> None:
+    def finish(self, seconds: float = 300) -> None:
         """Waits until our jobs have left the queue; all runs must be done then."""
         self.wait(lambda: not self.queued(), seconds)
         assert {run.state for run in self.runs()} == {"done"}, (
