@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from bench.rundir import every
-from tests.campaigns.tally import Tally
+from tests.campaigns.tally import Tally, share
 from tests.damage import FILES, cut, goes_on, reads, told_by
 from tests.faults import Disk, attempt
 from tests.kills import FORK, start
@@ -18,25 +18,26 @@ RESUMED = [name for name in FILES if name != "result.json"]  # a run that has on
 READ = [name for name in FILES if name not in ("error.txt", "lock")]
 
 
-def campaign(folder: Path, scale: float, seed: int) -> list[Tally]:
-    draw = random.Random(seed)
-    count = max(1, round(scale * CUTS))
+def parts(scale: float) -> list[tuple]:
+    return [(cut_short, name) for name in NAMES]
+
+
+def cut_short(folder: Path, name: str, scale: float, seed: int) -> list[Tally]:
+    draw = random.Random(f"{name}{seed}")
     resumed = {n: Tally(f"{n} cut short, then the same command") for n in RESUMED}
-    read = {n: Tally(f"{n} cut short, then tables and curves") for n in READ}
-    for name in NAMES:
-        spec = spec_of(name, epochs=3)
-        with Disk(folder / "done") as disk:
-            whole = start(folder / "done", spec)
-            attempt(whole)
-        told = told_by(folder / "done")
-        for _ in range(count):
-            for file, tally in resumed.items():
-                begin(folder / "case", spec, draw.choice(moments(file, disk.sites)))
-                tally.add(before_going_on(folder / "case", whole, file, draw))
-            for file, tally in read.items():
-                shutil.copytree(folder / "done", folder / "case")
-                tally.add(*before_reading(folder / "case", whole, told, file, draw))
-        shutil.rmtree(folder)
+    read = {n: Tally(f"{n} cut short, then what reads it") for n in READ}
+    spec = spec_of(name, epochs=3, seed=seed)
+    with Disk(folder / "done") as disk:
+        whole = start(folder / "done", spec)
+        attempt(whole)
+    told = told_by(folder / "done")
+    for _ in range(share(CUTS, scale)):
+        for file, tally in resumed.items():
+            begin(folder / "case", spec, draw.choice(moments(file, disk.sites)))
+            tally.add(before_going_on(folder / "case", whole, file, draw))
+        for file, tally in read.items():
+            shutil.copytree(folder / "done", folder / "case")
+            tally.add(*before_reading(folder / "case", whole, told, file, draw))
     return [*resumed.values(), *read.values()]
 
 

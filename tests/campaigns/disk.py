@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from bench.runner.worker import ENDED, UNWRITABLE
-from tests.campaigns.tally import Tally, some_of
+from tests.campaigns.tally import Tally, share, some_of
 from tests.faults import Disk, attempt, torn
 from tests.kills import FORK, equal, start
 from tests.support import SYNTHETIC, rows, spec_of
@@ -26,17 +26,16 @@ NO_SPACE = "cannot be written: no space left on device; make room"
 RUN = ("run", "--method", "joint,dimml", "--dataset", SYNTHETIC, "--seeds", "2", "--epochs", "3")
 
 
-def campaign(folder: Path, scale: float, seed: int) -> list[Tally]:
-    return [
-        *[injected(folder / "injected", name, scale) for name in rows()],
-        *[filled(folder / "filled", name, scale) for name in rows()],
-        of_the_command(folder / "command", max(1, round(scale * COMMANDS))),
-        read_only(folder / "remounted", max(1, round(scale * REMOUNTS)), seed),
-    ]
+def parts(scale: float) -> list[tuple]:
+    full = [(fill, name) for fill in (injected, filled) for name in rows()]
+    return [*full, (of_the_command,), (read_only,)]
 
 
-def injected(folder: Path, name: str, scale: float) -> Tally:
-    tally, spec = Tally(f"disk full from each write on (injected), {name}"), spec_of(name)
+def injected(folder: Path, name: str, scale: float, seed: int) -> list[Tally]:
+    tally, spec = (
+        Tally(f"disk full from each write on (injected), {name}"),
+        spec_of(name, seed=seed),
+    )
     with Disk(folder / "whole") as disk:
         whole, _ = trained(folder / "whole", spec)
     for at in some_of(len(disk.sites), name, scale):
@@ -49,8 +48,7 @@ def injected(folder: Path, name: str, scale: float) -> Tally:
             wrong = "does not go on"
         tally.add(f"{disk.sites[at]}: {wrong}" if wrong else "", disk.sites[at].split()[0])
         shutil.rmtree(results)
-    shutil.rmtree(folder)
-    return tally
+    return [tally]
 
 
 def verdict(code: int, said: str, results: Path) -> str:
@@ -74,9 +72,9 @@ def tmpfs(folder: Path, options: str):
         subprocess.run(["umount", "-l", folder], check=True)
 
 
-def filled(folder: Path, name: str, scale: float) -> Tally:
+def filled(folder: Path, name: str, scale: float, seed: int) -> list[Tally]:
     """A tmpfs of every size from one page to what suffices."""
-    tally, spec = Tally(f"tmpfs too small by ever less, {name}"), spec_of(name)
+    tally, spec = Tally(f"tmpfs too small by ever less, {name}"), spec_of(name, seed=seed)
     whole, _ = trained(folder / "whole", spec)
     for pages in some_of(MOST, name, scale):
         size, disk, said = PAGE * (pages + 1), folder / "disk", io.StringIO()
@@ -91,16 +89,16 @@ def filled(folder: Path, name: str, scale: float) -> Tally:
             if not wrong and not (code == ENDED and equal(again, whole)):
                 wrong = "does not go on"
         tally.add(f"{size} KiB: {wrong}" if wrong else "", state)
-    shutil.rmtree(folder)
-    return tally
+    return [tally]
 
 
-def of_the_command(folder: Path, count: int) -> Tally:
+def of_the_command(folder: Path, scale: float, seed: int) -> list[Tally]:
     """`bench run` on a tmpfs that is too small, then again with room."""
-    tally, sizes = Tally("tmpfs too small for `bench run`, then the same command"), []
+    tally = Tally("tmpfs too small for `bench run`, then the same command")
     (folder / "whole").mkdir(parents=True)
     whole = bench(folder / "whole", *RUN)
     needed = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) // 1024
+    count = share(COMMANDS, scale)
     sizes = [max(PAGE, needed * i // count) for i in range(count)]
     for size in sizes:
         with tmpfs(folder / "disk", f"size={size}k"):
@@ -115,24 +113,24 @@ def of_the_command(folder: Path, count: int) -> Tally:
         elif again.returncode != 0 or again.stdout != whole.stdout:
             wrong = f"does not go on: {again.stderr[-300:]!r}"
         tally.add(f"{size} KiB: {wrong}" if wrong else "", f"with exit code {first.returncode}")
-    return tally
+    return [tally]
 
 
-def read_only(folder: Path, count: int, seed: int) -> Tally:
+def read_only(folder: Path, scale: float, seed: int) -> list[Tally]:
     """A disk that becomes read-only at a random moment, and writable again."""
     tally, draw = Tally("disk read-only from a random moment on"), random.Random(seed)
-    names, times = rows(), {}
-    for i in range(count):
+    names = rows()
+    for i in range(share(REMOUNTS, scale)):
         name = names[i % len(names)]
         spec, disk = spec_of(name, epochs=4), folder / "disk"
         started = time.monotonic()
         whole, _ = trained(folder / "whole", spec)
-        times[name] = time.monotonic() - started
+        took = time.monotonic() - started
         with tmpfs(disk, f"size={ROOM}"):
             run = start(disk / "results", spec)
             process = FORK.Process(target=leave, args=(run, folder / "said"))
             process.start()
-            time.sleep(draw.uniform(0, 1.2 * times[name]))
+            time.sleep(draw.uniform(0, 1.2 * took))
             remount_read_only(disk)
             process.join()
             said = (folder / "said").read_text()
@@ -147,7 +145,7 @@ def read_only(folder: Path, count: int, seed: int) -> Tally:
                 wrong = f"does not go on: code {code}, {torn(run.path)}"
         tally.add(f"{name}: {wrong}" if wrong else "", state)
         shutil.rmtree(folder)
-    return tally
+    return [tally]
 
 
 def leave(run, said: Path) -> None:

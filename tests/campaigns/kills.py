@@ -8,41 +8,39 @@ import time
 from pathlib import Path
 
 from bench.rundir import every
-from tests.campaigns.tally import Tally, some_of
+from tests.campaigns.tally import Tally, share, some_of
 from tests.faults import Disk, attempt
 from tests.kills import FORK, compare_with_uninterrupted, equal, start
 from tests.support import SYNTHETIC, rows, spec_of
 from tests.test_cli import bench
 
-POINTS = 220  # random moments over all methods
+POINTS = 15  # random moments for each method
 COMMANDS = 12  # kills of the whole command
 RUN = ("run", "--method", "joint,dimml", "--dataset", SYNTHETIC, "--seeds", "2", "--epochs", "30")
 
 
-def campaign(folder: Path, scale: float, seed: int) -> list[Tally]:
-    moments = at_random_moments(folder / "moments", max(1, round(scale * POINTS)), seed)
-    writes = [at_every_write(folder / "writes", name, scale) for name in rows()]
-    return [*moments, *writes, of_the_command(folder / "command", round(scale * COMMANDS), seed)]
+def parts(scale: float) -> list[tuple]:
+    moments = [(at_random_moments, name) for name in rows()]
+    return [*moments, *[(at_every_write, name) for name in rows()], (of_the_command,)]
 
 
-def at_random_moments(folder: Path, points: int, seed: int) -> list[Tally]:
-    tallies = {name: Tally(f"kill -9 at a random moment, {name}") for name in rows()}
-    while sum(t.tried for t in tallies.values()) < points:
-        for name, tally in tallies.items():
-            try:
-                hits = compare_with_uninterrupted(folder / f"{name}-{seed}", name, seed)
-            except AssertionError as error:
-                tally.add(f"seed {seed}: {str(error)[:200]}")
-                continue
-            for hit in hits:
-                tally.add("", hit)
-            shutil.rmtree(folder)
+def at_random_moments(folder: Path, name: str, scale: float, seed: int) -> list[Tally]:
+    tally = Tally(f"kill -9 at a random moment, {name}")
+    while tally.tried < share(POINTS, scale):
+        try:
+            hits = compare_with_uninterrupted(folder, name, seed)
+        except AssertionError as error:
+            hits = []
+            tally.add(f"seed {seed}: {str(error)[:200]}")
+        for hit in hits:
+            tally.add("", hit)
+        shutil.rmtree(folder)
         seed += 1
-    return list(tallies.values())
+    return [tally]
 
 
-def at_every_write(folder: Path, name: str, scale: float) -> Tally:
-    spec, tally = spec_of(name, epochs=2), Tally(f"kill -9 at each write in turn, {name}")
+def at_every_write(folder: Path, name: str, scale: float, seed: int) -> list[Tally]:
+    spec, tally = spec_of(name, seed=seed), Tally(f"kill -9 at each write in turn, {name}")
     whole = start(folder / "whole" / "results", spec)
     with Disk(folder / "whole") as disk:
         attempt(whole)
@@ -55,8 +53,7 @@ def at_every_write(folder: Path, name: str, scale: float) -> Tally:
         done = process.exitcode == -signal.SIGKILL and run.state == "done" and equal(run, whole)
         tally.add("" if done else f"{disk.sites[at]}: {run.state}", disk.sites[at].split()[0])
         shutil.rmtree(folder / f"{at}")
-    shutil.rmtree(folder)
-    return tally
+    return [tally]
 
 
 def killed(run, at):
@@ -64,14 +61,14 @@ def killed(run, at):
         attempt(run)
 
 
-def of_the_command(folder: Path, count: int, seed: int) -> Tally:
+def of_the_command(folder: Path, scale: float, seed: int) -> list[Tally]:
     """`bench run --jobs 2`, of which a worker or the whole session is killed; then once more."""
     tally = Tally("kill -9 of `bench run` or of its worker, then the same command")
     draw = random.Random(seed)
     for place in ("whole", "torn"):
         (folder / place).mkdir(parents=True)
     whole = bench(folder / "whole", *RUN)
-    for _ in range(count):
+    for _ in range(share(COMMANDS, scale)):
         shutil.rmtree(folder / "torn" / "results", ignore_errors=True)
         process = bench(folder / "torn", *RUN, "--jobs", "2", wait=False)
         what = draw.choice(("command", "worker"))
@@ -87,7 +84,7 @@ def of_the_command(folder: Path, count: int, seed: int) -> Tally:
         good = good and all(equal(a, b) for a, b in zip(*runs, strict=True))
         note = f"of the {what}" if victim is not None else "too late"
         tally.add("" if good else again.stderr[-300:], note)
-    return tally
+    return [tally]
 
 
 def wait_for_work(folder: Path, process) -> None:

@@ -1,5 +1,6 @@
 """Eight processes that want the same twenty runs."""
 
+import contextlib
 import fcntl
 import os
 import random
@@ -12,7 +13,7 @@ from bench import lock
 from bench.files import write_json
 from bench.rundir import RunDir
 from bench.runner.worker import Request, load, work
-from tests.campaigns.tally import Tally
+from tests.campaigns.tally import Tally, share
 from tests.kills import FORK
 
 ROUNDS, RACERS, RUNS = 50, 8, 20
@@ -53,18 +54,35 @@ def marks(path: Path) -> int:
     return len(path.read_text().splitlines()) if path.exists() else 0
 
 
-def campaign(folder: Path, scale: float, seed: int) -> list[Tally]:
-    rounds, draw = max(1, round(scale * ROUNDS)), random.Random(seed)
-    plain = Tally(f"{RACERS} racers on {RUNS} runs: runs")
-    hosts = Tally("racers on hosts whose clocks differ by up to a day: runs")
-    killed = Tally("racers of which three are killed on the way: runs")
-    for _ in range(rounds):
-        for tally, body, kills in ((plain, race, 0), (hosts, race_elsewhere, 0), (killed, race, 3)):
-            race_once(folder, tally, body, kills, draw)
-    return [plain, hosts, killed]
+def parts(scale: float) -> list[tuple]:
+    return [(plainly,), (on_hosts,), (with_kills,)]
 
 
-def race_once(folder: Path, tally: Tally, body, kills: int, draw: random.Random) -> None:
+def plainly(folder: Path, scale: float, seed: int) -> list[Tally]:
+    tally = Tally(f"{RACERS} racers on {RUNS} runs, by runs")
+    for _ in range(share(ROUNDS, scale)):
+        race_once(folder, tally, race)
+    return [tally]
+
+
+def on_hosts(folder: Path, scale: float, seed: int) -> list[Tally]:
+    tally = Tally("racers on hosts whose clocks differ by up to two days, by runs")
+    for _ in range(share(ROUNDS, scale)):
+        race_once(folder, tally, race_elsewhere)
+    return [tally]
+
+
+def with_kills(folder: Path, scale: float, seed: int) -> list[Tally]:
+    tally, draw = (
+        Tally("racers of which three are killed inside a run, by runs"),
+        random.Random(seed),
+    )
+    for _ in range(share(ROUNDS, scale)):
+        race_once(folder, tally, race, draw, kills=3)
+    return [tally]
+
+
+def race_once(folder: Path, tally: Tally, body, draw=None, kills: int = 0) -> None:
     runs = [RunDir(folder / "runs" / "d" / "m" / "x" / f"seed-{i}") for i in range(RUNS)]
     for run in runs:
         run.path.mkdir(parents=True)
@@ -73,14 +91,25 @@ def race_once(folder: Path, tally: Tally, body, kills: int, draw: random.Random)
     for racer in racers:
         racer.start()
     flag.drop(RACERS)
-    for racer in draw.sample(racers, kills):
+    for _ in range(kills):
         time.sleep(draw.uniform(0, 0.02))
-        os.kill(racer.pid, signal.SIGKILL)
+        kill_one(runs, racers, draw)
     for racer in racers:
         racer.join()
     for run in runs:
         tally.add(judged(run, kills), f"taken over {marks(run.path / 'began') - 1} times")
     shutil.rmtree(folder)
+
+
+def kill_one(runs: list[RunDir], racers: list, draw: random.Random) -> None:
+    """A racer that holds a run at the moment; nobody if all have ended."""
+    while any(racer.is_alive() for racer in racers):
+        run = draw.choice(runs)
+        owner = run.lock.owner()
+        if owner is not None and not run.result.exists():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(owner.pid, signal.SIGKILL)
+            return
 
 
 def judged(run: RunDir, kills: int) -> str:

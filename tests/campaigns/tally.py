@@ -27,6 +27,22 @@ class Tally:
         self.notes.update(notes)
 
 
+def merged(tallies: list[Tally]) -> list[Tally]:
+    """One of each fault, in the order of the first of its kind."""
+    found = {}
+    for tally in tallies:
+        one = found.setdefault(tally.fault, Tally(tally.fault))
+        one.tried += tally.tried
+        one.wrong += tally.wrong
+        one.notes += tally.notes
+    return list(found.values())
+
+
+def share(count: int, scale: float) -> int:
+    """So many at this scale, but one at least."""
+    return max(1, round(count * scale))
+
+
 def table(tallies: list[Tally]) -> str:
     lines = [[t.fault, t.tried, len(t.wrong), told(t.notes)] for t in tallies]
     lines.append(["all", sum(t.tried for t in tallies), sum(len(t.wrong) for t in tallies), ""])
