@@ -31,11 +31,14 @@ def launch(run):
     return process
 
 
-def kill_after(run, seconds):
-    """SIGKILLs the run after a time inside it. Returns where that hit it, None if it had ended."""
+def kill_at(run, epochs, seconds):
+    """SIGKILLs the run a time after so many epochs are in its log. Returns where that hit it, None
+    if it had ended."""
     process = launch(run)
-    deadline = time.monotonic() + 60
-    while not run.lock.held() and process.is_alive() and time.monotonic() < deadline:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.is_alive():
+        if run.lock.held() and len(run.rows()) >= epochs:
+            break
         time.sleep(0.001)
     time.sleep(seconds)
     process.kill()
@@ -51,19 +54,23 @@ def whereabouts(run):
     return "writing results" if rows[-1]["done"] == rows[-1]["of"] else f"in {rows[-1]['stage']}"
 
 
-def kill_until_done(run, seed, longest, most=4):
-    """Kills the run at random moments again and again, then lets it end. Returns where the kills
-    hit it, one at least: a run that ends before the first is begun anew and hurried."""
-    draw, hits, spec = random.Random(seed), [], run.spec()
-    while len(hits) < most:
-        if (hit := kill_after(run, draw.uniform(0, longest))) is not None:
+def kill_until_done(run, draw, whole, most=4):
+    """Kills the run at random moments of all that the whole one went through, then lets it end.
+    Returns where they hit it, one at least: a run that ends first is begun anew and hurried."""
+    hits, spec, hurry, rows = [], run.spec(), 1.0, whole.rows()
+    longest = {0: rows[0]["time"] - whole.spec_file.stat().st_mtime}
+    longest[len(rows)] = whole.result.stat().st_mtime - rows[-1]["time"]
+    while not hits:
+        for epochs in sorted(draw.randint(0, len(rows)) for _ in range(most)):
+            seconds = longest.get(epochs, rows[epochs - 1]["seconds"])
+            hit = kill_at(run, epochs, draw.uniform(0, hurry * seconds))
+            if hit is None:
+                break
             hits.append(hit)
-        elif hits:
-            break
-        else:
+        if not hits:
             shutil.rmtree(run.path)
             run.create(spec)
-            longest /= 2
+            hurry /= 2
     process = launch(run)
     process.join()
     return hits
@@ -98,9 +105,7 @@ def compare_with_uninterrupted(tmp_path, name, seed, epochs=6):
     Returns where the kills hit it."""
     spec = spec_of(name, epochs=epochs, seed=seed)
     whole, torn = start(tmp_path / "whole", spec), start(tmp_path / "torn", spec)
-    started = time.monotonic()
     launch(whole).join()
-    longest = time.monotonic() - started
-    hits = kill_until_done(torn, f"{name}{seed}", longest)
+    hits = kill_until_done(torn, random.Random(f"{name}{seed}"), whole)
     assert torn.state == "done" and equal(torn, whole)
     return hits

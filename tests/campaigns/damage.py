@@ -12,7 +12,7 @@ from tests.faults import Disk, attempt
 from tests.kills import FORK, start
 from tests.support import spec_of
 
-CUTS = 6  # of each file of each method, before it goes on and again before it is read
+CUTS = 4  # of each file of each method, before it goes on and again before it is read
 NAMES = ("joint", "ogm_ge", "ensemble", "dimml")
 RESUMED = [name for name in FILES if name != "result.json"]  # a run that has one does not go on
 READ = [name for name in FILES if name not in ("error.txt", "lock")]

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from bench.runner.worker import ENDED, UNWRITABLE
-from tests.campaigns.tally import Tally, share, some_of
+from tests.campaigns.tally import WRITING, Tally, share, some_of
 from tests.faults import Disk, attempt, torn
 from tests.kills import FORK, equal, start
 from tests.support import SYNTHETIC, rows, spec_of
@@ -20,14 +20,14 @@ from tests.test_faults import trained
 PAGE = 8  # KiB, by which the sizes of the tmpfs differ
 MOST = 1000  # sizes, of which one suffices
 ROOM = "32m"
-REMOUNTS = 40
-COMMANDS = 6
+REMOUNTS = 30
+COMMANDS = 4
 NO_SPACE = "cannot be written: no space left on device; make room"
 RUN = ("run", "--method", "joint,dimml", "--dataset", SYNTHETIC, "--seeds", "2", "--epochs", "3")
 
 
 def parts(scale: float) -> list[tuple]:
-    full = [(fill, name) for fill in (injected, filled) for name in rows()]
+    full = [(fill, name) for fill in (injected, filled) for name in WRITING]
     return [*full, (of_the_command,), (read_only,)]
 
 
