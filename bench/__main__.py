@@ -154,12 +154,6 @@ def add_reading(verbs) -> None:
     table = add_verb(verbs, "table", "tables:table", "print tables of finished runs", reads=True)
     table.add_argument("--format", choices=("md", "latex", "csv", "html"), default="md")
     table.add_argument(
-        "--columns",
-        default="accuracy,head,probe",
-        metavar="NAME[,NAME..]",
-        help="quantities of docs/metrics.md; default: accuracy,head,probe",
-    )
-    table.add_argument(
         "--baseline", default="", metavar="METHOD", help="mark what differs from it, and what not"
     )
     plot = add_verb(verbs, "plot", "tables:plot", "draw figures of finished runs", reads=True)
@@ -217,6 +211,13 @@ def add_reading(verbs) -> None:
         help="accuracy (default), macro_f1, balanced_accuracy, nll, brier",
     )
     compare.add_argument("--dataset", metavar="D[,D..]")
+    for verb in (table, report):
+        verb.add_argument(
+            "--columns",
+            default="accuracy,head,probe",
+            metavar="NAME[,NAME..]",
+            help="quantities of docs/metrics.md; default: accuracy,head,probe",
+        )
     for verb in (table, plot, report, export):
         verb.add_argument("suite", nargs="?", help="only the runs of this suite")
         verb.add_argument("--method", metavar="M[,M..]")

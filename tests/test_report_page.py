@@ -101,6 +101,7 @@ def test_what_is_not_finished_is_said_with_its_reason(few, tmp_path):
     assert re.search(r"toy/lost/\w+, seed 3: failed: no memory left", page)
     assert re.search(r"toy/late/\w+, seed 3: waiting", page)
     assert "Traceback" not in page and "--retry" in page
+    assert "2 of 4 runs are not finished." in page
 
 
 def test_a_bundle_gives_the_page_of_its_folder(few, page, tmp_path):
@@ -123,6 +124,24 @@ def test_a_baseline_that_is_not_there_is_refused(few, tmp_path, capsys):
 def test_without_a_baseline_nothing_is_claimed(few, tmp_path):
     page = written(tmp_path, "--results", few, "--method", "best,alone-m0")
     assert "Nothing is compared" in page and 'class="claim' not in page
+
+
+def test_what_the_seeds_do_not_resolve_is_never_a_win(few, tmp_path):
+    results = tmp_path / "results"
+    for seed in range(3):
+        add(results, "joint", seed, accuracy=0.5 + seed / 100, order=0)
+        add(results, "luck", seed, accuracy=0.6 - seed / 30, order=1)
+    add(results, "once", 0, accuracy=0.9, order=2)
+    page = " ".join(re.sub(r"<[^>]*>", "", written(tmp_path, "--results", results)).split())
+    assert "Not resolved with 3 seeds against joint luck +5.7" in page
+    assert "Not resolved with 1 seed against joint once +40.0" in page
+    assert "More accurate" not in page
+
+
+def test_the_tables_have_the_columns_that_are_asked_for(few, tmp_path):
+    page = written(tmp_path, "--results", few, "--columns", "under_training")
+    assert '<th scope="col" class="number" data-better="-1">' in page
+    assert "More accurate than" in page
 
 
 def test_a_page_of_a_hundred_runs_stays_small(tmp_path):

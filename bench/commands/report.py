@@ -12,6 +12,7 @@ from bench.errors import UserError
 from bench.files import make_folder, write_text
 from bench.report import ablation, cells
 from bench.report.cells import Table
+from bench.report.columns import DEFAULT
 from bench.report.page import Content, build
 from bench.report.pairs import check_named, rows_of
 from bench.rundir import RunDir
@@ -33,6 +34,7 @@ def report(args: argparse.Namespace) -> int:
             ablations=ablations(args, found),
             runs=runs,
             protocols=protocols,
+            columns=request.words(args.columns),
             baseline=baseline(found, args.baseline),
             commands=commands,
             note=note,
@@ -82,6 +84,7 @@ def itself(args: argparse.Namespace) -> str:
         "--method": args.method,
         "--dataset": args.dataset,
         "--protocol": args.protocol,
+        "--columns": args.columns if args.columns != ",".join(DEFAULT) else None,
         "--baseline": args.baseline,
         "--out": args.out,
         "--results": args.bundle or args.results,

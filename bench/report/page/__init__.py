@@ -27,14 +27,18 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Content:
-    """What a page is about. runs: those asked for, finished or not. baseline: a method, or empty.
-    commands: that train the same again. note: on them, may be empty. itself: the
-    command that makes the page. name: of the suite, or empty."""
+    """What a page is about.
+
+    runs: those asked for, finished or not. columns: of the tables. baseline: a method, or empty.
+    commands: that train the same again. note: on them, may be empty. itself: the command that makes
+    the page. name: of the suite, or empty.
+    """
 
     found: Sequence[Table]
     ablations: Sequence[ablation.Ablation]
     runs: Sequence[RunDir]
     protocols: tuple[str, ...]
+    columns: tuple[str, ...]
     baseline: str
     commands: Sequence[str]
     note: str
@@ -46,39 +50,48 @@ def build(content: Content) -> str:
     """The page. Raises UserError for results that cannot be read, and a baseline that no table
     has."""
     style, script = ((HERE / name).read_text() for name in ("style.css", "sort.js"))
-    return (
-        environment()
-        .get_template("page.html")
-        .render(
-            title=f"Report: {content.name}" if content.name else "Report",
-            policy=policy(style, script),
-            style=Markup(style),
-            script=Markup(script),
-            heads=[
-                headline.of_table(t, content.protocols, content.baseline) for t in content.found
-            ],
-            tables=Markup(tables_of(content)),
-            figures=list(pictures.drawn(content.found, content.protocols)),
-            sections=[drill.of_table(t, content.protocols) for t in content.found],
-            unfinished=unfinished.listed(content.runs),
-            commands=content.commands,
-            note=content.note,
-            protocols={p: PROTOCOLS[p] for p in content.protocols},
-            count=len(content.runs),
-            itself=content.itself,
-            version=__version__,
-        )
+    found, protocols, missing = content.found, content.protocols, unfinished.listed(content.runs)
+    parts = {
+        "heads": [
+            headline.of_table(t, protocols, content.baseline, content.columns) for t in found
+        ],
+        "tables": Markup(tables_of(content)),
+        "figures": list(pictures.drawn(found, protocols)),
+        "sections": [drill.of_table(table, protocols) for table in found],
+        "unfinished": missing,
+        "open": sum(one.count for one in missing),
+        "protocols": {p: PROTOCOLS[p] for p in protocols},
+    }
+    return page_template().render(
+        title=f"Report: {content.name}" if content.name else "Report",
+        policy=policy(style, script),
+        style=Markup(style),
+        script=Markup(script),
+        commands=content.commands,
+        note=content.note,
+        count=len(content.runs),
+        itself=content.itself,
+        version=__version__,
+        **parts,
     )
 
 
 def tables_of(content: Content) -> str:
-    parts = [tables.render(content.found, "html", content.protocols, baseline=content.baseline)]
+    parts = [
+        tables.render(
+            content.found,
+            "html",
+            content.protocols,
+            columns=content.columns,
+            baseline=content.baseline,
+        )
+    ]
     if content.ablations:
         parts.append(ablation.render(content.ablations, "html", content.protocols))
     return "\n".join(parts)
 
 
-def environment() -> jinja2.Environment:
+def page_template() -> jinja2.Template:
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE),
         autoescape=True,
@@ -87,7 +100,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.filters["marked_up"] = lambda text: Markup(marked_up(text))
-    return made
+    return made.get_template("page.html")
 
 
 def policy(style: str, script: str) -> str:

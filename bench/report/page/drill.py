@@ -12,6 +12,7 @@ from bench.report.runs import Finished
 from bench.report.settings import words
 
 TAIL = 3  # of the log's rows
+NOTHING = (None, "", "-")  # where a table has no paper for a method
 
 Facts = tuple[tuple[str, str], ...]
 
@@ -60,7 +61,7 @@ def of_row(row: Row, protocol: str) -> Configuration:
     return Configuration(
         label=row.label,
         variant=row.variant,
-        title=", ".join(str(method[k]) for k in ("title", "paper") if method.get(k)),
+        title=", ".join(str(method[k]) for k in ("title", "paper") if method.get(k) not in NOTHING),
         accuracy=f"{percent(cell.mean, 1)}{spread} %" if cell.values else notes.DASH,
         digest=first.digest,
         settings=tuple((name, words([value])[0]) for name, value in settings.items()),

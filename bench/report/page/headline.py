@@ -8,14 +8,15 @@ from bench.report.cells import ACCURACY, Column, Row, Table, state_of
 from bench.report.columns import DEFAULT, UNDER_TRAINING, cell, chosen
 from bench.report.layout import View, sheet
 from bench.report.pairs import rows_of
-from bench.report.significance import SIGNS, Judged, judged
-from bench.report.stats.paired import paired
+from bench.report.runs import PROTOCOLS
+from bench.report.significance import SIGNS, Judged, compared, judged
+from bench.report.stats.paired import LEVEL, paired
 from bench.report.stats.verdicts import Verdict
 
 WORDS = {
     Verdict.BETTER: "More accurate than",
-    Verdict.EQUIVALENT: "Equivalent to, less than one point from,",
-    Verdict.NOT_RESOLVED: "Not resolved against",
+    Verdict.EQUIVALENT: "Less than one point apart from",
+    Verdict.NOT_RESOLVED: "Not resolved with {} against",
     Verdict.WORSE: "Less accurate than",
 }
 
@@ -37,6 +38,7 @@ class Headline:
 
     heading: str
     label: str  # of the table, to link to it
+    summary: str  # of what was run
     baseline: str
     facts: tuple[tuple[str, str], ...]
     claims: tuple[Claim, ...]
@@ -45,21 +47,37 @@ class Headline:
     caveats: tuple[str, ...]  # how the verdicts came about
 
 
-def of_table(table: Table, protocols: tuple[str, ...], baseline: str) -> Headline:
-    """Raises UserError if the baseline's name stands for several rows."""
-    found = judged(table, chosen(table, protocols, DEFAULT), baseline) if baseline else None
+def of_table(
+    table: Table, protocols: tuple[str, ...], baseline: str, columns: tuple[str, ...] = DEFAULT
+) -> Headline:
+    """columns: of the table, whose marks say the same unless they are of another quantity.
+
+    Raises UserError if the baseline's name stands for several rows."""
+    shown = chosen(table, protocols, columns)
+    if compared(shown) != ACCURACY:
+        shown = chosen(table, protocols, (ACCURACY,))
+    found = judged(table, shown, baseline) if baseline else None
     claims = tuple(claimed(table, found, protocols[0])) if found else ()
     why = "no baseline is named; name one with --baseline METHOD"
     silence = f"Nothing is compared: {found.reason if found else why}." if not claims else ""
     return Headline(
         heading=notes.heading(table),
         label=sheet(table, View()).label,
+        summary=summary(table, protocols[0]),
         baseline=baseline,
         facts=tuple(facts(table)),
         claims=claims,
         competition=tuple(competition(table, protocols[0], baseline)) if claims else (),
         silence=silence,
         caveats=tuple(found.sentences())[1:] if claims else (),
+    )
+
+
+def summary(table: Table, protocol: str) -> str:
+    rows, seeds = len(table.rows), table.seeds
+    return (
+        f"{rows} configuration{'' if rows == 1 else 's'}, seed{'' if len(seeds) == 1 else 's'} "
+        f"{notes.seed_words(seeds)}, test accuracy at {PROTOCOLS[protocol]}."
     )
 
 
@@ -75,19 +93,26 @@ def facts(table: Table) -> Iterator[tuple[str, str]]:
 
 
 def claimed(table: Table, found: Judged, protocol: str) -> Iterator[Claim]:
-    """By verdict, the largest difference first."""
+    """By verdict and number of seeds, the largest difference first."""
     column = Column(protocol, ACCURACY)
-    by_verdict: dict[Verdict, list[tuple[float, str]]] = {}
+    groups: dict[tuple[Verdict, str], list[tuple[float, str]]] = {}
     for (place, at), one in found.found.items():
         if at == column:
             row = table.rows[place]
+            open_ = one.verdict is Verdict.NOT_RESOLVED
+            seeds = f"{one.seeds} seed{'' if one.seeds == 1 else 's'}" if open_ else ""
             difference = against(table, row, found.baseline, column)
-            by_verdict.setdefault(one.verdict, []).append((difference, row.label))
+            groups.setdefault((one.verdict, seeds), []).append((difference, row.label))
     for verdict, words in WORDS.items():
-        rows = sorted(by_verdict.get(verdict, ()), reverse=verdict is not Verdict.WORSE)
-        if rows:
-            named = tuple((label, f"{100 * difference:+.1f}") for difference, label in rows)
-            yield Claim(verdict.replace(" ", "-"), SIGNS[verdict], words, named)
+        for seeds in (s for v, s in groups if v is verdict):
+            rows = sorted(groups[verdict, seeds], reverse=verdict is not Verdict.WORSE)
+            named = tuple((label, signed(difference)) for difference, label in rows)
+            kind = verdict.replace(" ", "-")
+            yield Claim(kind, SIGNS[verdict], words.format(seeds), named)
+
+
+def signed(difference: float) -> str:
+    return f"{100 * difference:+.1f}".replace("-", "\N{MINUS SIGN}")
 
 
 def against(table: Table, row: Row, baseline: str, column: Column) -> float:
@@ -122,7 +147,9 @@ def within(interval: tuple[float, float] | None) -> str:
         return ""
     low, high = interval
     open_ = ", which holds 0: the seeds do not resolve it" if low <= 0 <= high else ""
-    return f" (95 % interval {100 * low:.1f} to {100 * high:.1f}{open_})"
+    return (
+        f" ({100 * LEVEL:g}\N{NO-BREAK SPACE}% interval {100 * low:.1f} to {100 * high:.1f}{open_})"
+    )
 
 
 def closest(table: Table, column: Column) -> str:

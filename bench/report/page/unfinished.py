@@ -19,7 +19,7 @@ class Unfinished:
     seeds: str
     state: str
     reason: str  # the first line, of a failed run
-    several: bool  # seeds
+    count: int
 
 
 def listed(runs: Sequence[RunDir]) -> list[Unfinished]:
@@ -34,8 +34,6 @@ def listed(runs: Sequence[RunDir]) -> list[Unfinished]:
         key = (dataset, method, digest, state, reason)
         groups.setdefault(key, []).append(int(seed.removeprefix("seed-")))
     return [
-        Unfinished(
-            dataset, method, digest, seed_words(tuple(sorted(seeds))), state, reason, len(seeds) > 1
-        )
-        for (dataset, method, digest, state, reason), seeds in groups.items()
+        Unfinished(dataset, method, digest, seed_words(tuple(sorted(s))), state, reason, len(s))
+        for (dataset, method, digest, state, reason), s in groups.items()
     ]
