@@ -125,7 +125,7 @@ def cell(entry: Entry, head: Head) -> str:
     if entry.blank:
         return "" if head.words else SPECIAL[notes.DASH]
     if entry.text:
-        text = re.sub(r"[-+](?=\d)", r"$\g<0>$", escape(entry.text))  # a minus, not a hyphen
+        text = re.sub(r"(?<!-)[-+](?=\d)", r"$\g<0>$", escape(entry.text))  # a minus, not a hyphen
         return f"\\textit{{{text}}}" if head.aside else text
     wrap = {BEST: r"\textbf{%s}", SECOND: r"\underline{%s}"}.get(entry.mark, "%s")
     spread = rf" \pm {entry.std}" if entry.std else ""
