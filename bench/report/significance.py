@@ -15,8 +15,8 @@ from bench.report.stats.paired import LEVEL, ROPE, paired
 from bench.report.stats.verdicts import Judgement, Verdict, judge
 
 SIGNS = {
-    Verdict.BETTER: "↑",
-    Verdict.WORSE: "↓",
+    Verdict.BETTER: "▲",
+    Verdict.WORSE: "▼",
     Verdict.EQUIVALENT: "≈",
     Verdict.NOT_RESOLVED: "∘",
 }
