@@ -207,6 +207,7 @@ def describe(spec: RunSpec) -> dict[str, dict]:
             "family": entry.family,
             "order": order,
             "paper": entry.paper,
+            "beyond_two": entry.beyond_two,
         },
         "dataset": {"name": spec.dataset, "title": data.title},
     }

@@ -6,12 +6,24 @@ BASELINE, MODULATION, DETACHED = "Baselines", "Gradient modulation", "Detached t
 OGM_PAPER = "Peng et al., CVPR 2022"
 DIMML, DIMML_PAPER = "methods.dimml:DIMML", "Fan et al., ACM MM 2024"
 ABLATIONS = "Ablations of DI-MML"
+# Where there are more than two modalities, which the papers do not say.
+OGM_BEYOND = "a modality's ratio is to the mean score of the others"
+DIMML_BEYOND = "DUC is summed over ordered pairs and divided by M - 1"
 
 
 def ablation(name: str, what: str, **settings: object) -> Entry:
     """A row that differs from `dimml` in these settings."""
     title = f"DI-MML, {what}"
-    return Entry(f"dimml-{name}", DIMML, title, ABLATIONS, DIMML_PAPER, settings, base="dimml")
+    return Entry(
+        f"dimml-{name}",
+        DIMML,
+        title,
+        ABLATIONS,
+        DIMML_PAPER,
+        settings,
+        base="dimml",
+        beyond_two="" if settings.get("duc_weight") == 0 else DIMML_BEYOND,
+    )
 
 
 ENTRIES = (
@@ -19,9 +31,17 @@ ENTRIES = (
     Entry("joint", "methods.joint:Joint", "Joint training", BASELINE, "-"),
     Entry("joint-uni", "methods.joint_uni:JointUni", "Joint + uni-modal losses", BASELINE, "-"),
     Entry("ensemble", "methods.ensemble:Ensemble", "Uni-modal ensemble", BASELINE, "-"),
-    Entry("ogm", "methods.ogm:OGM", "OGM", MODULATION, OGM_PAPER, {"noise_scale": 0.0}),
-    Entry("ogm_ge", "methods.ogm:OGM", "OGM-GE", MODULATION, OGM_PAPER),
-    Entry("dimml", DIMML, "DI-MML", DETACHED, DIMML_PAPER),
+    Entry(
+        "ogm",
+        "methods.ogm:OGM",
+        "OGM",
+        MODULATION,
+        OGM_PAPER,
+        {"noise_scale": 0.0},
+        beyond_two=OGM_BEYOND,
+    ),
+    Entry("ogm_ge", "methods.ogm:OGM", "OGM-GE", MODULATION, OGM_PAPER, beyond_two=OGM_BEYOND),
+    Entry("dimml", DIMML, "DI-MML", DETACHED, DIMML_PAPER, beyond_two=DIMML_BEYOND),
     ablation("no-shared", "without the shared head", shared_weight=0.0),
     ablation("no-duc", "without DUC", duc_weight=0.0),
     ablation("no-clw", "mean instead of certainty weights", answer="mean"),

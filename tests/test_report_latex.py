@@ -69,3 +69,12 @@ def test_latex_compiles(tmp_path):
     command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "t.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_columns_that_a_page_cannot_hold_stand_below_in_parts_of_like_width(tmp_path):
+    suite(tmp_path, methods=3, modalities=("m0", "m1", "m2", "m3"), seeds=2)
+    text = shown(tmp_path, ("val", "last"))
+    specs = re.findall(r"\\begin\{tabular\}\{l(.*?)\}", text)
+    assert specs == ["rrrrr", "rrrrr"]
+    assert text.count(r"\caption") == 1 and text.count(r"\toprule") == 2
+    assert len(re.findall(r"^method\\_0 & ", text, re.M)) == 2

@@ -39,7 +39,7 @@ def signs(text):
 
 def test_each_verdict_has_its_mark_and_the_baseline_none(tmp_path):
     text = render(results(tmp_path), "md", baseline="base")
-    assert signs(text) == {"base": "", "up": "↑", "down": "↓", "same": "≈", "open": "∘"}
+    assert signs(text) == {"base": "", "up": "▲", "down": "▼", "same": "≈", "open": "∘"}
 
 
 def test_without_a_baseline_there_is_no_mark(tmp_path):
@@ -62,7 +62,7 @@ def test_more_rows_make_a_win_harder(tmp_path):
     base = SHARES["base"]
     gains = (0.004, 0.02, 0.009, 0.026, 0.016)  # p near 0.02: alone a win, among ten none
     close = {"base": base, "up": [b + g for b, g in zip(base, gains, strict=True)]}
-    assert signs(render(results(tmp_path / "few", close), "md", baseline="base"))["up"] == "↑"
+    assert signs(render(results(tmp_path / "few", close), "md", baseline="base"))["up"] == "▲"
     crowd = close | {f"other{i}": SHARES["open"] for i in range(9)}
     assert signs(render(results(tmp_path / "many", crowd), "md", baseline="base"))["up"] == "∘"
 
@@ -71,7 +71,7 @@ def test_the_footnote_says_test_level_family_and_what_could_be_resolved(tmp_path
     text = render(results(tmp_path), "md", baseline="base")
     note = next(line for line in text.splitlines() if line.startswith("- Against"))
     for words in (
-        "Against `base` (accuracy): ↑ better; ↓ worse; ≈ equivalent (less than one point apart); "
+        "Against `base` (accuracy): ▲ better; ▼ worse; ≈ equivalent (less than one point apart); "
         "∘ not resolved with 5 seeds, which is no win.",
         "Paired t test over seeds, level 0.05 after Holm over the table's 4 comparisons; "
         "equivalence by two one-sided tests, corrected likewise.",
@@ -84,7 +84,7 @@ def test_the_footnote_says_test_level_family_and_what_could_be_resolved(tmp_path
 
 def test_one_seed_is_never_a_win(tmp_path):
     text = render(results(tmp_path, {"base": [0.5], "up": [0.9]}), "md", baseline="base")
-    assert signs(text)["up"] == "∘" and "↑" not in text
+    assert signs(text)["up"] == "∘" and "▲" not in text
 
 
 def test_lower_is_better_where_the_quantity_says_so(tmp_path):
@@ -94,7 +94,7 @@ def test_lower_is_better_where_the_quantity_says_so(tmp_path):
         add(tmp_path, "up", seed, accuracy=0.7, probe={"m0": 0.7 - s, "m1": 0.3})
     text = render(collect(tmp_path), "md", columns=("under_training",), baseline="base")
     row = next(line for line in text.splitlines() if line.startswith("| up "))
-    assert "↑" in row and "Against `base` (`under_training`)" in text
+    assert "▲" in row and "Against `base` (`under_training`)" in text
 
 
 def test_the_first_quantity_alone_is_compared_under_every_protocol(tmp_path):
@@ -105,17 +105,17 @@ def test_the_first_quantity_alone_is_compared_under_every_protocol(tmp_path):
     (table,) = collect(tmp_path)
     text = render([table], "md", ("val", "last"), baseline="base")
     row = next(line for line in text.splitlines() if line.startswith("| up "))
-    assert row.count("↑") == 2 and "the table's 2 comparisons" in text
+    assert row.count("▲") == 2 and "the table's 2 comparisons" in text
     heads = render([table], "md", columns=("head", "accuracy"), baseline="base")
     row = next(line for line in heads.splitlines() if line.startswith("| up "))
-    assert row.count("↑") == 1 and row.index("↑") < row.index("|", row.index("60."))
+    assert row.count("▲") == 1 and row.index("▲") < row.index("|", row.index("60."))
 
 
 def test_rows_on_other_data_are_not_compared(tmp_path):
     results(tmp_path, {"base": SHARES["base"]})
     results(tmp_path, {"up": SHARES["up"]}, data_hash="e" * 64)
     text = render(collect(tmp_path), "md", baseline="base")
-    assert "↑" not in text
+    assert "▲" not in text
     assert "Nothing is compared with `base`: no other row has the same data" in text
 
 
@@ -134,9 +134,11 @@ def test_a_baseline_of_two_configurations_has_to_be_told_apart(tmp_path):
 def test_latex_html_and_csv_say_the_same(tmp_path):
     tables = results(tmp_path)
     latex = render(tables, "latex", baseline="base")
-    assert all(f"^{{\\{name}}}" in latex for name in ("uparrow", "downarrow", "approx", "circ"))
+    assert all(
+        f"\\{name}" in latex for name in ("bigtriangleup", "bigtriangledown", "approx", "circ")
+    )
     html = render(tables, "html", baseline="base")
-    assert "<sup>&#8593;</sup>" in html and 'title="against base: better, p ' in html
+    assert "<sup>&#9650;</sup>" in html and 'title="against base: better, p ' in html
     frame = pandas.read_csv(io.StringIO(render(tables, "csv", baseline="base")))
     frame = frame[frame["column"] == "accuracy"].set_index("method")
     assert frame.loc["up"]["verdict"] == Verdict.BETTER

@@ -9,13 +9,17 @@ import methods
 from bench import manifest
 from bench.commands import request
 from bench.errors import UserError, unknown
-from bench.report import ablation, cells, files, tables
+from bench.report import ablation, cells, files, published, tables
 from bench.rundir import RunDir, every
 
 
 def table(args: argparse.Namespace) -> int:
     protocols = request.protocols(args.protocol)
-    wanted = {"columns": request.words(args.columns), "baseline": args.baseline}
+    wanted = {
+        "columns": request.words(args.columns),
+        "baseline": args.baseline,
+        "published": args.published and published.read(args.published),
+    }
     found = print_tables(args.results, chosen(args), args.format, protocols, **wanted)
     # A choice of methods is not the ablation, and one CSV has one kind of lines.
     if args.suite and not args.method and args.format != tables.CSV:

@@ -36,7 +36,7 @@ def header(heads: tuple[Head, ...]) -> Iterator[str]:
     if any(h.protocol for h in heads):
         yield spanning(heads, lambda h: h.protocol, lambda h: h.protocol)
     if any(h.modality for h in heads):
-        yield spanning(heads, lambda h: h.modality, lambda h: (h.protocol, h.modality))
+        yield spanning(heads, lambda h: h.modality, lambda h: h.over)
     names = "".join(
         f'<th scope="col" class="{kind(h)}" data-better="{h.better}">{escape(h.name)}</th>'
         for h in heads

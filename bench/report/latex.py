@@ -1,11 +1,14 @@
 """A sheet as LaTeX: a float with caption, label, table and footnotes.
 
-It needs the package booktabs, and graphicx if the table is wide: it is then made to fit.
+It needs the packages booktabs, and graphicx, with which it is made to fit. Columns that one page
+cannot hold stand below the others.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import groupby
+from math import ceil
 
 from bench.report import notes
 from bench.report.sheet import BEST, SECOND, Entry, Head, Line, Sheet
@@ -21,8 +24,8 @@ SPECIAL = {
     "✓": r"$\bullet$",  # \checkmark would need a package
     notes.DASH: "--",
     notes.DAGGER: r"$^{\dagger}$",
-    "↑": r"$^{\uparrow}$",
-    "↓": r"$^{\downarrow}$",
+    "▲": r"$^{\scriptscriptstyle\bigtriangleup}$",
+    "▼": r"$^{\scriptscriptstyle\bigtriangledown}$",
     "≈": r"$^{\approx}$",
     "∘": r"$^{\circ}$",
     "[": "{[}",  # after a line's end it would be an argument
@@ -30,33 +33,77 @@ SPECIAL = {
     **{c: f"\\{c}" for c in "&%$#_{}"},
 }
 WIDE = 5  # columns of numbers from which on the table spans both columns of a page
+FULL = 125  # characters that a page's width can hold, still legible; further columns go below
 # Shrunk if it is wider than the page, never stretched.
 FIT = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 
 
 def latex(sheet: Sheet) -> str:
-    wide = len(sheet.heads) >= WIDE
-    float_ = "table*" if wide else "table"
+    float_ = "table*" if len(sheet.heads) >= WIDE else "table"
     foot = [marked_up(note) for note in sheet.notes]
     lines = [
-        f"% needs \\usepackage{{booktabs{',graphicx' if wide else ''}}}",
+        "% needs \\usepackage{booktabs,graphicx}",
         f"\\begin{{{float_}}}[t]",
         "\\centering",
         f"\\caption{{{marked_up(f'{sheet.heading}. {sheet.caption}')}}}",
         f"\\label{{tab:{sheet.label}}}",
         "\\small",
         "\\setlength{\\tabcolsep}{4pt}",
-        *([FIT] if wide else []),
+        *[line for part in parts(sheet) for line in ("\\par\\smallskip", *tabular(part))],
+        *(["\\par\\smallskip", minipage(foot)] if foot else []),
+        f"\\end{{{float_}}}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def parts(sheet: Sheet) -> list[Sheet]:
+    """The sheet, or several of fewer columns; those of one protocol and modality stay together."""
+    room = FULL - max(len(line.label) for lines in sheet.families.values() for line in lines)
+    widths = [width(sheet, i) for i in range(len(sheet.heads))]
+    share = sum(widths) / max(1, ceil(sum(widths) / room))  # so that all are about as wide
+    found, used = [[]], 0
+    for block in blocks(sheet):
+        wanted = sum(widths[i] for i in block)
+        if found[-1] and used + wanted / 2 > share:
+            found, used = [*found, []], 0
+        found[-1] += block
+        used += wanted
+    return [part(sheet, places) for places in found]
+
+
+def blocks(sheet: Sheet) -> Iterator[list[int]]:
+    """Places of columns that stand together: a modality's, or one of none."""
+    for _, places in groupby(range(len(sheet.heads)), lambda i: sheet.heads[i].over):
+        members = list(places)
+        yield from [members] if sheet.heads[members[0]].modality else ([i] for i in members)
+
+
+def width(sheet: Sheet, place: int) -> int:
+    """Characters that a column takes, with the room beside it."""
+    entries = [line.entries[place] for lines in sheet.families.values() for line in lines]
+    texts = (e.text or (f"{e.mean} + {e.std}" if e.std else e.mean) for e in entries)
+    words = max(re.findall(r"\(.*?\)|\S+", sheet.heads[place].name), key=len)
+    return 2 + max(len(words), *(len(text) for text in texts))
+
+
+def part(sheet: Sheet, places: list[int]) -> Sheet:
+    def cut(line: Line) -> Line:
+        return replace(line, entries=tuple(line.entries[i] for i in places))
+
+    families = {name: tuple(map(cut, lines)) for name, lines in sheet.families.items()}
+    return replace(sheet, heads=tuple(sheet.heads[i] for i in places), families=families)
+
+
+def tabular(sheet: Sheet) -> list[str]:
+    return [
+        FIT,
         f"\\begin{{tabular}}{{l{''.join(map(column, sheet.heads))}}}",
         "\\toprule",
         *header(sheet.heads),
         *body(sheet),
         "\\bottomrule",
-        f"\\end{{tabular}}{'}' if wide else ''}",
-        *(["\\par\\smallskip", minipage(foot)] if foot else []),
-        f"\\end{{{float_}}}",
+        "\\end{tabular}}",
     ]
-    return "\n".join(lines) + "\n"
 
 
 def column(head: Head) -> str:
@@ -71,8 +118,8 @@ def header(heads: tuple[Head, ...]) -> list[str]:
     if any(h.protocol for h in heads):
         lines += spanning(heads, lambda h: code(h.protocol) if h.protocol else "")
     if any(h.modality for h in heads):
-        lines += spanning(heads, lambda h: escape(h.modality), lambda h: (h.protocol, h.modality))
-    return [*lines, f"{' & '.join(['Method', *(stacked(h.name) for h in heads)])} \\\\"]
+        lines += spanning(heads, lambda h: escape(h.modality), lambda h: h.over)
+    return [*lines, f"{' & '.join(['Method', *map(stacked, heads)])} \\\\"]
 
 
 def spanning(
@@ -93,13 +140,14 @@ def spanning(
     return [f"{' & '.join(cells)} \\\\", " ".join(rules)]
 
 
-def stacked(name: str) -> str:
+def stacked(head: Head) -> str:
     """Several words one above the other; a unit in brackets stays whole."""
-    words = re.findall(r"\(.*?\)|\S+", name)
+    words = re.findall(r"\(.*?\)|\S+", head.name)
     if len(words) < 2:
-        return escape(name)
+        return escape(head.name)
+    side = "c" if head.words else "r"
     lines = "\\\\".join(f"{escape(word)}\\strut" for word in words)
-    return f"\\shortstack{{{lines}}}"
+    return f"\\shortstack[{side}]{{{lines}}}"
 
 
 def body(sheet: Sheet) -> list[str]:
@@ -125,7 +173,7 @@ def cell(entry: Entry, head: Head) -> str:
     if entry.blank:
         return "" if head.words else SPECIAL[notes.DASH]
     if entry.text:
-        text = re.sub(r"[-+](?=\d)", r"$\g<0>$", escape(entry.text))  # a minus, not a hyphen
+        text = re.sub(r"(?<!-)[-+](?=\d)", r"$\g<0>$", escape(entry.text))  # a minus, not a hyphen
         return f"\\textit{{{text}}}" if head.aside else text
     wrap = {BEST: r"\textbf{%s}", SECOND: r"\underline{%s}"}.get(entry.mark, "%s")
     spread = rf" \pm {entry.std}" if entry.std else ""

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from bench.report import columns, notes
+from bench.report.beside import Beside
 from bench.report.cells import Cell, Column, Row, Table
 from bench.report.columns import DEFAULT, NAMES, Scale
+from bench.report.published import Published
 from bench.report.sheet import BEST, SECOND, Entry, Head, Line, Sheet
 from bench.report.significance import Judged, judged
 
@@ -17,11 +19,12 @@ ALL = "all"  # modalities at once
 @dataclass(frozen=True)
 class View:
     """What is asked of a table. columns: names of quantities. baseline: a method, or empty.
-    digits: decimals of percentages."""
+    published: others' numbers, shown beside ours. digits: decimals of percentages."""
 
     protocols: tuple[str, ...] = ("val",)
     columns: tuple[str, ...] = DEFAULT
     baseline: str = ""
+    published: Published | None = None
     digits: int = 1
 
 
@@ -44,18 +47,20 @@ def sheet(table: Table, view: View) -> Sheet:
     shown = columns.chosen(table, view.protocols, view.columns)
     numbers = [numbers_of(table, column, view.digits) for column in shown]
     against = judged(table, shown, view.baseline) if view.baseline else None
-    families = families_of(table, numbers, against)
+    beside = Beside.of(table, shown, view.published)
+    families = families_of(table, numbers, against, beside)
     means = any(line.mean for lines in families.values() for line in lines)
     return Sheet(
         name=f"{table.dataset} {table.name}",
         heading=notes.heading(table),
         caption=notes.caption(table, view.protocols, shown),
-        heads=tuple(head(n, view.protocols) for n in numbers),
+        heads=(*(head(n, view.protocols) for n in numbers), *beside.heads),
         families=families,
         notes=(
             *(against.notes if against else ()),
             *([notes.MEANS] if means else ()),
             *notes.footnotes(table, view.protocols, shown, view.columns),
+            *beside.notes,
         ),
     )
 
@@ -74,15 +79,15 @@ def head(of: Numbers, protocols: tuple[str, ...]) -> Head:
 
 
 def families_of(
-    table: Table, numbers: Sequence[Numbers], against: Judged | None
+    table: Table, numbers: Sequence[Numbers], against: Judged | None, beside: Beside
 ) -> dict[str, tuple[Line, ...]]:
     by_column = [entries(table, one, against) for one in numbers]
     found = {}
     for i, row in enumerate(table.rows):
-        cells = tuple(column[i] for column in by_column)
+        cells = (*(column[i] for column in by_column), *beside.entries(row))
         found.setdefault(row.family, []).append(Line(row.label, cells, row.variant))
     for family, lines in found.items():
-        lines += mean_line(table, family, numbers)
+        lines += mean_line(table, family, numbers, len(beside.heads))
     return {family: tuple(lines) for family, lines in found.items()}
 
 
@@ -114,9 +119,9 @@ def entry(
     )
 
 
-def mean_line(table: Table, family: str, numbers: Sequence[Numbers]) -> list[Line]:
+def mean_line(table: Table, family: str, numbers: Sequence[Numbers], blanks: int) -> list[Line]:
     """Of a family's rows on all modalities; none for fewer than two, or for rows whose data or
-    splits differ."""
+    splits differ. blanks: cells at the end that have no mean."""
     places = [
         i
         for i, row in enumerate(table.rows)
@@ -124,7 +129,8 @@ def mean_line(table: Table, family: str, numbers: Sequence[Numbers]) -> list[Lin
     ]
     if len(places) < 2 or len({table.rows[i].variant for i in places}) > 1:
         return []
-    return [Line(MEAN, tuple(mean_entry(one, places) for one in numbers), mean=True)]
+    means = (mean_entry(one, places) for one in numbers)
+    return [Line(MEAN, (*means, *[Entry()] * blanks), mean=True)]
 
 
 def mean_entry(of: Numbers, places: Sequence[int]) -> Entry:

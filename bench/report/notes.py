@@ -74,6 +74,7 @@ def footnotes(
         *protocol_notes(table, protocols, shown, names),
         *seed_notes(table),
         *recipe_notes(table),
+        *extension_notes(table),
     ]
     if len({row.variant for row in table.rows}) > 1:
         letters = ", ".join(f"[{v}]" for v in sorted({row.variant for row in table.rows}))
@@ -174,6 +175,16 @@ def recipe_notes(table: Table) -> list[str]:
         if others:
             notes.append(f"`{name}` differs: {by_value(others)}; else {usual}.")
     return notes
+
+
+def extension_notes(table: Table) -> list[str]:
+    """Methods that had to be extended, where the table has more than two modalities."""
+    if len(table.modalities) < 3:
+        return []
+    pairs = [(row, row.runs[0].beyond_two) for row in table.rows if row.runs[0].beyond_two]
+    if not pairs:
+        return []
+    return [f"Our extension of the paper to more than two modalities: {by_value(pairs)}."]
 
 
 def by_value(pairs: list[tuple[Row, str]]) -> str:

@@ -34,6 +34,7 @@ class Finished:
     title: str  # of the data set
     method: str
     family: str
+    beyond_two: str  # what of the method is our extension to more than two modalities; may be empty
     order: float  # the method's place in tables; methods outside the registry come last
     digest: str
     seed: int
@@ -90,6 +91,7 @@ def parse(directory: RunDir, plain: dict) -> Finished:
         title=plain["dataset"].get("title") or plain["dataset"]["name"],
         method=method["name"],
         family=method.get("family") or "",
+        beyond_two=method.get("beyond_two") or "",
         order=float("inf") if order is None else order,
         digest=plain["digest"],
         seed=spec["seed"],

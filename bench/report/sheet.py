@@ -24,6 +24,11 @@ class Head:
     words: bool = False
     better: int = 0
 
+    @property
+    def over(self) -> tuple[str, str]:
+        """What neighbours have to share to stand below one heading."""
+        return self.protocol, self.modality
+
 
 @dataclass(frozen=True)
 class Entry:

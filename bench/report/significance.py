@@ -15,8 +15,8 @@ from bench.report.stats.paired import LEVEL, ROPE, paired
 from bench.report.stats.verdicts import Judgement, Verdict, judge
 
 SIGNS = {
-    Verdict.BETTER: "↑",
-    Verdict.WORSE: "↓",
+    Verdict.BETTER: "▲",
+    Verdict.WORSE: "▼",
     Verdict.EQUIVALENT: "≈",
     Verdict.NOT_RESOLVED: "∘",
 }
@@ -59,7 +59,7 @@ class Judged:
             Verdict.BETTER: "better",
             Verdict.WORSE: "worse",
             Verdict.EQUIVALENT: "equivalent (less than one point apart)",
-            Verdict.NOT_RESOLVED: f"not resolved with {self.seeds} seeds, which is no win",
+            Verdict.NOT_RESOLVED: f"not resolved with {self.seeds}, which is no win",
         }
         marks = "; ".join(f"{SIGNS[v]} {text}" for v, text in words.items() if v in verdicts)
         yield f"Against `{self.baseline}` ({what(self.kind)}): {marks}."
@@ -72,10 +72,11 @@ class Judged:
 
     @property
     def seeds(self) -> str:
-        """Of what is not resolved: "5", or "3 to 5"."""
+        """Of what is not resolved: "5 seeds", or "3 to 5 seeds"."""
         open_ = (one for one in self.found.values() if one.verdict is Verdict.NOT_RESOLVED)
         counts = sorted({one.seeds for one in open_})
-        return " to ".join(map(str, dict.fromkeys([*counts[:1], *counts[-1:]])))
+        ends = " to ".join(map(str, dict.fromkeys([*counts[:1], *counts[-1:]])))
+        return f"{ends} seed{'' if counts == [1] else 's'}"
 
     def resolvable(self) -> Iterator[str]:
         """The smallest difference that would have counted, where none did."""

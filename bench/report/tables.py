@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterator, Sequence
 
 from bench.errors import unknown
+from bench.report.beside import PUBLISHED, Beside
 from bench.report.cells import Column, Table
 from bench.report.columns import DEFAULT, cell, check_names, chosen
 from bench.report.html import html
@@ -12,6 +13,7 @@ from bench.report.latex import latex
 from bench.report.layout import View, sheet
 from bench.report.markdown import markdown
 from bench.report.pairs import check_named
+from bench.report.published import Published
 from bench.report.runs import check_protocols
 from bench.report.settings import listed
 from bench.report.sheet import Sheet
@@ -24,6 +26,7 @@ FIELDS = (
     *("dataset", "split", "method", "settings", "protocol", "column"),
     *("mean", "std", "n", "seeds", "values", "digest", "data_hash"),
 )
+COMPARED = ("baseline", "verdict", "p", "p_holm")  # further ones, with a baseline
 
 
 def render(
@@ -33,11 +36,13 @@ def render(
     digits: int = 1,
     columns: tuple[str, ...] = DEFAULT,
     baseline: str = "",
+    published: Published | None = None,
 ) -> str:
     """Text of all tables.
 
     form: one of FORMATS. digits: decimals of the percentages. columns: names of quantities.
-    baseline: a method that the others are marked against, or empty. CSV holds numbers at full
+    baseline: a method that the others are marked against, or empty.
+    published: others' numbers, from `published.read`. CSV holds numbers at full
     precision, a line per cell, `values` in the order of `seeds`. Raises UserError for an unknown
     form, protocol or column, and for a baseline that no table has.
     """
@@ -46,28 +51,42 @@ def render(
     check_names(columns)
     if baseline:
         check_named(tables, baseline)
-    view = View(protocols, columns, baseline, digits)
+    view = View(protocols, columns, baseline, published, digits)
     if form == CSV:
         return to_csv([line for table in tables for line in csv_lines(table, view)])
     return written([sheet(table, view) for table in tables], form)
 
 
 def csv_lines(table: Table, view: View) -> Iterator[dict[str, object]]:
-    """As `lines`; with a baseline, what the difference to it shows too."""
+    """As `lines`, then others' numbers; with a baseline, what the difference to it shows too."""
     shown = chosen(table, view.protocols, view.columns)
-    if not view.baseline:
-        yield from lines(table, shown)
-        return
-    against = judged(table, shown, view.baseline)
+    against = judged(table, shown, view.baseline).found if view.baseline else {}
+
+    def compared(place: tuple[int, Column] | None = None) -> dict[str, object]:
+        one = against.get(place)
+        said = (one.verdict, one.p, one.adjusted) if one else (None, None, None)
+        values = (view.baseline, *said)
+        return dict(zip(COMPARED, values, strict=True)) if view.baseline else {}
+
     places = [(i, column) for i in range(len(table.rows)) for column in shown]
     for place, line in zip(places, lines(table, shown), strict=True):
-        one = against.found.get(place)
-        yield line | {
-            "baseline": view.baseline,
-            "verdict": one.verdict if one else None,
-            "p": one.p if one else None,
-            "p_holm": one.adjusted if one else None,
-        }
+        yield line | compared(place)
+    for line in published_lines(Beside.of(table, shown, view.published)):
+        yield line | compared()
+
+
+def published_lines(beside: Beside) -> Iterator[dict[str, object]]:
+    """Others' values, as shares like ours; n counts them, and nothing tells their seeds or data."""
+    table = beside.table
+    for row in table.rows:
+        for quantity in beside.quantities:
+            found = beside.reported(row, quantity)
+            if found is None:
+                continue
+            who = (table.dataset, table.name, row.method, listed(row.settings), PUBLISHED, quantity)
+            values = " ".join(f"{value / 100:.6g}" for value in found.values)
+            line = dict(zip(FIELDS, who, strict=False)) | {"n": len(found.values), "values": values}
+            yield dict.fromkeys(FIELDS) | line
 
 
 def written(sheets: Sequence[Sheet], form: str) -> str:
