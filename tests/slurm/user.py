@@ -90,25 +90,29 @@ class User:
 
     def assert_as_uninterrupted(self) -> None:
         """Every run's weights, predictions and log are those of the same run here, in one go."""
+        pairs = []
         for run in self.runs():
             twin = RunDir(self.folder / "whole" / run.path.relative_to(self.results))
             twin.create(run.spec())
-            execute(twin, self.folder / "cache")
+            pairs.append((run, twin))
+        execute([twin for _, twin in pairs], self.folder / "cache")
+        for run, twin in pairs:
             names = ("weights.pt", "val.npz", "test.npz")
             assert all((run.path / n).read_bytes() == (twin.path / n).read_bytes() for n in names)
             assert plain(run.rows()) == plain(twin.rows())
             assert facts(run) == facts(twin)
 
 
-def execute(run: RunDir, cache: Path) -> None:
-    """In a process of its own, without pauses."""
+def execute(runs: list[RunDir], cache: Path) -> None:
+    """One after the other in a process of its own, without pauses."""
     code = (
         "import sys; from pathlib import Path; from bench.execute import execute; "
-        "from bench.rundir import RunDir; "
-        "execute(RunDir(Path(sys.argv[1])), Path(sys.argv[2]), {}, 'cpu')"
+        "from bench.rundir import RunDir; cache, *runs = map(Path, sys.argv[1:])\n"
+        "for run in runs: execute(RunDir(run), cache, {}, 'cpu')"
     )
     env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "MML_TEST_PAUSE": "0"}
-    subprocess.run([sys.executable, "-c", code, run.path, cache], env=env, check=True)
+    paths = [run.path for run in runs]
+    subprocess.run([sys.executable, "-c", code, cache, *paths], env=env, check=True)
 
 
 def plain(rows: list[dict]) -> list[dict]:
