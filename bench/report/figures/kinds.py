@@ -124,7 +124,8 @@ def drawn(found: Sequence[Table], protocols: Protocols, kind: str) -> Iterator[M
         for name, one in chosen.items():
             try:
                 for part, drawing in one.of_table(table, protocols) if one.of_table else ():
-                    yield Made(name, one.title, f"{name}{part}{tail}", *place, *drawing)
+                    title = one.title + part.replace("-", ": ").replace("_", " ")
+                    yield Made(name, title, f"{name}{part}{tail}", *place, *drawing)
             except LeftOut as reason:
                 missing.setdefault((f"for {', '.join(place)}", str(reason)), []).append(name)
         for method, drawing in learned_parts(table, kind):
