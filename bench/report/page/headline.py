@@ -155,4 +155,4 @@ def within(interval: tuple[float, float] | None) -> str:
 def closest(table: Table, column: Column) -> str:
     gaps = [(cell(table, row, column).mean, row.label) for row in table.rows if not row.alone]
     mean, name = min((g for g in gaps if g[0] is not None), key=lambda g: g[0])
-    return f"The strongest is that of `{name}`, {lag(mean)} it."
+    return f"The strongest on average is that of `{name}`, {lag(mean)} it."
