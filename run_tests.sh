@@ -21,10 +21,10 @@ case "${1:-}" in
 --slow)
   shift
   say "Running the tests, slow ones too"
-  run -n "$(cores)" -m "not slurm" "$@"
+  run -n "$(cores)" --dist worksteal -m "not slurm" "$@"
   ;;
 *)
   say "Running the tests; those on a real SLURM are run by $0 --slurm"
-  run -n "$(cores)" -m "not slow and not slurm" "$@"
+  run -n "$(cores)" --dist worksteal -m "not slow and not slurm" "$@"
   ;;
 esac
