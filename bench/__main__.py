@@ -156,12 +156,6 @@ def add_reading(verbs) -> None:
     table.add_argument(
         "--baseline", default="", metavar="METHOD", help="mark what differs from it, and what not"
     )
-    table.add_argument(
-        "--published",
-        type=Path,
-        metavar="FILE.csv",
-        help="others' numbers, set apart (columns: method,dataset,metric,value,std,source,notes)",
-    )
     plot = add_verb(verbs, "plot", "tables:plot", "draw figures of finished runs", reads=True)
     plot.add_argument(
         "--out", type=Path, metavar="DIR", help="default: results/<suite>, or results/figures"
@@ -223,6 +217,12 @@ def add_reading(verbs) -> None:
             default="accuracy,head,probe",
             metavar="NAME[,NAME..]",
             help="quantities of docs/metrics.md; default: accuracy,head,probe",
+        )
+        verb.add_argument(
+            "--published",
+            type=Path,
+            metavar="FILE.csv",
+            help="others' numbers, set apart; columns method,dataset,metric,value,std,source,notes",
         )
     for verb in (table, plot, report, export):
         verb.add_argument("suite", nargs="?", help="only the runs of this suite")

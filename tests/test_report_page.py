@@ -144,6 +144,22 @@ def test_the_tables_have_the_columns_that_are_asked_for(few, tmp_path):
     assert "More accurate than" in page
 
 
+def test_published_numbers_stand_apart_and_are_no_finding(tmp_path):
+    results, file = tmp_path / "results", tmp_path / "published.csv"
+    for seed in range(2):
+        add(results, "joint", seed, dataset="cremad", accuracy=0.5 + seed / 100)
+        add(results, "ogm", seed, dataset="cremad", accuracy=0.6 + seed / 99, order=1)
+    lines = (
+        "method,dataset,metric,value,std,source,notes",
+        "OGM,CREMA-D,accuracy,99.9,,<b>Them</b>,",
+    )
+    file.write_text("\n".join(lines))
+    page = written(tmp_path, "--results", results, "--published", file)
+    assert re.search(r'<td class="published"[^>]*><em>99.9', page)
+    assert "<b>Them" not in page
+    assert 'ogm</code> <span class="points">+10.0' in page
+
+
 def test_a_page_of_a_hundred_runs_stays_small(tmp_path):
     for seed in range(25):
         for method in ("joint", "a", "b", "c"):

@@ -10,9 +10,10 @@ from bench.commands import request
 from bench.commands.tables import chosen
 from bench.errors import UserError
 from bench.files import make_folder, write_text
-from bench.report import ablation, cells
+from bench.report import ablation, cells, published
 from bench.report.cells import Table
 from bench.report.columns import DEFAULT
+from bench.report.layout import View
 from bench.report.page import Content, build
 from bench.report.pairs import check_named, rows_of
 from bench.rundir import RunDir
@@ -33,9 +34,12 @@ def report(args: argparse.Namespace) -> int:
             found=found,
             ablations=ablations(args, found),
             runs=runs,
-            protocols=protocols,
-            columns=request.words(args.columns),
-            baseline=baseline(found, args.baseline),
+            view=View(
+                protocols,
+                request.words(args.columns),
+                baseline(found, args.baseline),
+                args.published and published.read(args.published),
+            ),
             commands=commands,
             note=note,
             itself=itself(args),
@@ -86,6 +90,7 @@ def itself(args: argparse.Namespace) -> str:
         "--protocol": args.protocol,
         "--columns": args.columns if args.columns != ",".join(DEFAULT) else None,
         "--baseline": args.baseline,
+        "--published": args.published,
         "--out": args.out,
         "--results": args.bundle or args.results,
     }

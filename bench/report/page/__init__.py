@@ -18,6 +18,7 @@ from bench import __version__
 from bench.report import ablation, tables
 from bench.report.cells import Table
 from bench.report.html import marked_up
+from bench.report.layout import View
 from bench.report.page import drill, headline, pictures, unfinished
 from bench.report.runs import PROTOCOLS
 from bench.rundir import RunDir
@@ -29,17 +30,15 @@ HERE = Path(__file__).parent
 class Content:
     """What a page is about.
 
-    runs: those asked for, finished or not. columns: of the tables. baseline: a method, or empty.
-    commands: that train the same again. note: on them, may be empty. itself: the command that makes
-    the page. name: of the suite, or empty.
+    runs: those asked for, finished or not. view: of the tables; findings and runs take its first
+    protocol. commands: that train the same again. note: on them, may be empty. itself: the command
+    that makes the page. name: of the suite, or empty.
     """
 
     found: Sequence[Table]
     ablations: Sequence[ablation.Ablation]
     runs: Sequence[RunDir]
-    protocols: tuple[str, ...]
-    columns: tuple[str, ...]
-    baseline: str
+    view: View
     commands: Sequence[str]
     note: str
     itself: str
@@ -50,11 +49,13 @@ def build(content: Content) -> str:
     """The page. Raises UserError for results that cannot be read, and a baseline that no table
     has."""
     style, script = ((HERE / name).read_text() for name in ("style.css", "sort.js"))
-    found, protocols, missing = content.found, content.protocols, unfinished.listed(content.runs)
+    found, protocols, missing = (
+        content.found,
+        content.view.protocols,
+        unfinished.listed(content.runs),
+    )
     parts = {
-        "heads": [
-            headline.of_table(t, protocols, content.baseline, content.columns) for t in found
-        ],
+        "heads": [headline.of_table(table, content.view) for table in found],
         "tables": Markup(tables_of(content)),
         "figures": list(pictures.drawn(found, protocols)),
         "sections": [drill.of_table(table, protocols) for table in found],
@@ -77,17 +78,11 @@ def build(content: Content) -> str:
 
 
 def tables_of(content: Content) -> str:
-    parts = [
-        tables.render(
-            content.found,
-            "html",
-            content.protocols,
-            columns=content.columns,
-            baseline=content.baseline,
-        )
-    ]
+    view = content.view
+    wanted = {"columns": view.columns, "baseline": view.baseline, "published": view.published}
+    parts = [tables.render(content.found, "html", view.protocols, **wanted)]
     if content.ablations:
-        parts.append(ablation.render(content.ablations, "html", content.protocols))
+        parts.append(ablation.render(content.ablations, "html", view.protocols))
     return "\n".join(parts)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bench.report import notes
 from bench.report.cells import ACCURACY, Column, Row, Table, state_of
-from bench.report.columns import DEFAULT, UNDER_TRAINING, cell, chosen
+from bench.report.columns import UNDER_TRAINING, cell, chosen
 from bench.report.layout import View, sheet
 from bench.report.pairs import rows_of
 from bench.report.runs import PROTOCOLS
@@ -47,13 +47,12 @@ class Headline:
     caveats: tuple[str, ...]  # how the verdicts came about
 
 
-def of_table(
-    table: Table, protocols: tuple[str, ...], baseline: str, columns: tuple[str, ...] = DEFAULT
-) -> Headline:
-    """columns: of the table, whose marks say the same unless they are of another quantity.
+def of_table(table: Table, view: View) -> Headline:
+    """By the first protocol. Says what the table's marks do, unless those are of another quantity.
 
     Raises UserError if the baseline's name stands for several rows."""
-    shown = chosen(table, protocols, columns)
+    protocols, baseline = view.protocols, view.baseline
+    shown = chosen(table, protocols, view.columns)
     if compared(shown) != ACCURACY:
         shown = chosen(table, protocols, (ACCURACY,))
     found = judged(table, shown, baseline) if baseline else None
