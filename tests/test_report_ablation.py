@@ -238,7 +238,9 @@ def test_latex_rows_are_as_wide_as_the_table(tmp_path):
     rows = [r for r in text.splitlines() if re.match(r"(Method|all|bare|no-)", r)]
     assert len(rows) == 5 and {r.count("&") + 1 for r in rows} == {len(spec)} == {6}
     assert r"bare &  &  &  & $93.0 \pm 2.6$ & $+$11.0 {[}$+$8.5, $+$13.5] \\" in text
-    assert r"\shortstack[c]{big\strut\\head\strut} & loss\_2 &" in text and r"\checkmark" not in text
+    assert (
+        r"\shortstack[c]{big\strut\\head\strut} & loss\_2 &" in text and r"\checkmark" not in text
+    )
 
 
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")

@@ -7,6 +7,8 @@ import subprocess
 import pytest
 
 from bench.report.cells import collect
+from bench.report.latex import cell
+from bench.report.sheet import BEST, SECOND, Entry, Head
 from bench.report.tables import render
 from tests.fake_results import add, suite
 
@@ -52,6 +54,11 @@ def test_latex_marks_the_mean_of_the_best_and_of_the_second(tmp_path):
             add(tmp_path, method, seed, accuracy=share + step)
     text = shown(tmp_path)
     assert r"$\textbf{70.0} \pm 1.4$" in text and r"$\underline{60.0} \pm 1.4$" in text
+
+
+def test_a_best_mean_below_zero_has_a_minus_not_a_hyphen():
+    assert cell(Entry("-0.8", "1.4", mark=BEST), Head("x")) == r"$\textbf{$-$0.8} \pm 1.4$"
+    assert cell(Entry("-0.7", mark=SECOND), Head("x")) == r"$\underline{-0.7}$"
 
 
 def test_latex_rules_cover_the_modalities_columns(tmp_path):

@@ -176,11 +176,12 @@ def cell(entry: Entry, head: Head) -> str:
         text = re.sub(r"(?<!-)[-+](?=\d)", r"$\g<0>$", escape(entry.text))  # a minus, not a hyphen
         return f"\\textit{{{text}}}" if head.aside else text
     wrap = {BEST: r"\textbf{%s}", SECOND: r"\underline{%s}"}.get(entry.mark, "%s")
+    mean = entry.mean.replace("-", "$-$") if entry.mark == BEST else entry.mean  # a text in math
     spread = rf" \pm {entry.std}" if entry.std else ""
     signs = "".join(SPECIAL[s].removeprefix("$^{").removesuffix("}$") for s in entry.signs)
     above = f"^{{{signs}}}" if signs else ""
     fewer = f" ($n={entry.fewer}$)" if entry.fewer else ""
-    return f"${wrap % entry.mean}{spread}{above}${fewer}"
+    return f"${wrap % mean}{spread}{above}${fewer}"
 
 
 def minipage(paragraphs: list[str]) -> str:
