@@ -72,7 +72,7 @@ class Archive:
         folder = inside(root, self.path)
         if not folder.exists():
             return ""
-        same = file_digest(folder) == self.digest
+        same = listing_digest(folder) == self.digest
         return "there already" if same else "there already, not the published files; left as it is"
 
     def get(self, root: Path, meter: Meter) -> str:
@@ -84,10 +84,11 @@ class Archive:
         temporary.mkdir()
         try:
             unpack(archive, temporary, self.pick)
-            if file_digest(temporary) != self.digest:
+            found = listing_digest(temporary)
+            if found != self.digest:
                 raise UserError(
                     f"{self.url} holds other files than those that were published (digest "
-                    f"{file_digest(temporary)[:12]}, expected {self.digest[:12]}); get them from "
+                    f"{found[:12]}, expected {self.digest[:12]}); get them from "
                     f"their owners and put them into {folder}."
                 )
             os.rename(temporary, folder)
@@ -117,6 +118,13 @@ def unpack(archive: Path, folder: Path, pick: str) -> None:
                 target = folder / PurePosixPath(info.name).name
                 with file.extractfile(info) as source, open(target, "xb") as out:
                     shutil.copyfileobj(source, out, CHUNK)
+
+
+def listing_digest(folder: Path) -> str:
+    """SHA-256 of lines `<sha256>  <name>` of a folder's files, sorted by name."""
+    names = sorted(entry.name for entry in folder.iterdir() if entry.is_file())
+    text = "".join(f"{file_digest(folder / name)}  {name}\n" for name in names)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def received(url: str, target: Path, digest: str, meter: Meter) -> Path:
