@@ -11,6 +11,8 @@ from bench.rundir import RunDir, every
 from tests.faults import attempt
 from tests.kills import equal, start
 
+# Quantities of a table that need every file of predictions.
+COLUMNS = ("--columns", "accuracy,ece,ece_scaled,vrr")
 FILES = (
     *("spec.json", "log.jsonl", "checkpoint.pt", "checkpoint.prev.pt", "weights.pt"),
     *("val.npz", "test.npz", "subsets.npz", "result.json", "error.txt", "lock"),
@@ -49,7 +51,7 @@ def goes_on(run: RunDir, whole: RunDir):
 def reads(results, told):
     """What is wrong with what is told of a results folder: it is as `told` of an undamaged one, or
     a sentence takes its place, which this returns as its second value."""
-    code, out, said = bench("table", "--results", results)
+    code, out, said = bench("table", "--results", results, *COLUMNS)
     if code == 2:
         return ("" if not out and sentence(said) else f"table said {said!r}"), said
     if (code, out) != (0, told[0]):
@@ -62,7 +64,7 @@ def reads(results, told):
 
 def told_by(results):
     """What is told of an undamaged results folder: the table, and other numbers."""
-    return bench("table", "--results", results)[1], numbers(results)
+    return bench("table", "--results", results, *COLUMNS)[1], numbers(results)
 
 
 def numbers(results):

@@ -14,6 +14,8 @@ import pytest
 
 from bench.runner.worker import Request, load, work
 
+# A command after it has mounts and processes of its own, which end with it.
+FENCE = ("unshare", "-rmpf", "--mount-proc", "--kill-child")
 CREATING = os.O_CREAT | (os.O_TMPFILE & ~os.O_DIRECTORY)
 
 

@@ -30,7 +30,9 @@ def test_the_table_counts_what_was_tried_and_names_what_was_lost():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not mounts(), reason="needs `unshare -rm`, to mount small disks")
+@pytest.mark.skipif(
+    not mounts(), reason="needs `unshare` and user namespaces, to mount small disks"
+)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_campaign_in_small_loses_nothing(name):
     command = [sys.executable, "-m", "tests.campaigns", name, "--scale", "0.02"]

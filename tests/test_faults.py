@@ -10,7 +10,7 @@ from bench import checkpoint
 from bench.files import Unwritable
 from bench.rundir import every
 from bench.runner.worker import ENDED, UNWRITABLE
-from tests.faults import Disk, attempt, torn
+from tests.faults import FENCE, Disk, attempt, torn
 from tests.kills import FORK, equal, start
 from tests.support import SYNTHETIC, spec_of
 from tests.test_cli import bench, environment
@@ -144,19 +144,21 @@ def in_namespace(script, folder, *words):
     """Runs a script of sh, with the command as its arguments, where its mounts are its own."""
     command = [sys.executable, "-m", "bench", *map(str, words)]
     options = {"cwd": folder, "env": environment(), "capture_output": True, "text": True}
-    return subprocess.run(["unshare", "-rm", "sh", "-ec", script, "sh", *command], **options)
+    return subprocess.run([*FENCE, "sh", "-ec", script, "sh", *command], **options)
 
 
 def mounts():
     if shutil.which("unshare") is None:
         return False
-    return subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode == 0
+    return subprocess.run([*FENCE, "true"], capture_output=True).returncode == 0
 
 
 READ_ONLY = 'mount --bind results results; mount -o remount,bind,ro results; exec "$@"'
 
 
-@pytest.mark.skipif(not mounts(), reason="needs `unshare -rm`, to mount a folder read-only")
+@pytest.mark.skipif(
+    not mounts(), reason="needs `unshare` and user namespaces, to mount a folder read-only"
+)
 def test_a_read_only_results_folder_is_one_sentence_and_exit_code_2(tmp_path):
     results = tmp_path / "results"
     results.mkdir()

@@ -8,6 +8,7 @@ import argparse
 import os
 import sys
 import tempfile
+import traceback
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 import torch
 
 from tests.campaigns.tally import Tally, merged, table
+from tests.faults import FENCE
 from tests.kills import FORK
 
 NAMES = ("kills", "disk", "damage", "racers")
@@ -40,21 +42,29 @@ def main() -> int:
                 parts[pool.submit(run, part, args.scale, args.seed)] = len(parts)
         for ended in as_completed(parts):
             found[parts[ended]] = ended.result()
-            sys.stderr.write(f"{len(found)} of {len(parts)}\n{table(ended.result())}")
+            sys.stderr.write(f"{len(found)} of {len(parts)}\n{table(found[parts[ended]])}")
     tallies = merged([tally for place in sorted(found) for tally in found[place]])
     sys.stdout.write(table(tallies))
     return 1 if any(t.wrong for t in tallies) else 0
 
 
 def run(part, scale: float, seed: int) -> list[Tally]:
-    """One part, a function and its arguments, in a folder of its own."""
+    """One part, a function and its arguments, in a folder of its own.
+
+    It is there from the start: making it would be a write more for the first run than for others.
+    """
     function, *arguments = part
-    with tempfile.TemporaryDirectory(prefix="campaign-") as folder:
-        return function(Path(folder) / "here", *arguments, scale, seed)
+    with tempfile.TemporaryDirectory(prefix="campaign-") as base:
+        (folder := Path(base) / "here").mkdir()
+        try:
+            return function(folder, *arguments, scale, seed)
+        except Exception:  # the other parts' hours are not to be lost for it
+            name = " ".join([function.__name__, *arguments])
+            return [Tally(f"{name}, broken off", 1, [traceback.format_exc()])]
 
 
 if __name__ == "__main__":
-    if INSIDE not in os.environ:  # once more, where mounts are ours alone
-        words = ["unshare", "-rm", sys.executable, "-m", "tests.campaigns", *sys.argv[1:]]
+    if INSIDE not in os.environ:  # once more, where mounts are ours alone and nothing outlives us
+        words = [*FENCE, sys.executable, "-m", "tests.campaigns", *sys.argv[1:]]
         os.execvpe(words[0], words, os.environ | {INSIDE: "1"})
     sys.exit(main())
