@@ -32,8 +32,7 @@ def launch(run):
 
 
 def kill_at(run, epochs, seconds):
-    """SIGKILLs the run a time after so many epochs are in its log. Returns where that hit it, None
-    if it had ended."""
+    """SIGKILLs the run a time after so many epochs are in its log. Whether it had not ended."""
     process = launch(run)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.is_alive():
@@ -43,15 +42,15 @@ def kill_at(run, epochs, seconds):
     time.sleep(seconds)
     process.kill()
     process.join()
-    return None if run.result.exists() else whereabouts(run)
+    return not run.result.exists()
 
 
-def whereabouts(run):
-    """How far a run is by its log: before its first epoch, the stage of the last, or its end."""
-    rows = run.rows()
-    if not rows:
+def whereabouts(run, whole):
+    """What a run is at by its log: its first epoch, the stage of the next one, or its end."""
+    ended, planned = len(run.rows()), whole.rows()
+    if not ended:
         return "first epoch"
-    return "writing results" if rows[-1]["done"] == rows[-1]["of"] else f"in {rows[-1]['stage']}"
+    return "writing results" if ended == len(planned) else f"in {planned[ended]['stage']}"
 
 
 def kill_until_done(run, draw, whole, most=4):
@@ -63,10 +62,9 @@ def kill_until_done(run, draw, whole, most=4):
     while not hits:
         for epochs in sorted(draw.randint(0, len(rows)) for _ in range(most)):
             seconds = longest.get(epochs, rows[epochs - 1]["seconds"])
-            hit = kill_at(run, epochs, draw.uniform(0, hurry * seconds))
-            if hit is None:
+            if not kill_at(run, epochs, draw.uniform(0, hurry * seconds)):
                 break
-            hits.append(hit)
+            hits.append(whereabouts(run, whole))
         if not hits:
             shutil.rmtree(run.path)
             run.create(spec)
