@@ -6,6 +6,8 @@ from typing import TextIO
 
 from tqdm import tqdm
 
+from bench.clock import clock
+
 EVERY = 10.0  # seconds between two lines
 
 
@@ -47,7 +49,7 @@ class Meter:
         self.made[self.noun] = self.before[0] + samples, self.before[1] + seconds
         if self.bar is not None:
             self.bar.update(done - self.bar.n)
-        elif now - self.told >= EVERY:
+        elif now - self.told >= EVERY and done < self.total:
             self.told = now
             self.say(line(done, self.total, samples / seconds, self.noun))
 
@@ -59,15 +61,5 @@ class Meter:
 
 def line(done: int, total: int, rate: float, noun: str = "samples") -> str:
     """`312 of 7442 samples, 41.3 per s, 2 min 52 s left`. rate: so many a second."""
-    left = f"{duration((total - done) / rate)} left" if rate > 0 else "time left not known"
+    left = f"{clock((total - done) / rate)} left" if rate > 0 else "time left not known"
     return f"{done} of {total} {noun}, {rate:.1f} per s, {left}"
-
-
-def duration(seconds: float) -> str:
-    """In the two largest units."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
