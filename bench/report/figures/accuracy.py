@@ -54,7 +54,7 @@ def draw(table: Table, protocol: str) -> Figure:
         dashed = any(row.alone for row in table.rows) and len(shown) > 1
         figure.supxlabel(
             f"Test accuracy (%): mean over seeds, {INTERVAL}, seeds as faint dots"
-            + ("; dashed: the modality trained alone" if dashed else ""),
+            + ("; dashed: the probe of the modality trained alone" if dashed else ""),
             fontsize=SMALL,
             color="#555555",
         )
