@@ -27,6 +27,13 @@ def in_training(user, *words):
     return job
 
 
+def wait_until_stopped(user, runs):
+    """A job can be gone before the last thread of its processes is; soon after that their locks
+    count as left, without waiting for heartbeats to grow old."""
+    user.wait(lambda: not user.queued())
+    user.wait(lambda: {run.state for run in runs} == {"stopped"}, 30)
+
+
 def stopped_in_an_epoch(user):
     return "the scheduler wants its place back" in user.printed()
 
@@ -77,8 +84,8 @@ def test_a_cancelled_job_stays_away_until_its_runs_are_submitted_again(user):
     slow = lambda: [run for run in user.runs() if "Slowly" in str(run.path)]  # noqa: E731
     user.wait(lambda: all(len(run.rows()) > 1 for run in slow()) and len(user.queued()) == 2)
     user.cluster.say("scancel", jobs[0].partition("_")[0])
-    user.wait(lambda: not user.queued())
-    assert [run.state for run in slow()] == ["stopped", "stopped"] and stopped_in_an_epoch(user)
+    wait_until_stopped(user, slow())
+    assert stopped_in_an_epoch(user)
     assert "Requeued job" not in user.printed()
     again = user.submit(*words)
     assert len(again) == 2  # the two of joint are done
@@ -89,8 +96,7 @@ def test_a_cancelled_job_stays_away_until_its_runs_are_submitted_again(user):
 def test_bench_cancel_stops_runs_cleanly(user):
     job = in_training(user)
     assert f"{job}: cancelled" in user.bench("cancel", "--all")
-    user.wait(lambda: not user.queued())
-    assert [run.state for run in user.runs()] == ["stopped", "stopped"]
+    wait_until_stopped(user, user.runs())
     said = user.bench("status")
     assert f"job {job} is no longer in the queue; the same command goes on" in said
     assert "Nothing to cancel" in user.bench("cancel", "--all")
@@ -103,8 +109,7 @@ def test_after_kill_9_the_next_submission_goes_on(user):
     parent = int(re.search(r"^PPid:\s+(\d+)$", status, re.M).group(1))
     for pid in (parent, *owners):
         os.kill(pid, signal.SIGKILL)
-    user.wait(lambda: not user.queued())
-    assert [run.state for run in user.runs()] == ["stopped", "stopped"]
+    wait_until_stopped(user, user.runs())
     assert len(user.submit(*TWO)) == 1
     user.finish()
     assert not stopped_in_an_epoch(user)
