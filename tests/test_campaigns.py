@@ -8,7 +8,7 @@ import pytest
 from tests.campaigns import racers
 from tests.campaigns.__main__ import NAMES
 from tests.campaigns.tally import Tally, table
-from tests.test_cli import ROOT, environment
+from tests.test_cli import environment
 from tests.test_faults import mounts
 
 
@@ -34,7 +34,7 @@ def test_the_table_counts_what_was_tried_and_names_what_was_lost():
     not mounts(), reason="needs `unshare` and user namespaces, to mount small disks"
 )
 @pytest.mark.parametrize("name", NAMES)
-def test_a_campaign_in_small_loses_nothing(name):
+def test_a_campaign_in_small_loses_nothing(name, tmp_path):
     command = [sys.executable, "-m", "tests.campaigns", name, "--scale", "0.02"]
-    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
