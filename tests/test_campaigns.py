@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from tests.campaigns import racers
-from tests.campaigns.__main__ import NAMES
+from tests.campaigns.__main__ import NAMES, run
 from tests.campaigns.tally import Tally, table
 from tests.test_cli import environment
 from tests.test_faults import mounts
@@ -27,6 +27,17 @@ def test_the_table_counts_what_was_tried_and_names_what_was_lost():
         *("a fault", "2", "1", "1 early, 1 late"),
     ]
     assert lines[-1] == "wrong: a fault: other numbers"
+
+
+def test_a_part_that_breaks_off_counts_as_wrong():
+    (tally,) = run((breaking, "joint"), 1.0, 0)
+    assert (tally.fault, tally.tried) == ("breaking joint, broken off", 1)
+    assert "no such luck" in tally.wrong[0]
+
+
+def breaking(folder, name, scale, seed):
+    assert folder.is_dir()
+    raise ValueError("no such luck")
 
 
 @pytest.mark.slow

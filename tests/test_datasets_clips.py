@@ -192,13 +192,16 @@ def test_lines_come_every_ten_seconds_and_count_this_sitting_alone():
     for second in range(1, 31):
         now[0] = float(second)
         meter.update(40 + second)
-    meter.end()
     assert said == [
         "50 of 100 samples, 1.0 per s, 50 s left",
         "60 of 100 samples, 1.0 per s, 40 s left",
         "70 of 100 samples, 1.0 per s, 30 s left",
     ]
     assert meter.made == {"samples": (30, 30.0)}
+    now[0] = 60.0
+    meter.update(100)  # nothing is left to tell of
+    meter.end()
+    assert len(said) == 3
 
 
 def test_a_terminal_gets_a_bar_and_lines_above_it():

@@ -133,5 +133,6 @@ def test_the_readmes_probe_figures_are_those_of_the_table():
     probed = cells["unimodal-left"][2], cells["unimodal-right"][4]
     joint = cells["joint"][2], cells["joint"][4]
     flowing = " ".join(text.split())
-    assert f"reach an accuracy of {alone[0]} and {alone[1]}, by probe {probed[0]} and" in flowing
+    assert f"reach an accuracy of {alone[0]} and {alone[1]}," in flowing
+    assert f"by probe {probed[0]} and {probed[1]}." in flowing
     assert f"reach by probe only {joint[0]} and {joint[1]}:" in flowing

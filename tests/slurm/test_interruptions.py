@@ -28,10 +28,10 @@ def in_training(user, *words):
 
 
 def wait_until_stopped(user, runs):
-    """A job can be gone before the last thread of its processes is; soon after that their locks
-    count as left, without waiting for heartbeats to grow old."""
+    """Waits for two runs. A job can be gone before the last thread of its processes is; soon after
+    that their locks count as left, without waiting for heartbeats to grow old."""
     user.wait(lambda: not user.queued())
-    user.wait(lambda: {run.state for run in runs} == {"stopped"}, 30)
+    user.wait(lambda: [run.state for run in runs] == ["stopped", "stopped"], 30)
 
 
 def stopped_in_an_epoch(user):
