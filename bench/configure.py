@@ -6,17 +6,15 @@ from dataclasses import asdict, dataclass, field, fields, replace
 
 from torch import nn
 
-import datasets
-import methods
-from bench import presets
-from bench.config import Settings, build
+from bench import datasets, methods, presets
+from bench.config.experiment import PREFIXES, Experiment
+from bench.config.settings import Settings, build
+from bench.config.spec import NetworkConfig, RunSpec, TrainConfig
+from bench.datasets.core.recipes import recipe
 from bench.errors import UserError, unknown
 from bench.networks import DEFAULT_ENCODER, ENCODERS, FUSIONS
 from bench.registry import MethodEntry, load, lookup
-from bench.spec import NetworkConfig, RunSpec, TrainConfig
 from bench.types import DatasetSpec
-from bench.wanted import PREFIXES, Wanted
-from datasets.recipes import recipe
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Row:
         return {f.name for f in fields(self.cls.Config)}
 
 
-def specs(wanted: Wanted) -> list[RunSpec]:
+def specs(wanted: Experiment) -> list[RunSpec]:
     """All runs that are asked for, in table order: data set, method, seed.
 
     Raises UserError for whatever is not a name, a value or a combination that works.
@@ -60,7 +58,7 @@ class Offer:
     network: NetworkConfig
 
 
-def of_dataset(wanted: Wanted, name: str) -> list[RunSpec]:
+def of_dataset(wanted: Experiment, name: str) -> list[RunSpec]:
     offers = [offer(wanted, name, *item) for item in wanted.methods]
     check_preset(wanted, name)
     rows = [row for o in offers for row in o.rows]
@@ -80,16 +78,17 @@ def of_dataset(wanted: Wanted, name: str) -> list[RunSpec]:
     return found
 
 
-def offer(wanted: Wanted, name: str, method: str, given: dict[str, object]) -> Offer:
+def offer(wanted: Experiment, name: str, method: str, given: dict[str, object]) -> Offer:
     """The method's rows with their preset under what was set on them; the recipe under both."""
     entry, root = lookup(methods.ENTRIES, method, "method"), wanted.roots.get(name)
     preset = presets.parts(wanted.preset, entry, name)
-    adapter = load(lookup(datasets.ENTRIES, name, "data set").target)
+    target = lookup(datasets.ENTRIES, name, "data set").target
+    adapter = load(target)
     values = adapter.complete({**preset["data"], **wanted.data}, root)
     data = build(adapter.Config, values, name)
     described = adapter(data, root).describe()
     check_modalities(described)
-    defaults = recipe(name)
+    defaults = recipe(target)
     train = {**defaults.get("train", {}), **preset["train"]}
     network = {**defaults.get("network", {}), **preset["network"]}
     return Offer(
@@ -101,7 +100,7 @@ def offer(wanted: Wanted, name: str, method: str, given: dict[str, object]) -> O
     )
 
 
-def check_preset(wanted: Wanted, name: str) -> None:
+def check_preset(wanted: Experiment, name: str) -> None:
     """A preset must say something of at least one of the methods on this data set."""
     if not wanted.preset:
         return

@@ -13,22 +13,27 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-import datasets
-import methods
-from bench import FORMAT, checkpoint, metrics
-from bench.config import build
-from bench.cost import add_operations, cost
-from bench.data import OrderedLoader, Source, TrainData
-from bench.environment import (
+from bench import FORMAT, datasets, methods, metrics
+from bench.config.settings import build
+from bench.config.spec import RunSpec
+from bench.evaluation.cost import add_operations, cost
+from bench.evaluation.evaluate import evaluate
+from bench.loading.loaders import OrderedLoader, Source, TrainData
+from bench.method import Method
+from bench.networks.task import Task
+from bench.registry import load, lookup
+from bench.runs.files import write_bytes, write_json
+from bench.runs.rundir import RunDir
+from bench.training import checkpoint
+from bench.training.environment import (
     code_version,
     device_of,
     environment,
     peak_memory,
     reset_peak_memory,
 )
-from bench.evaluate import evaluate
-from bench.files import append, write_bytes, write_json, write_text
-from bench.harness import (
+from bench.training.journal import Journal
+from bench.training.trainer import (
     LAST,
     PROTOCOLS,
     VAL,
@@ -38,11 +43,6 @@ from bench.harness import (
     Trainer,
     TrainingFailed,
 )
-from bench.method import Method
-from bench.networks.task import Task
-from bench.registry import load, lookup
-from bench.rundir import RunDir
-from bench.spec import RunSpec
 from bench.types import DataBundle, DatasetSpec
 
 __all__ = ["Stopped", "TrainingFailed", "build_method", "execute", "open_data"]
@@ -117,29 +117,6 @@ def make_trainer(method, bundle, spec, journal, device, stop) -> Trainer:
         save=lambda state: journal.save(state | {"data_hash": bundle.hash}),
         stop=stop,
     )
-
-
-class Journal:
-    """Rows of the epochs: in the checkpoint, which decides, and in log.jsonl for its readers."""
-
-    def __init__(self, run: RunDir, rows: list[dict]) -> None:
-        self.run, self.rows = run, list(rows)
-        self.write()
-
-    def write(self) -> None:
-        """The log anew: without what a kill tore, or what the checkpoint does not know of."""
-        write_text(self.run.log, "".join(map(line, self.rows)))
-
-    def add(self, row: dict) -> None:
-        self.rows.append(row)
-        append(self.run.log, line(row))
-
-    def save(self, state: dict) -> None:
-        checkpoint.save(self.run, state | {"rows": self.rows})
-
-
-def line(row: dict) -> str:
-    return json.dumps(row) + "\n"
 
 
 def finish(spec, method, bundle, trainer, progress: Progress, journal: Journal, device) -> None:

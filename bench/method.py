@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
 
-from bench.config import Settings
-from bench.data import OrderedLoader, TrainData
+from bench.config.settings import Settings
+from bench.loading.loaders import OrderedLoader, TrainData
 from bench.networks.task import Task
 from bench.seeds import generator
 from bench.types import Batch, Clock, Prediction

@@ -24,7 +24,7 @@ class View:
 
     size: tuple[int, int]  # height and width in pixels
     frames: int = 1
-    policy: str = "uniform"  # which frames: a name in bench.frames.POLICIES
+    policy: str = "uniform"  # which frames: a name in bench.loading.frames.POLICIES
     area: tuple[float, float] = (0.08, 1.0)  # share of the picture that a training crop covers
     ratio: tuple[float, float] = (3 / 4, 4 / 3)  # width over height of a training crop
     zoom: bool = True  # False: pixels keep their scale; area and ratio play no part

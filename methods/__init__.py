@@ -4,7 +4,7 @@ from bench.registry import MethodEntry as Entry
 
 BASELINE, MODULATION, DETACHED = "Baselines", "Gradient modulation", "Detached training"
 OGM_PAPER = "Peng et al., CVPR 2022"
-DIMML, DIMML_PAPER = "methods.dimml:DIMML", "Fan et al., ACM MM 2024"
+DIMML, DIMML_PAPER = "bench.methods.dimml:DIMML", "Fan et al., ACM MM 2024"
 ABLATIONS = "Ablations of DI-MML"
 # Where there are more than two modalities, which the papers do not say.
 OGM_BEYOND = "a modality's ratio is to the mean score of the others"
@@ -27,20 +27,26 @@ def ablation(name: str, what: str, **settings: object) -> Entry:
 
 
 ENTRIES = (
-    Entry("unimodal", "methods.unimodal:Unimodal", "Uni-modal", BASELINE, "-", expand="modality"),
-    Entry("joint", "methods.joint:Joint", "Joint training", BASELINE, "-"),
-    Entry("joint-uni", "methods.joint_uni:JointUni", "Joint + uni-modal losses", BASELINE, "-"),
-    Entry("ensemble", "methods.ensemble:Ensemble", "Uni-modal ensemble", BASELINE, "-"),
+    Entry(
+        "unimodal", "bench.methods.unimodal:Unimodal", "Uni-modal", BASELINE, "-", expand="modality"
+    ),
+    Entry("joint", "bench.methods.joint:Joint", "Joint training", BASELINE, "-"),
+    Entry(
+        "joint-uni", "bench.methods.joint_uni:JointUni", "Joint + uni-modal losses", BASELINE, "-"
+    ),
+    Entry("ensemble", "bench.methods.ensemble:Ensemble", "Uni-modal ensemble", BASELINE, "-"),
     Entry(
         "ogm",
-        "methods.ogm:OGM",
+        "bench.methods.ogm:OGM",
         "OGM",
         MODULATION,
         OGM_PAPER,
         {"noise_scale": 0.0},
         beyond_two=OGM_BEYOND,
     ),
-    Entry("ogm_ge", "methods.ogm:OGM", "OGM-GE", MODULATION, OGM_PAPER, beyond_two=OGM_BEYOND),
+    Entry(
+        "ogm_ge", "bench.methods.ogm:OGM", "OGM-GE", MODULATION, OGM_PAPER, beyond_two=OGM_BEYOND
+    ),
     Entry("dimml", DIMML, "DI-MML", DETACHED, DIMML_PAPER, beyond_two=DIMML_BEYOND),
     ablation("no-shared", "without the shared head", shared_weight=0.0),
     ablation("no-duc", "without DUC", duc_weight=0.0),

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from bench.config import Settings, knob, share
+from bench.config.settings import Settings, knob, share
 from bench.method import Method, Stage, descend
 from bench.passes import collect
 

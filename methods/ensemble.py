@@ -11,7 +11,7 @@ from math import log
 import torch
 from torch.nn.functional import cross_entropy
 
-from bench.config import Settings, knob
+from bench.config.settings import Settings, knob
 from bench.method import Method, Stage, descend
 from bench.types import Prediction
 

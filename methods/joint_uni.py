@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from torch.nn.functional import cross_entropy
 
-from bench.config import Settings, knob
+from bench.config.settings import Settings, knob
 from bench.method import Method
 
 

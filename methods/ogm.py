@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench.config import Settings, knob, share
+from bench.config.settings import Settings, knob, share
 from bench.method import Method
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bench.config import Settings, knob
+from bench.config.settings import Settings, knob
 from bench.method import Method
 from bench.types import Prediction
 

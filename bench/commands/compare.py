@@ -5,14 +5,15 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench import bundle
 from bench.commands import request
 from bench.errors import UserError, unknown
-from bench.report import cells, compared
-from bench.report.compare import compare as compare_pairs
-from bench.report.measures import MEASURES
-from bench.report.pairs import Pairs, of_folders, of_methods
-from bench.rundir import every
+from bench.report.comparison import text
+from bench.report.comparison.compare import compare as compare_pairs
+from bench.report.comparison.pairs import Pairs, of_folders, of_methods
+from bench.report.quantities.resampled import MEASURES
+from bench.report.tables import collect
+from bench.runs import bundle
+from bench.runs.rundir import every
 
 
 def compare(args: argparse.Namespace) -> int:
@@ -22,7 +23,7 @@ def compare(args: argparse.Namespace) -> int:
     with ExitStack() as stack:
         pairs = chosen(args, stack)
         found = compare_pairs(pairs.found, MEASURES[args.metric], protocols)
-        sys.stdout.write(compared.render(found, pairs, args.a, args.b))
+        sys.stdout.write(text.render(found, pairs, args.a, args.b))
     return 0
 
 
@@ -50,11 +51,11 @@ def opened(path: Path, stack: ExitStack) -> Path:
     return path if path.is_dir() else stack.enter_context(bundle.opened(path))
 
 
-def tables(results: Path, args: argparse.Namespace) -> list[cells.Table]:
+def tables(results: Path, args: argparse.Namespace) -> list[collect.Table]:
     """Raises UserError for a data set without runs there."""
     wanted = request.words(args.dataset) if args.dataset else ()
     there = {run.path.parts[-4] for run in every(results)}
     for name in wanted:
         if there and name.replace(":", "-") not in there:
             raise unknown(name, f"a data set with runs under {results}", sorted(there))
-    return cells.collect(results, datasets=wanted)
+    return collect.collect(results, datasets=wanted)

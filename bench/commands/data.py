@@ -4,20 +4,20 @@ import argparse
 import sys
 from pathlib import Path
 
-import datasets
+from bench import datasets
 from bench.commands import request
-from bench.config import build
+from bench.config.experiment import Experiment, read_roots
+from bench.config.settings import build
+from bench.datasets.core.adapters.adapter import Adapter
+from bench.datasets.core.files.download import fetch
+from bench.datasets.core.prepare.progress import Meter
 from bench.errors import UserError
 from bench.registry import load, lookup
-from bench.wanted import Wanted, read_roots
-from datasets.base import Adapter
-from datasets.fetching import fetch
-from datasets.meter import Meter
 
 
 def data(args: argparse.Namespace) -> int:
     """Exit code 1 if `check` finds a problem."""
-    wanted = Wanted((args.name,), (), (0,)).with_settings(args.set)
+    wanted = Experiment((args.name,), (), (0,)).with_settings(args.set)
     if wanted.settings or wanted.train or wanted.network:
         raise UserError("`data` takes settings of the data set alone: --set data.KEY=VALUE.")
     adapter = load(lookup(datasets.ENTRIES, args.name, "data set").target)

@@ -4,10 +4,12 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.clock import clock
-from bench.rundir import RunDir, every
-from bench.spec import RunSpec
-from datasets.recipes import recipe
+from bench import datasets
+from bench.config.spec import RunSpec
+from bench.datasets.core.recipes import recipe
+from bench.registry import lookup
+from bench.runs.durations import clock
+from bench.runs.rundir import RunDir, every
 
 UNKNOWN_SECONDS = 10.0  # an epoch of a data set whose recipe gives no figure
 GUESSED = (
@@ -46,7 +48,8 @@ def estimated(todo: list[RunSpec], results: Path) -> Estimate:
         rate = measured.get((spec.dataset, spec.method))
         guessed = guessed or rate is None
         if rate is None:
-            rate = recipe(spec.dataset).get("seconds_per_epoch", UNKNOWN_SECONDS)
+            target = lookup(datasets.ENTRIES, spec.dataset, "data set").target
+            rate = recipe(target).get("seconds_per_epoch", UNKNOWN_SECONDS)
         seconds.append(rate * spec.train.epochs)
         groups[spec.dataset, spec.method, spec.digest].append((spec, seconds[-1]))
     lines = [

@@ -3,11 +3,11 @@
 import argparse
 import sys
 
-from bench import bundle
 from bench.commands.tables import chosen
 from bench.errors import UserError
-from bench.report import tidy
-from bench.rundir import RunDir
+from bench.report import export as tidy
+from bench.runs import bundle
+from bench.runs.rundir import RunDir
 
 
 def export(args: argparse.Namespace) -> int:

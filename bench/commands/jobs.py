@@ -5,9 +5,8 @@ import sys
 
 from bench.commands.request import note
 from bench.errors import UserError
-from bench.runner import keeping, printed
-from bench.runner.stopping import cancelled, matching
-from bench.runner.submissions import Jobs
+from bench.runner.slurm.jobs import cancelled, matching, printed, spare
+from bench.runner.slurm.submissions import Jobs
 
 
 def cancel(args: argparse.Namespace) -> int:
@@ -27,12 +26,12 @@ def cancel(args: argparse.Namespace) -> int:
 def logs(args: argparse.Namespace) -> int:
     if args.lines < 1:
         raise UserError(f"--lines is at least 1, not {args.lines}.")
-    sys.stdout.write(printed.printed(args.results, args.name, args.lines))
+    sys.stdout.write(printed(args.results, args.name, args.lines))
     return 0
 
 
 def prune(args: argparse.Namespace) -> int:
-    files = keeping.spare(args.results)
+    files = spare(args.results)
     if not files:
         note("No finished run has a checkpoint.")
         return 0

@@ -12,7 +12,7 @@ def perf(args: argparse.Namespace) -> int:
     """Prints milliseconds per sample, and how many times faster the suite's own path is."""
     import torch
 
-    from bench.perf import make, measure
+    from bench.perf.data import make, measure
 
     for name in ("clips", "rounds"):
         if getattr(args, name) < 1:
@@ -30,7 +30,7 @@ def perf(args: argparse.Namespace) -> int:
 
 
 def lines(times: dict, clips: int, rounds: int) -> list[str]:
-    from bench.perf import FORMS, SIDES
+    from bench.perf.data import FORMS, SIDES
 
     rows = [
         f"ms per sample, median [quartiles] of {rounds} rounds over {clips} clips, one thread",

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import datasets
-from bench.config import build
+from bench import datasets
+from bench.config.settings import build
+from bench.config.spec import RunSpec
+from bench.datasets.core.adapters.adapter import Adapter
 from bench.errors import UserError
 from bench.registry import load, lookup
-from bench.rundir import RunDir
-from bench.spec import RunSpec
-from datasets.base import Adapter
+from bench.runs.rundir import RunDir
 
 
 @dataclass(frozen=True)

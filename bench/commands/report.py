@@ -5,18 +5,17 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from bench import manifest
 from bench.commands import request
 from bench.commands.tables import chosen
 from bench.errors import UserError
-from bench.files import make_folder, write_text
-from bench.report import ablation, cells, published
-from bench.report.cells import Table
-from bench.report.columns import DEFAULT
-from bench.report.layout import View
 from bench.report.page import Content, build
-from bench.report.pairs import check_named, rows_of
-from bench.rundir import RunDir
+from bench.report.tables import ablation, collect, published
+from bench.report.tables.columns import DEFAULT
+from bench.report.tables.layout import View
+from bench.report.tables.model import Table, check_named, rows_named
+from bench.runs import manifest
+from bench.runs.files import make_folder, write_text
+from bench.runs.rundir import RunDir
 
 PAGE = "index.html"
 USUAL = "joint"  # the baseline, where the results have it and none is named
@@ -27,7 +26,7 @@ def report(args: argparse.Namespace) -> int:
     protocols = request.protocols(args.protocol)
     folder = request.folder(args, f"{args.suite}/report" if args.suite else "report")
     runs = chosen(args)
-    found = cells.collect(args.results, runs)
+    found = collect.collect(args.results, runs)
     commands, note = again(args, runs)
     page = build(
         Content(
@@ -68,18 +67,18 @@ def baseline(found: Sequence[Table], asked: str | None) -> str:
         check_named(found, asked)
         return asked
     try:
-        named = [rows_of(table, USUAL) for table in found]
+        named = [rows_named(table, USUAL) for table in found]
     except UserError:
         return ""
     return USUAL if any(named) else ""
 
 
 def again(args: argparse.Namespace, runs: list[RunDir]) -> tuple[list[str], str]:
-    from bench.__main__ import parser
-    from bench.commands import redo  # configures runs, and so needs torch
+    from bench.commands import rerun  # configures runs, and so needs torch
+    from bench.commands.parser import parser
 
     whole = args.suite if not args.method and not args.dataset else None
-    return redo.commands(parser().parse_args, whole, runs)
+    return rerun.commands(parser().parse_args, whole, runs)
 
 
 def itself(args: argparse.Namespace) -> str:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import yaml
 
+from bench.config.experiment import Experiment, read_roots, read_seeds
 from bench.errors import UserError, unknown
-from bench.runner.cluster import READERS, Source
-from bench.runner.cluster import read as read_cluster
+from bench.runner.slurm.resources import READERS, Source
+from bench.runner.slurm.resources import read as read_cluster
 from bench.suites import Suite
 from bench.suites import read as read_suite
-from bench.wanted import Wanted, read_roots, read_seeds
 
 PROTOCOLS = ("val", "last", "test-best")
 
@@ -29,13 +29,13 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(w.strip() for w in text.split(",") if w.strip()))
 
 
-def from_run(args: argparse.Namespace) -> Wanted:
+def from_run(args: argparse.Namespace) -> Experiment:
     """What `run` was asked for."""
     datasets, methods = words(args.dataset), words(args.method)
     if not datasets or not methods:
         raise UserError("--method and --dataset each take at least one name.")
     seeds = read_seeds(5 if args.seeds is None else args.seeds)
-    return overridden(Wanted(datasets, tuple((m, {}) for m in methods), seeds), args)
+    return overridden(Experiment(datasets, tuple((m, {}) for m in methods), seeds), args)
 
 
 def from_suite(args: argparse.Namespace) -> Suite:
@@ -51,7 +51,7 @@ def from_suite(args: argparse.Namespace) -> Suite:
     return replace(suite, wanted=overridden(wanted, args))
 
 
-def overridden(wanted: Wanted, args: argparse.Namespace) -> Wanted:
+def overridden(wanted: Experiment, args: argparse.Namespace) -> Experiment:
     pairs = list(args.set)
     if args.epochs is not None:
         pairs.append(f"train.epochs={args.epochs}")
@@ -59,7 +59,7 @@ def overridden(wanted: Wanted, args: argparse.Namespace) -> Wanted:
     return replace(wanted, roots=read_roots(args.root, wanted.datasets, saved_roots()))
 
 
-def asked(args: argparse.Namespace) -> tuple[Wanted, Suite | None]:
+def asked(args: argparse.Namespace) -> tuple[Experiment, Suite | None]:
     """What `submit` was asked for: a suite, or runs as `run` takes them."""
     if args.suite is not None:
         if args.method is not None:

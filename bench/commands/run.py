@@ -4,18 +4,19 @@ import argparse
 import sys
 from collections import Counter
 
-from bench import configure, manifest
+from bench import configure
 from bench.commands import request
 from bench.commands.estimate import estimate
 from bench.commands.prepare import needed
 from bench.commands.request import note
 from bench.commands.tables import print_ablations, print_tables
+from bench.config.experiment import Experiment
 from bench.errors import UserError
-from bench.report.files import write_ablations, write_all
-from bench.rundir import RunDir, place
+from bench.report.write import write_ablations, write_all
 from bench.runner.local import Outcome, run_local
+from bench.runs import manifest
+from bench.runs.rundir import RunDir, place
 from bench.suites import Suite
-from bench.wanted import Wanted
 
 
 def run(args: argparse.Namespace) -> int:
@@ -43,7 +44,7 @@ def sweep(args: argparse.Namespace) -> int:
 
 
 def train(
-    wanted: Wanted, args: argparse.Namespace, suite: Suite | None = None
+    wanted: Experiment, args: argparse.Namespace, suite: Suite | None = None
 ) -> tuple[list[RunDir], int]:
     """Runs what is missing. Returns all runs, none if this was a dry call, and the exit code."""
     if args.jobs < 1:

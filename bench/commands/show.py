@@ -7,12 +7,10 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import datasets
-import methods
-from bench import suites
+from bench import datasets, methods, suites
 from bench.commands import request
 from bench.errors import UserError
-from bench.runner import checking
+from bench.runner.slurm import check
 
 PACKAGES = (
     "torch",
@@ -62,7 +60,7 @@ def columns(rows: list[tuple[str, ...]]) -> str:
 
 def plan(args: argparse.Namespace) -> int:
     """Every stage with its epochs and what it trains."""
-    from bench.commands.plans import describe
+    from bench.commands.plan import describe
 
     args.dataset = args.dataset or datasets.ENTRIES[0].name
     sys.stdout.write("\n".join(describe(request.from_run(args))))
@@ -90,7 +88,7 @@ def cluster(args: argparse.Namespace) -> int:
     files = [source.name for source in sources[:-1]]
     own = request.own_file("cluster.yaml")
     sys.stdout.write(f"settings: {', '.join(files) or f'none; they would be in {own}'}\n")
-    found = checking.check(sources)
+    found = check.check(sources)
     signs = {True: "ok", False: "WRONG", None: "?"}
     rows = [(signs[one.good], one.key, one.value, one.source, one.verdict) for one in found]
     sys.stdout.write(columns(rows))
@@ -107,7 +105,7 @@ def installed(name: str) -> str:
 def devices() -> list[tuple[str, str]]:
     import torch
 
-    from bench.environment import processor
+    from bench.training.environment import processor
 
     rows = [("cpu", processor())]
     for i in range(torch.cuda.device_count()):

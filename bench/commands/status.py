@@ -4,11 +4,11 @@ import argparse
 import sys
 import time
 
-from bench import manifest
 from bench.errors import UserError
-from bench.rundir import every
-from bench.runner.overview import Standing, configuration, lines, standings, table
-from bench.runner.submissions import Jobs
+from bench.runner.slurm.status import Standing, configuration, lines, standings, table
+from bench.runner.slurm.submissions import Jobs
+from bench.runs import manifest
+from bench.runs.rundir import every
 
 EVERY = 5.0  # seconds between two looks of --watch
 

@@ -6,19 +6,20 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import configure, manifest
-from bench.clock import clock
+from bench import configure
 from bench.commands import request
 from bench.commands.estimate import GUESSED, Estimate, estimated
 from bench.commands.prepare import Needed, needed
 from bench.commands.request import note
 from bench.commands.run import check_device
-from bench.rundir import RunDir, place
-from bench.runner.cluster import hours, resolve
+from bench.config.spec import RunSpec
 from bench.runner.local import forgive
-from bench.runner.submissions import Jobs
-from bench.runner.submit import Order, hand_over, packed
-from bench.spec import RunSpec
+from bench.runner.slurm.resources import hours, resolve
+from bench.runner.slurm.submissions import Jobs
+from bench.runner.slurm.submit import Order, hand_over, packed
+from bench.runs import manifest
+from bench.runs.durations import clock
+from bench.runs.rundir import RunDir, place
 
 
 def submit(args: argparse.Namespace) -> int:

@@ -5,12 +5,13 @@ import sys
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-import methods
-from bench import manifest
+from bench import methods
 from bench.commands import request
 from bench.errors import UserError, unknown
-from bench.report import ablation, cells, files, published, tables
-from bench.rundir import RunDir, every
+from bench.report import write
+from bench.report.tables import ablation, collect, published, render
+from bench.runs import manifest
+from bench.runs.rundir import RunDir, every
 
 
 def table(args: argparse.Namespace) -> int:
@@ -22,32 +23,32 @@ def table(args: argparse.Namespace) -> int:
     }
     found = print_tables(args.results, chosen(args), args.format, protocols, **wanted)
     # A choice of methods is not the ablation, and one CSV has one kind of lines.
-    if args.suite and not args.method and args.format != tables.CSV:
+    if args.suite and not args.method and args.format != render.CSV:
         swept = manifest.read(args.results, args.suite)
         print_ablations(found, swept, args.format, protocols)
     return 0
 
 
 def plot(args: argparse.Namespace) -> int:
-    found = cells.collect(args.results, chosen(args))
+    found = collect.collect(args.results, chosen(args))
     protocols = request.protocols(args.protocol)
     folder = request.folder(args, args.suite or "figures")
-    for path in files.write_figures(found, folder, protocols, args.kind):
+    for path in write.write_figures(found, folder, protocols, args.kind):
         sys.stdout.write(f"{path}\n")
     return 0
 
 
 def print_tables(
     results: Path, runs: list[RunDir], form: str, protocols: tuple[str, ...], **wanted: object
-) -> list[cells.Table]:
+) -> list[collect.Table]:
     """Data goes to the standard output, and nothing else does. wanted: of `tables.render`."""
-    found = cells.collect(results, runs)
-    sys.stdout.write(tables.render(found, form, protocols, **wanted))
+    found = collect.collect(results, runs)
+    sys.stdout.write(render.render(found, form, protocols, **wanted))
     return found
 
 
 def print_ablations(
-    found: list[cells.Table], swept: manifest.Manifest, form: str, protocols: tuple[str, ...]
+    found: list[collect.Table], swept: manifest.Manifest, form: str, protocols: tuple[str, ...]
 ) -> list[ablation.Ablation]:
     """Of a suite that has one, below its tables."""
     made = ablation.collect(found, swept.ablation, swept.runs)

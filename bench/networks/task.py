@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
+from bench.config.spec import NetworkConfig
 from bench.networks import DEFAULT_ENCODER, ENCODERS, FUSIONS
 from bench.registry import load
 from bench.seeds import seeded
-from bench.spec import NetworkConfig
 from bench.types import DatasetSpec
 
 

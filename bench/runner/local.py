@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from bench.lock import Owner
-from bench.rundir import RunDir
 from bench.runner.pool import Interrupt, Pool, Worker
 from bench.runner.progress import Progress, follow, label
 from bench.runner.worker import ENDED, LEFT, STOPPED, STUCK, UNWRITABLE, Request, ended
+from bench.runs.lock import Owner
+from bench.runs.rundir import RunDir
 
 TICK = 0.25  # seconds between two looks at the run directories, at least
 GRACE = 25.0  # seconds that workers have to stop, a little more than they give themselves

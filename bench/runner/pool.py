@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import IO
 
-from bench.rundir import RunDir
 from bench.runner.worker import Request
+from bench.runs.rundir import RunDir
 
 TAIL = 15  # lines of a crashed worker's output that are shown
 USER_SIGNALS = {signal.SIGUSR1, signal.SIGUSR2}  # schedulers send them to whole process trees

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-from bench.rundir import AGAIN, RunDir, read_json
+from bench.runs.rundir import AGAIN, RunDir, read_json
 
 QUIET = 10.0  # seconds between two plain lines about one run
 

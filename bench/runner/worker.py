@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import UserError
-from bench.files import Unwritable, unwritable, write_text
-from bench.lock import Lock, heartbeat
-from bench.rundir import RunDir
+from bench.runs.files import Unwritable, unwritable, write_text
+from bench.runs.lock import Lock, heartbeat
+from bench.runs.rundir import RunDir
 
 ENDED, STUCK, STOPPED, UNWRITABLE, LEFT = 0, 3, 4, 5, 6
 PATIENCE = 20.0  # seconds from the wish to stop to leaving in the middle of a step

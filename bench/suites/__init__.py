@@ -6,8 +6,8 @@ from pathlib import Path
 
 import yaml
 
+from bench.config.experiment import Experiment, read_seeds
 from bench.errors import UserError, unknown
-from bench.wanted import Wanted, read_seeds
 
 KEYS = (
     *("name", "datasets", "methods", "seeds", "settings", "train", "network", "data"),
@@ -21,7 +21,7 @@ class Suite:
     """ablation: what makes an ablation table of the suite, empty for a plain one; see below."""
 
     name: str
-    wanted: Wanted
+    wanted: Experiment
     ablation: dict[str, object] = field(default_factory=dict)
 
 
@@ -64,7 +64,7 @@ def parse(text: str, where: str) -> Suite:
             f"not one of {', '.join(RESERVED)}."
         )
     maps = {key: mapping(plain, key, where) for key in ("settings", "train", "network", "data")}
-    wanted = Wanted(
+    wanted = Experiment(
         tuple(str(d) for d in listed(plain, "datasets", where)),
         tuple(method(item, where) for item in listed(plain, "methods", where)),
         read_seeds(plain.get("seeds", 5)),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from methods.dimml import class_centroids, hit_rates
+from bench.methods.dimml import class_centroids, hit_rates
 
 SAMPLES, CLASSES, WIDTH = 9537, 101, 512
 FORK = multiprocessing.get_context("fork")

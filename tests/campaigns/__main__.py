@@ -16,8 +16,8 @@ from pathlib import Path
 import torch
 
 from tests.campaigns.tally import Tally, merged, table
-from tests.faults import FENCE
-from tests.kills import FORK
+from tests.helpers.faults import FENCE
+from tests.helpers.kills import FORK
 
 NAMES = ("kills", "disk", "damage", "racers")
 INSIDE = "MML_BENCH_CAMPAIGN"

@@ -5,12 +5,12 @@ import random
 import shutil
 from pathlib import Path
 
-from bench.rundir import every
+from bench.runs.rundir import every
 from tests.campaigns.tally import Tally, share
-from tests.damage import FILES, cut, goes_on, reads, told_by
-from tests.faults import Disk, attempt
-from tests.kills import FORK, start
-from tests.support import spec_of
+from tests.helpers.damage import FILES, cut, goes_on, reads, told_by
+from tests.helpers.faults import Disk, attempt
+from tests.helpers.kills import FORK, start
+from tests.helpers.training import spec_of
 
 CUTS = 4  # of each file of each method, before it goes on and again before it is read
 NAMES = ("joint", "ogm_ge", "ensemble", "dimml")

@@ -11,11 +11,10 @@ from pathlib import Path
 
 from bench.runner.worker import ENDED, UNWRITABLE
 from tests.campaigns.tally import WRITING, Tally, share, some_of
-from tests.faults import Disk, attempt, torn
-from tests.kills import FORK, equal, start
-from tests.support import SYNTHETIC, rows, spec_of
-from tests.test_cli import bench
-from tests.test_faults import trained
+from tests.helpers.commands import bench
+from tests.helpers.faults import Disk, attempt, torn
+from tests.helpers.kills import FORK, equal, start, trained
+from tests.helpers.training import SYNTHETIC, rows, spec_of
 
 PAGE = 8  # KiB, by which the sizes of the tmpfs differ
 MOST = 1000  # sizes, of which one suffices

@@ -7,12 +7,12 @@ import signal
 import time
 from pathlib import Path
 
-from bench.rundir import every
+from bench.runs.rundir import every
 from tests.campaigns.tally import WRITING, Tally, share, some_of
-from tests.faults import Disk, attempt
-from tests.kills import FORK, equal, kill_until_done, launch, start
-from tests.support import SYNTHETIC, rows, spec_of
-from tests.test_cli import bench
+from tests.helpers.commands import bench
+from tests.helpers.faults import Disk, attempt
+from tests.helpers.kills import FORK, equal, kill_until_done, launch, start
+from tests.helpers.training import SYNTHETIC, rows, spec_of
 
 POINTS = 15  # random moments for each method
 COMMANDS = 8  # kills of the whole command

@@ -9,12 +9,12 @@ import signal
 import time
 from pathlib import Path
 
-from bench import lock
-from bench.files import write_json
-from bench.rundir import RunDir
 from bench.runner.worker import Request, load, work
+from bench.runs import lock
+from bench.runs.files import write_json
+from bench.runs.rundir import RunDir
 from tests.campaigns.tally import Tally, share
-from tests.kills import FORK
+from tests.helpers.kills import FORK
 
 ROUNDS, RACERS, RUNS = 50, 8, 20
 EPOCHS, SECONDS = 3, 0.002

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from tests import reference_dimml as plain
+from tests.helpers import reference_dimml as plain
 
 
 def softmax(x):

@@ -5,10 +5,8 @@ from types import SimpleNamespace
 
 import torch
 
-from bench.networks.task import Task
-from bench.spec import NetworkConfig
-from bench.types import DatasetSpec, Modality, Prediction
-from methods.dimml import (
+from bench.config.spec import NetworkConfig
+from bench.methods.dimml import (
     DIMML,
     certainty_weights,
     class_centroids,
@@ -16,6 +14,8 @@ from methods.dimml import (
     effective_dimensions,
     hit_rates,
 )
+from bench.networks.task import Task
+from bench.types import DatasetSpec, Modality, Prediction
 from tests.golden.files import close
 
 FILE = "dimml.npz"

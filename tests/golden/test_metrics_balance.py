@@ -4,14 +4,14 @@ concatenation head; its answers with modalities withheld are those of the evalua
 import pytest
 import torch
 
+from bench.config.spec import NetworkConfig
+from bench.evaluation.masking import ZERO, reading
+from bench.evaluation.subsets import Heads, Withheld
+from bench.methods.joint import Joint
 from bench.metrics import accuracy, balance
 from bench.networks.fusion import ConcatHead
 from bench.networks.task import Task
-from bench.readouts import ZERO, reading
-from bench.spec import NetworkConfig
 from bench.types import Batch, DatasetSpec, Modality
-from bench.withheld import Heads, Withheld
-from methods.joint import Joint
 from tests.golden.files import DOUBLE, close
 
 FILE = "metrics_balance.npz"

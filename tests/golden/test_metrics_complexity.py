@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench.complexity import operations, parameters
+from bench.evaluation.operations import operations, parameters
 
 FILE = "metrics_complexity.npz"
 

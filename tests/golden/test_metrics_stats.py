@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from bench.report.stats import bayes, overall, ranks, resampling
-from bench.report.stats.flips import signed_rank, smallest_p
+from bench.report.stats import aggregates, bayes, ranks, resampling
 from bench.report.stats.paired import ROPE, Paired, t_interval
+from bench.report.stats.permutation import signed_rank, smallest_p
 from bench.report.stats.verdicts import holm
 from tests.golden.files import DOUBLE
 
@@ -51,15 +51,15 @@ def test_mean_and_spread_of_a_cell(golden):
 
 def test_aggregates(golden):
     scores = golden["scores"].numpy()
-    close(overall.iqm(scores), golden["iqm"])
+    close(aggregates.iqm(scores), golden["iqm"])
     close(scores.mean(axis=(1, 2)), golden["agg_mean"])
 
 
 def test_stratified_bootstrap(golden):
     last, index = golden["scores"].numpy()[-1], golden["boot_index"].numpy()
     both = [
-        overall.resampled(last, index, statistic)
-        for statistic in (overall.iqm, lambda drawn: drawn.mean(axis=(1, 2)))
+        aggregates.resampled(last, index, statistic)
+        for statistic in (aggregates.iqm, lambda drawn: drawn.mean(axis=(1, 2)))
     ]
     close(np.stack(both, axis=1), golden["boot_stats"])
     ends = [resampling.percentiles(values) for values in both]
@@ -68,7 +68,7 @@ def test_stratified_bootstrap(golden):
 
 def test_probability_of_improvement(golden):
     scores = golden["scores"].numpy()
-    close(overall.improvement(scores[:, None], scores[None]), golden["prob_improvement"])
+    close(aggregates.improvement(scores[:, None], scores[None]), golden["prob_improvement"])
 
 
 def test_paired_t_and_holm(golden):
@@ -127,4 +127,4 @@ def test_bayesian_signed_rank(golden):
 def test_cliffs_delta(golden):
     scores, expected = golden.need("scores", "cliffs_delta")
     first = scores.numpy()[:, :, :1]  # of one data set
-    close(2 * overall.improvement(first[1:], first[:1]) - 1, expected)
+    close(2 * aggregates.improvement(first[1:], first[:1]) - 1, expected)

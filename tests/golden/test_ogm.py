@@ -2,8 +2,8 @@
 
 import torch
 
+from bench.methods.ogm import coefficients, ratios, scores
 from bench.networks.fusion import ConcatHead
-from methods.ogm import coefficients, ratios, scores
 from tests.golden.files import close, nearly
 from tests.golden.toy import DURING, Step
 

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import torch
 from torch import nn
 
-import methods.ogm
-from methods.ogm import coefficients, noise_deviation, scores
+from bench.methods import ogm
+from bench.methods.ogm import coefficients, noise_deviation, scores
 from tests.golden.files import close, nearly
 from tests.golden.toy import DURING, Step, bare
 
@@ -38,7 +38,7 @@ def test_moments_of_a_modulated_gradient(golden, monkeypatch):
 
 def modulated(gradient, factor, monkeypatch):
     """What adjust_gradients makes of `gradient`, DRAWS times, with a given coefficient."""
-    monkeypatch.setattr(methods.ogm, "coefficients", lambda unimodal, *_: {"one": factor})
+    monkeypatch.setattr(ogm, "coefficients", lambda unimodal, *_: {"one": factor})
     method = bare(["one"], 2, alpha=1.0, noise_scale=1.0)
     encoder = method.encoders["one"] = nn.Module()
     encoder.weight = nn.Parameter(torch.zeros_like(gradient))

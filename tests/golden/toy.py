@@ -7,11 +7,11 @@ then one linear head on the concatenation.
 import torch
 from torch import nn
 
+from bench.config.spec import NetworkConfig
+from bench.methods.ogm import OGM
 from bench.networks.fusion import ConcatHead
 from bench.networks.task import Task
-from bench.spec import NetworkConfig
 from bench.types import Batch, Clock, DatasetSpec, Modality
-from methods.ogm import OGM
 from tests.golden.files import Golden
 
 HEAD = "fusion_module.fc_out"

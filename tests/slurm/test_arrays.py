@@ -47,17 +47,19 @@ def test_a_pack_works_side_by_side_in_one_task(user):
 
 
 def test_a_failing_run_does_not_stop_the_good_ones(user):
-    words = ("--method", "joint,tests.failing:Poisoned", *FAST, "--epochs", 3, "--seeds", 2)
+    words = ("--method", "joint,tests.helpers.failing:Poisoned", *FAST, "--epochs", 3, "--seeds", 2)
     user.submit(*words, "--pack", 2)
     user.wait(lambda: not user.queued())
     states = {run.path.parts[-3]: run.state for run in user.runs()}
-    assert states == {"joint": "done", "tests.failing-Poisoned": "failed"}
+    assert states == {"joint": "done", "tests.helpers.failing-Poisoned": "failed"}
     assert "failed: " in user.bench("status") and "loss is nan at step 1" in user.bench("status")
     said = user.bench("submit", "--cluster", "slurm", *words)
     assert "0 of 4 runs to submit; 2 done, 2 failed, which only --retry runs again" in said
     assert len(user.submit(*words, "--retry")) == 2
     user.wait(lambda: not user.queued())
-    log = user.bench("logs", "Poisoned/seed-1".replace("Poisoned", "tests.failing-Poisoned"))
+    log = user.bench(
+        "logs", "Poisoned/seed-1".replace("Poisoned", "tests.helpers.failing-Poisoned")
+    )
     assert "--- error.txt" in log and "failed: loss is nan" in log.replace("Poisoned: ", "")
 
 

@@ -4,7 +4,8 @@ import shlex
 
 import pytest
 
-from tests.test_docs import ROOT, blocks
+from tests.contracts.test_docs import ROOT
+from tests.helpers.docs import blocks
 
 pytestmark = pytest.mark.slurm
 PAGE = ROOT / "docs/cluster.md"

@@ -8,11 +8,11 @@ import sys
 import time
 from pathlib import Path
 
-from bench.rundir import RunDir, every
+from bench.runs.rundir import RunDir, every
 
 ROOT = Path(__file__).parents[2]
 SLOWLY = "tests.slurm.slowly:Slowly"
-SYNTHETIC = "tests.synthetic:Synthetic"
+SYNTHETIC = "tests.helpers.synthetic:Synthetic"
 FAST = ("--dataset", SYNTHETIC, "--set", "train.lr=0.05", "--set", "train.batch_size=32")
 WORDS = ("--epochs", "12", *FAST)
 LONG = ("--epochs", "25", *FAST)
@@ -107,7 +107,7 @@ def execute(runs: list[RunDir], cache: Path) -> None:
     """One after the other in a process of its own, without pauses."""
     code = (
         "import sys; from pathlib import Path; from bench.execute import execute; "
-        "from bench.rundir import RunDir; cache, *runs = map(Path, sys.argv[1:])\n"
+        "from bench.runs.rundir import RunDir; cache, *runs = map(Path, sys.argv[1:])\n"
         "for run in runs: execute(RunDir(run), cache, {}, 'cpu')"
     )
     env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "MML_TEST_PAUSE": "0"}

@@ -11,9 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from bench.report.cells import Cell, Table
 from bench.report.figures.accuracy import SEEDS, limits, mark, places, row_panels, rows_with
-from bench.report.figures.numbers import (
+from bench.report.figures.series import (
     INTERVAL,
     LeftOut,
     by_name,
@@ -24,6 +23,7 @@ from bench.report.figures.numbers import (
     who,
 )
 from bench.report.figures.style import BELOW, BLACK, STYLE, colours, name_figure
+from bench.report.tables.model import Cell, Table
 
 BARS = 0.76  # of the distance between two rows, what bars take
 NOTE = (

@@ -12,10 +12,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 from matplotlib.transforms import Bbox
 
-from bench.report.cells import ACCURACY, Cell, Column, Row, Table
 from bench.report.figures.accuracy import limits
 from bench.report.figures.labels import place_names
-from bench.report.figures.numbers import INTERVAL, LeftOut, origin, reach, single, summary, who
+from bench.report.figures.series import INTERVAL, LeftOut, origin, reach, single, summary, who
 from bench.report.figures.style import (
     BELOW,
     BLACK,
@@ -27,6 +26,8 @@ from bench.report.figures.style import (
     name_of,
 )
 from bench.report.quantities import QUANTITIES
+from bench.report.quantities.names import ACCURACY
+from bench.report.tables.model import Cell, Column, Row, Table
 
 COSTS = ("training_flops", "seconds")  # quantities, a panel each
 NOTE = (

@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from bench.errors import unknown
-from bench.report import learned as tells
-from bench.report.cells import Table
 from bench.report.figures import (
     accuracy,
+    calibration,
     contribution,
     cost,
+    curves,
     learned,
-    learning,
     profile,
     ranks,
-    reliability,
     robustness,
 )
-from bench.report.figures.numbers import LeftOut, first_protocol
-from bench.report.runs import check_protocols
+from bench.report.figures import learned as tells
+from bench.report.figures.series import LeftOut, first_protocol
+from bench.report.read.results import check_protocols
+from bench.report.tables.model import Table
 
 ALL, LEARNED = "all", "learned"
 Protocols = Sequence[str]
@@ -63,7 +63,7 @@ def by_protocol(make: Callable[[Table, str], Drawn]) -> Callable[[Table, Protoco
 
 
 def learning_parts(table: Table, protocols: Protocols) -> Parts:
-    yield "", learning.make(table)  # of logs, which know no protocol
+    yield "", curves.make(table)  # of logs, which know no protocol
 
 
 def robustness_parts(table: Table, protocols: Protocols) -> Parts:
@@ -89,7 +89,7 @@ KINDS = {
     "curves": Kind("Learning curves: inside a method and alone", learning_parts),
     "contribution": Kind("Contribution of each modality", by_protocol(contribution.make)),
     "robustness": Kind("Robustness", robustness_parts),
-    "calibration": Kind("Calibration", by_protocol(reliability.make)),
+    "calibration": Kind("Calibration", by_protocol(calibration.make)),
     "cost": Kind("Accuracy against cost", by_protocol(cost.make)),
     "ranks": Kind("Critical differences of mean ranks", of_all=over_all(ranks.make)),
     "profile": Kind("Performance profiles", of_all=over_all(profile.make)),

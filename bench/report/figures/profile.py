@@ -12,12 +12,13 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from bench.report.cells import ACCURACY, Column, Table
-from bench.report.figures.across import over_datasets
 from bench.report.figures.grid import Words, grid, tag
+from bench.report.figures.scores import Scores, over_datasets
 from bench.report.figures.style import BLACK, PALE, SMALL, STYLE
-from bench.report.scores import Scores
-from bench.report.stats import draws, overall, resampling
+from bench.report.quantities.names import ACCURACY
+from bench.report.stats import aggregates, resampling
+from bench.report.stats import resampling as draws
+from bench.report.tables.model import Column, Table
 
 THRESHOLDS = 61
 REPEATS = 1000  # of the bootstrap; a band needs no more
@@ -46,14 +47,14 @@ def profiled(found: Scores, at: NDArray) -> list[Profile]:
     """Bands and intervals at 95 %: seeds are drawn anew within each data set."""
     draw = draws.generator("profile", *found.datasets, *found.seeds)
     _, seeds, datasets = found.values.shape
-    index = overall.stratified(seeds, datasets, draw, REPEATS)
+    index = aggregates.stratified(seeds, datasets, draw, REPEATS)
     made = []
     for scores in found.values:
-        band = overall.resampled(scores, index, lambda drawn: overall.profile(drawn, at))
+        band = aggregates.resampled(scores, index, lambda drawn: aggregates.profile(drawn, at))
         low, high = np.percentile(band, (2.5, 97.5), axis=0)
-        middle = resampling.percentiles(overall.resampled(scores, index))
-        share = overall.profile(scores, at)
-        made.append(Profile(share, low, high, float(overall.iqm(scores)), middle))
+        middle = resampling.percentiles(aggregates.resampled(scores, index))
+        share = aggregates.profile(scores, at)
+        made.append(Profile(share, low, high, float(aggregates.iqm(scores)), middle))
     return made
 
 

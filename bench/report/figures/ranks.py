@@ -11,11 +11,12 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.report.cells import ACCURACY, Column, Table
-from bench.report.figures.across import over_datasets
+from bench.report.figures.scores import over_datasets
 from bench.report.figures.style import BLACK, SMALL, STYLE, WIDTH
+from bench.report.quantities.names import ACCURACY
 from bench.report.stats.paired import LEVEL
 from bench.report.stats.ranks import Diagram, diagram
+from bench.report.tables.model import Column, Table
 
 PITCH, BAR, HEAD, FOOT = 0.16, 0.1, 0.65, 0.35  # inches: between names, between bars, above, below
 LEFT, RIGHT = 1.7, 5.3  # inches, of the axis of ranks

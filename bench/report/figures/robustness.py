@@ -9,11 +9,11 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from bench.report.cells import Cell, Row, Table
 from bench.report.figures.grid import Words, grid, tag
-from bench.report.figures.numbers import LeftOut, by_name, origin, summary, who
+from bench.report.figures.series import LeftOut, by_name, origin, summary, who
 from bench.report.figures.style import BLACK, PALE, STYLE, colours, heading, name_of
 from bench.report.quantities import IMPERFECTIONS
+from bench.report.tables.model import Cell, Row, Table
 
 ALL_AT_ONCE = ""  # in place of a modality
 LEVELS = {  # what a level of an imperfection is, by how its name begins

@@ -12,7 +12,7 @@ from textwrap import fill
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from bench.report.cells import Row, Table
+from bench.report.tables.model import Row, Table
 
 BLACK, GREY, PALE = "#000000", "#8a8a8a", "#d4d4d4"
 MODALITY = ("#0072B2", "#E69F00", "#882255", "#009E73", "#56B4E9")  # a modality's, by its place

@@ -2,7 +2,7 @@
 
 `build` puts it together; the modules beside it say what stands in its parts. The page's text, style
 and script are the files page.html, style.css and sort.js. Whatever comes from results is escaped by
-the template or by `bench.report.html`, and the page's policy runs no script but its own.
+the template or by `tables.writers.html`, and the page's policy runs no script but its own.
 """
 
 import base64
@@ -15,13 +15,15 @@ import jinja2
 from markupsafe import Markup
 
 from bench import __version__
-from bench.report import ablation, tables
-from bench.report.cells import Table
-from bench.report.html import marked_up
-from bench.report.layout import View
-from bench.report.page import drill, headline, pictures, unfinished
-from bench.report.runs import PROTOCOLS
-from bench.rundir import RunDir
+from bench.report.page import figures, findings
+from bench.report.page import missing as unfinished
+from bench.report.page import runs as drill
+from bench.report.read.results import PROTOCOLS
+from bench.report.tables import ablation, render
+from bench.report.tables.layout import View
+from bench.report.tables.model import Table
+from bench.report.tables.writers.html import marked_up
+from bench.runs.rundir import RunDir
 
 HERE = Path(__file__).parent
 
@@ -55,9 +57,9 @@ def build(content: Content) -> str:
         unfinished.listed(content.runs),
     )
     parts = {
-        "heads": [headline.of_table(table, content.view) for table in found],
+        "heads": [findings.of_table(table, content.view) for table in found],
         "tables": Markup(tables_of(content)),
-        "figures": list(pictures.drawn(found, protocols)),
+        "figures": list(figures.drawn(found, protocols)),
         "sections": [drill.of_table(table, protocols) for table in found],
         "unfinished": missing,
         "open": sum(one.count for one in missing),
@@ -80,7 +82,7 @@ def build(content: Content) -> str:
 def tables_of(content: Content) -> str:
     view = content.view
     wanted = {"columns": view.columns, "baseline": view.baseline, "published": view.published}
-    parts = [tables.render(content.found, "html", view.protocols, **wanted)]
+    parts = [render.render(content.found, "html", view.protocols, **wanted)]
     if content.ablations:
         parts.append(ablation.render(content.ablations, "html", view.protocols))
     return "\n".join(parts)

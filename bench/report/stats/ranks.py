@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from bench.report.stats.flips import signed_rank, smallest_p
-from bench.report.stats.overall import complete
+from bench.report.stats.aggregates import complete
 from bench.report.stats.paired import LEVEL
+from bench.report.stats.permutation import signed_rank, smallest_p
 from bench.report.stats.verdicts import holm
 
 

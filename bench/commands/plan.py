@@ -1,0 +1,68 @@
+"""The stages of a method in words."""
+
+from collections import Counter
+
+from bench import configure, datasets
+from bench.config.experiment import Experiment
+from bench.config.settings import build
+from bench.config.spec import RunSpec
+from bench.execute import build_method
+from bench.method import Method, Stage
+from bench.registry import load, lookup
+from bench.types import DatasetSpec
+
+
+def describe(wanted: Experiment) -> list[str]:
+    """Lines for every configuration that is asked for; ends with an empty one."""
+    lines = []
+    for spec in configure.specs(wanted):
+        if spec.seed != wanted.seeds[0]:
+            continue
+        method = build_method(spec, described(spec, wanted))
+        lines.append(f"{spec.method} on {spec.dataset}, {spec.train.epochs} planned epochs")
+        lines += [line for s in method.stages(spec.train.epochs) for line in stage_lines(method, s)]
+        lines += [f"  settings: {words(spec.settings)}", ""]
+    return lines
+
+
+def described(spec: RunSpec, wanted: Experiment) -> DatasetSpec:
+    adapter = load(lookup(datasets.ENTRIES, spec.dataset, "data set").target)
+    config = build(adapter.Config, spec.data, spec.dataset)
+    return adapter(config, wanted.roots.get(spec.dataset)).describe()
+
+
+def stage_lines(method: Method, stage: Stage) -> list[str]:
+    """What one stage does: its epochs, what it trains, what rests, how it answers."""
+    if not stage.epochs:
+        return [f"  {stage.name}: trains nothing, is scored once"]
+    lines = [f"  {stage.name}: {stage.epochs} epochs"]
+    trained = {id(p) for e in stage.params for p in (e["params"] if isinstance(e, dict) else [e])}
+    lines.append(f"    trains {parts(method, trained)}")
+    if stage.answer is None:
+        lines.append("    prepares only: not scored")
+    elif stage.select:
+        lines.append("    ends with the weights that validation selects")
+    return lines
+
+
+def parts(method: Method, trained: set[int]) -> str:
+    """Modules with parameters in the set, two levels deep, and how many parameters."""
+    counts: Counter[str] = Counter()
+    for name, p in method.named_parameters():
+        if id(p) in trained:
+            counts[".".join(name.split(".")[:2])] += p.numel()
+    merged: Counter[str] = Counter()
+    for name, count in counts.items():
+        top = name.split(".")[0]
+        merged[name if hasattr(getattr(method, top), "keys") else top] += count
+    listed = ", ".join(f"{name} ({count:,})" for name, count in merged.items())
+    return f"{listed}; {sum(merged.values()):,} parameters"
+
+
+def words(settings: dict[str, object]) -> str:
+    return (
+        ", ".join(
+            f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in settings.items()
+        )
+        or "none"
+    )

@@ -1,0 +1,91 @@
+"""What a user asks for, as plain values: the content of a suite, or the arguments of `run`."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from bench.errors import UserError, unknown
+
+PREFIXES = ("train", "network", "data")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """methods: name and settings of its own. train, network, data: for all of them; `settings` go
+    to the methods that have them. roots: data set -> folder of its raw files. preset: the name of
+    the file of settings per method and data set that these are put over, if any."""
+
+    datasets: tuple[str, ...]
+    methods: tuple[tuple[str, dict[str, object]], ...]
+    seeds: tuple[int, ...]
+    settings: dict[str, object] = field(default_factory=dict)
+    train: dict[str, object] = field(default_factory=dict)
+    network: dict[str, object] = field(default_factory=dict)
+    data: dict[str, object] = field(default_factory=dict)
+    roots: dict[str, Path] = field(default_factory=dict)
+    preset: str = ""
+
+    def with_settings(self, pairs: Iterable[str]) -> "Experiment":
+        """With `key=value` texts put over what is there; a prefix says whose field it is."""
+        parts = {p: dict(getattr(self, p)) for p in (*PREFIXES, "settings")}
+        for pair in pairs:
+            key, equals, value = pair.partition("=")
+            if not equals or not key:
+                raise UserError(f"--set takes key=value, not {pair!r}.")
+            place(parts, key.split("."), value)
+        return replace(self, **parts)
+
+
+def place(parts: dict[str, dict], path: list[str], value: str) -> None:
+    """Puts a value at `key`, `prefix.key` or `prefix.key.name`."""
+    if len(path) == 1:
+        parts["settings"][path[0]] = value
+        return
+    if path[0] not in PREFIXES or len(path) > 3 or not all(path):
+        known = [f"{p}.KEY" for p in PREFIXES]
+        raise unknown(".".join(path), "a place for --set", ["KEY of the method", *known])
+    if len(path) == 2:
+        parts[path[0]][path[1]] = value
+    else:
+        inner = parts[path[0]].get(path[1], {})
+        parts[path[0]][path[1]] = {**inner, path[2]: value}
+
+
+def read_seeds(value: object) -> tuple[int, ...]:
+    """`5` is seeds 0 to 4; `3,7` and `7,` are lists, as is a list in YAML. Raises UserError."""
+    try:
+        if isinstance(value, list | tuple):
+            seeds = tuple(int(v) for v in value)
+        elif "," in str(value):
+            seeds = tuple(int(v) for v in str(value).split(",") if v.strip())
+        else:
+            seeds = tuple(range(int(str(value))))
+    except ValueError:
+        raise UserError(
+            f"seeds are a count such as 5 or a list such as 3,7 or 7, and not {value!r}."
+        ) from None
+    if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
+        raise UserError(
+            f"seeds {value!r} name no runs or one of them twice; "
+            "give a count of at least 1 or a list of different numbers from 0 on."
+        )
+    return seeds
+
+
+def read_roots(given: Iterable[str], asked: tuple[str, ...], saved: Mapping) -> dict[str, Path]:
+    """`NAME=DIR` or, for the one data set that is asked for, `DIR`, over the saved ones."""
+    roots = {str(name): Path(folder).expanduser() for name, folder in saved.items()}
+    for text in given:
+        name, equals, folder = text.partition("=")
+        if equals and name in asked:
+            roots[name] = Path(folder).expanduser()
+        elif equals and not Path(text).exists():
+            raise unknown(name, "one of the data sets asked for", asked, "as in --root NAME=DIR")
+        elif len(asked) > 1:
+            raise UserError(
+                f"--root {text} does not say whose it is; with several data sets write "
+                f"--root {asked[0]}={text}."
+            )
+        else:
+            roots[asked[0]] = Path(text).expanduser()
+    return {name: Path(folder).absolute() for name, folder in roots.items()}

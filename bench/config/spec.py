@@ -1,0 +1,96 @@
+"""RunSpec: everything that decides what a run computes, as plain values, and its digest."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+
+from bench import FORMAT
+from bench.config.settings import Settings, build, knob
+from bench.errors import UserError
+
+
+@dataclass(frozen=True)
+class TrainConfig(Settings):
+    """The recipe. The defaults are the field's: OGM-GE's released code, which most papers copy."""
+
+    epochs: int = knob(100, low=1)
+    batch_size: int = knob(64, low=2)
+    optimizer: str = knob("sgd", choices=("sgd", "adamw"))
+    lr: float = knob(1e-3, above=0.0)
+    momentum: float = knob(0.9, low=0.0, high=1.0)  # of sgd
+    weight_decay: float = knob(1e-4, low=0.0)
+    schedule: str = knob("step", choices=("step", "cosine", "constant"))
+    lr_step: float = knob(70 / 100, above=0.0)  # share of the planned epochs between two drops
+    lr_gamma: float = knob(0.1, above=0.0)  # factor of each drop
+    precision: str = knob("fp32", choices=("fp32", "bf16"))  # bf16: autocast in the encoders
+    threads: int = knob(1, low=1)  # of the CPU; part of the spec, since it can change the last bits
+    test_curve: bool = True  # score test after every answered epoch of the last stage
+
+    def idle(self, epochs):
+        reasons = {}
+        if self.optimizer != "sgd":
+            reasons["momentum"] = f"{self.optimizer} has none"
+        if self.schedule != "step":
+            reasons["lr_step"] = reasons["lr_gamma"] = f"the schedule is {self.schedule}"
+        elif self.lr_step >= 1:
+            reasons["lr_gamma"] = "lr_step puts the first drop after the last epoch"
+        return reasons
+
+
+@dataclass(frozen=True)
+class NetworkConfig(Settings):
+    """Encoders and fusion, shared by all methods."""
+
+    fusion: str = "concat"
+    condition: str = ""  # the modality that film and gated condition on; empty: the first
+    dim: int = knob(64, low=1)  # feature width of encoders whose width is free
+    encoder: dict[str, str] = field(default_factory=dict)  # modality -> encoder; else its kind's
+
+    def idle(self, epochs):
+        if self.fusion in ("concat", "sum"):
+            return {"condition": f"fusion {self.fusion} conditions on no modality"}
+        return {}
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One run. Everything but the seed is the configuration, which the digest names."""
+
+    method: str
+    dataset: str
+    seed: int
+    settings: dict[str, object]  # of the method, in full
+    train: TrainConfig
+    network: NetworkConfig
+    data: dict[str, object]  # of the data set, in full
+
+    def to_json(self) -> dict[str, object]:
+        return {"format": FORMAT, **asdict(self)}
+
+    @property
+    def digest(self) -> str:
+        """12 hex digits of SHA-256 over the canonical JSON without the seed."""
+        plain = {k: v for k, v in self.to_json().items() if k != "seed"}
+        text = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def from_json(plain: Mapping[str, object], where: str) -> RunSpec:
+    """The spec that `to_json` wrote. `where` it was read, for messages.
+
+    Raises UserError if it is of another format version or not a spec.
+    """
+    found = plain.get("format") if isinstance(plain, Mapping) else None
+    if found != FORMAT:
+        raise UserError(
+            f"{where} is of format version {found!r}, this code reads {FORMAT}; "
+            "use the version of mml-bench that wrote it, or another --results."
+        )
+    names = {f.name for f in fields(RunSpec)}
+    if set(plain) != names | {"format"}:
+        raise UserError(f"{where} is not a run's specification; remove it to start that run anew.")
+    parts = {k: plain[k] for k in names}
+    parts["train"] = build(TrainConfig, parts["train"], f"the recipe in {where}")
+    parts["network"] = build(NetworkConfig, parts["network"], f"the network in {where}")
+    return RunSpec(**parts)

@@ -1,0 +1,95 @@
+"""What a run cost: time, memory, parameters and floating-point operations."""
+
+import torch
+
+from bench.config.spec import TrainConfig
+from bench.evaluation import operations
+from bench.loading.loaders import OrderedLoader, TrainData
+from bench.method import Method, Stage
+from bench.passes import eval_mode
+from bench.training.optimizers import build_optimizers
+from bench.training.timing import Times
+from bench.training.trainer import Progress, set_modes
+from bench.types import Batch, Clock
+
+PARTS = 3  # of a stage's epochs; the middle one of each part is looked at
+
+
+def cost(
+    method: Method, progress: Progress, peak: dict[str, float | None], test: OrderedLoader
+) -> dict[str, object]:
+    """Of a trained method. peak: memory at the end of training, in MiB.
+
+    `stages` has the times that were measured during training; `operations` adds to it.
+    """
+    batch = two(test)
+    with torch.no_grad(), eval_mode(method):
+        forward = operations.operations(method, lambda: method.predict(batch))
+    with eval_mode(method):
+        used = operations.answering(method, lambda: method.predict(batch).logits)
+    trained = [p for stage in method.stages(1) for p in parameters_of(stage)]
+    return {
+        "seconds": progress.seconds,
+        "epochs": progress.done,
+        "steps": progress.steps,
+        "parameters": operations.parameters(method.parameters()),
+        "parameters_trained": operations.parameters(trained),
+        "parameters_inference": used,
+        **peak,
+        "forward_flops": forward / len(batch.label),
+        "stages": {name: Times(**times).summary() for name, times in progress.times.items()},
+    }
+
+
+def two(loader: OrderedLoader) -> Batch:
+    """The first two samples, or the only one."""
+    return next(iter(OrderedLoader(loader.source, loader.index[:2])))
+
+
+def parameters_of(stage: Stage) -> list[torch.Tensor]:
+    groups = [entry["params"] if isinstance(entry, dict) else [entry] for entry in stage.params]
+    return [p for group in groups for p in group]
+
+
+def add_operations(found: dict, copy: Method, data: TrainData, config: TrainConfig) -> None:
+    """Adds to the result of `cost` what training computes, from real steps of `copy`.
+
+    copy: a second instance of the method with the trained weights, which this trains on. Of every
+    stage that trains, three epochs are looked at, each the middle of a third: what their hook
+    and one step compute. Their means stand for the stage; a hook that works in one other epoch
+    alone is missed. What is done once, at a stage's begin and end, is counted apart.
+    """
+    plan = copy.stages(config.epochs)
+    optimizers = build_optimizers(plan, config)
+    state = {k: v.clone() for k, v in copy.state_dict().items()}
+    total = 0
+    for stage in plan:
+        once = operations.operations(copy, lambda: stage.begin(data))  # noqa: B023
+        if stage.epochs:
+            looks = []
+            for epoch in sorted({stage.epochs * (2 * k + 1) // (2 * PARTS) for k in range(PARTS)}):
+                copy.load_state_dict(state)
+                looks.append(one_epoch(copy, data, stage, optimizers, epoch))
+            hook, step = (sum(column) / len(looks) for column in zip(*looks, strict=True))
+            row = found["stages"].setdefault(stage.name, Times().summary())
+            row |= {"epochs": stage.epochs, "steps": len(data), "step_flops": step}
+            row["epoch_flops"] = hook + step * len(data)
+            total += row["epoch_flops"] * stage.epochs
+        once += operations.operations(copy, lambda: stage.end(data))  # noqa: B023
+        total += once
+        if once:
+            found["stages"].setdefault(stage.name, {})["once_flops"] = once
+    found["training_flops"] = total
+
+
+def one_epoch(
+    copy: Method, data: TrainData, stage: Stage, optimizers: dict, epoch: int
+) -> tuple[int, int]:
+    """Operations of the hook before an epoch, and of its first step."""
+    clock = Clock(epoch, stage.epochs, 0, len(data))
+    data.passes = stage.first_epoch + epoch
+    hook = operations.operations(copy, lambda: stage.start_epoch(data, clock))
+    set_modes(copy, stage)
+    batch = next(iter(data))
+    optimizer = optimizers[stage.optimizer or stage.name]
+    return hook, operations.operations(copy, lambda: stage.step(batch, optimizer, clock))

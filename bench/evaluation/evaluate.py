@@ -1,0 +1,149 @@
+"""What a trained network is worth beyond its answers: probes, readouts with modalities withheld,
+robustness, likeness of features and conflict of gradients.
+
+Everything is read from the network in weights.pt. Probes, fills and the units of noise come from
+training and validation; test is only looked at.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from math import isnan
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bench.evaluation import probe
+from bench.evaluation.gradients import gradient_cosines
+from bench.evaluation.masking import Reader, past_features, reading
+from bench.evaluation.moments import Spread
+from bench.evaluation.robustness import FEATURES, INPUTS, LEVELS, Curves
+from bench.evaluation.subsets import Heads, Withheld
+from bench.loading.loaders import OrderedLoader, Source
+from bench.method import Method
+from bench.metrics import balance
+from bench.training.trainer import LAST, VAL
+from bench.types import Batch, DataBundle
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A split as the network sees it: features, modality -> [N, D], and labels [N]."""
+
+    features: dict[str, NDArray]
+    labels: NDArray
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """found: entries of the result. arrays: those of subsets.npz."""
+
+    found: dict[str, object]
+    arrays: dict[str, NDArray]
+
+
+def evaluate(
+    method: Method, bundle: DataBundle, seed: int, device: torch.device, stored: Tensor
+) -> Evaluated:
+    """stored: the logits [N, C] that the run keeps of this network on test.
+
+    Raises TrainingFailed if the method does not answer from its features as it does from inputs.
+    """
+    loaders = {p: OrderedLoader(Source(s, bundle.spec, device)) for p, s in bundle.parts.items()}
+    spread = Spread()
+    with reading(method) as reader:
+        looked = {"train": look(reader, loaders["train"], spread)}
+        reader.learn_fills(first(loaders["test"]), means(spread))
+        withheld, heads = Withheld(reader), Heads(reader)
+        curves = Curves(reader, seed, scales(method, spread))
+        if "val" in loaders:
+            looked["val"] = look(reader, loaders["val"])
+        looked["test"] = look(reader, loaders["test"], withheld, heads, curves)
+    check(method, withheld.whole, stored)
+    protocol = VAL if "val" in loaders else LAST
+    labels = looked["test"].labels
+    found = {
+        "probe": {"protocol": protocol, **probes(looked)},
+        "unimodal": {"protocol": protocol, **withheld.alone(), **heads.accuracies()},
+        "subsets": withheld.records(),
+        "robustness": {"levels": list(LEVELS), "curves": curves.records()},
+        "alignment": alignment(looked["test"].features),
+        "gradient_cosine": gradient_cosines(method, loaders["train"].source, seed),
+    }
+    return Evaluated(found, withheld.arrays() | {"label": labels})
+
+
+def first(loader: OrderedLoader) -> Batch:
+    return next(iter(loader))
+
+
+def look(reader: Reader, loader: Iterable[Batch], *watchers) -> Looked:
+    """One pass, at which each watcher sees every batch, as loaded and as features."""
+    features, labels = {}, []
+    for batch in loader:
+        encoded = reader.encoded(batch)
+        out = reader.answer(encoded)
+        for watcher in watchers:
+            watcher.add(batch, encoded, out)
+        for m, z in out.features.items():
+            features.setdefault(m, []).append(z.cpu().numpy())
+        labels.append(batch.label.cpu().numpy())
+    return Looked({m: np.concatenate(z) for m, z in features.items()}, np.concatenate(labels))
+
+
+def means(spread: Spread) -> dict[str, Tensor]:
+    return {m: moments.mean[0] for m, moments in spread.features.items()}
+
+
+def scales(method: Method, spread: Spread) -> dict[str, dict[str, Tensor]]:
+    """Training deviations of what noise can be put on."""
+    inputs = {m: x.std for m, x in spread.inputs.items() if m in method.modalities}
+    if not method.separate_encoders:
+        return {INPUTS: inputs}
+    return {FEATURES: {m: z.std for m, z in spread.features.items()}, INPUTS: inputs}
+
+
+def check(method: Method, whole: Tensor, stored: Tensor) -> None:
+    """Raises TrainingFailed unless answers from features are those from inputs."""
+    if not torch.allclose(whole, stored, rtol=1e-3, atol=1e-3 * float(stored.abs().max())):
+        raise past_features(method)
+
+
+def probes(looked: dict[str, Looked]) -> dict[str, object]:
+    """Linear probes of each modality's features, and of all of them side by side."""
+    labels = {p: one.labels for p, one in looked.items()}
+    names = list(looked["train"].features)
+    fitted = {m: probe.fit(wide(looked, [m]), labels) for m in names}
+    keys = ("test", "val", "strength")
+    found = {key: {m: asdict(one)[key] for m, one in fitted.items()} for key in keys}
+    if len(fitted) > 1:
+        found["concatenation"] = asdict(probe.fit(wide(looked, names), labels))
+    return found
+
+
+def wide(looked: dict[str, Looked], names: list[str]) -> dict[str, NDArray]:
+    """The features of these modalities side by side in each part, float64."""
+    return {
+        p: np.hstack([one.features[m] for m in names]).astype(np.float64)
+        for p, one in looked.items()
+    }
+
+
+def alignment(features: dict[str, NDArray]) -> list[dict[str, object]]:
+    """How alike each pair's features are; the distances where both have one width, which does not
+    yet mean that they share a space."""
+    found = []
+    doubled = {m: z.astype(np.float64) for m, z in features.items()}
+    for (m, a), (k, b) in combinations(doubled.items(), 2):
+        cka, same = balance.linear_cka(a, b), a.shape == b.shape
+        found.append(
+            {
+                "pair": [m, k],
+                "cka": None if isnan(cka) else cka,
+                "gap": balance.modality_gap(a, b) if same else None,
+                "paired_distance": balance.paired_distance(a, b) if same else None,
+            }
+        )
+    return found

@@ -1,0 +1,180 @@
+"""What a method may read during training: the training split, and no other."""
+
+import copy
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bench.loading.streams import stream
+from bench.seeds import derive, generator, uniform
+from bench.types import Batch, DatasetSpec, Split
+
+LOOK = 256  # samples in a batch of an ordered pass
+LOOK_VIEWED = 64  # the same where a modality has a view, whose inputs are large
+AHEAD = 2  # batches that are made while one is worked on
+
+
+class Source:
+    """A split's samples as batches on the device, standardised as the data set's spec says.
+
+    train: in training form, with random crops and the like, which depend on the seed, the epoch
+    and the sample alone; else in evaluation form.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        spec: DatasetSpec,
+        device: torch.device,
+        train: bool = False,
+        seed: int = 0,
+    ):
+        self.split, self.spec, self.device = split, spec, device
+        self.train, self.seed = train, seed
+        self.labels = split.labels.to(device)
+        self.streams = {m: stream(m, info, split, device) for m, info in spec.modalities.items()}
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def look(self) -> int:
+        """Samples in a batch of an ordered pass."""
+        viewed = any(info.view is not None for info in self.spec.modalities.values())
+        return LOOK_VIEWED if viewed else LOOK
+
+    def evaluation(self) -> "Source":
+        """The same samples in evaluation form, without another copy of them."""
+        source = copy.copy(self)
+        source.train = False
+        return source
+
+    def batch(self, index: Tensor, keep: Tensor, epoch: int = 0) -> Batch:
+        """Samples `index` [B], showing modalities `keep` [B, M]."""
+        return self.fetch(index, keep, epoch)()
+
+    def fetch(self, index: Tensor, keep: Tensor, epoch: int = 0) -> Callable[[], Batch]:
+        """Does the host's part of a batch, in any thread; what it returns does the device's."""
+        host = index.cpu()
+        draw = partial(self.draw, host, epoch) if self.train else None
+        inputs = {m: s.fetch(host, draw) for m, s in self.streams.items()}
+
+        def finish() -> Batch:
+            place = index.to(self.device)
+            made = {m: made() for m, made in inputs.items()}
+            return Batch(made, self.labels[place], place, keep.to(self.device))
+
+        return finish
+
+    def draw(self, index: Tensor, epoch: int, *names: str, count: int) -> NDArray:
+        """Uniform numbers [B, count] in [0, 1) for samples `index` [B], by what they are for."""
+        return uniform(derive(self.seed, "augment", *names), epoch, index.numpy(), count)
+
+    def everything(self, index: Tensor) -> Tensor:
+        """The `keep` that withholds nothing, [B, M]."""
+        return torch.ones(len(index), len(self.spec.modalities), dtype=torch.bool)
+
+    def batches(self, picks: Iterable[tuple[Tensor, Tensor]], epoch: int = 0) -> Iterator[Batch]:
+        """A batch for each (index, keep); a thread works ahead where the host has work to do."""
+        jobs = (partial(self.fetch, index, keep, epoch) for index, keep in picks)
+        busy = any(s.busy for s in self.streams.values())
+        for finish in ahead(jobs) if busy else (job() for job in jobs):
+            yield finish()
+
+
+def ahead(jobs: Iterable[Callable[[], object]]) -> Iterator:
+    """What the jobs return, in order, from a thread that is AHEAD jobs in front of the reader.
+
+    A job's exception is raised where its result is read. A reader that stops early waits for the
+    job under way, and for no other.
+    """
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead") as pool:
+        waiting = deque()
+        try:
+            for job in jobs:
+                waiting.append(pool.submit(job))
+                if len(waiting) > AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+class OrderedLoader:
+    """Samples `index` [K] once each, in order, without augmentation. It has a length in samples."""
+
+    def __init__(self, source: Source, index: Tensor | None = None):
+        self.source = source.evaluation()
+        self.index = torch.arange(len(source)) if index is None else index
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __iter__(self) -> Iterator[Batch]:
+        parts = self.index.split(self.source.look)
+        yield from self.source.batches((rows, self.source.everything(rows)) for rows in parts)
+
+
+class TrainData:
+    """The training split: shuffled batches to train on, ordered ones to look at."""
+
+    def __init__(self, split: Split, spec: DatasetSpec, batch_size: int, seed: int, device):
+        self.source = Source(split, spec, device, train=True, seed=seed)
+        self.batch_size, self.seed = batch_size, seed
+        self.index = torch.arange(len(split))
+        self.keep = self.source.everything(self.index)
+        self.held = torch.empty(0, dtype=torch.long)
+        self.passes = 0
+
+    def __len__(self) -> int:
+        """Batches of an epoch. A tail of one sample joins the batch before it: batch statistics
+        and contrastive losses have no meaning on it."""
+        whole, tail = divmod(len(self.index), self.batch_size)
+        return max(1, whole + (tail > 1))
+
+    def __iter__(self) -> Iterator[Batch]:
+        """The next pass."""
+        self.passes += 1
+        yield from self.batches(self.passes - 1)
+
+    def batches(self, number: int, first: int = 0) -> Iterator[Batch]:
+        """Pass `number`, from its batch `first` on. Its order and its augmentation depend on the
+        seed and the number alone, so that no method's random draws can change what another sees."""
+        index, keep = self.index, self.keep
+        order = torch.randperm(len(index), generator=generator(self.seed, "order", number))
+        starts = [i * self.batch_size for i in range(len(self))]
+        ends = [*starts[1:], len(order)]
+        parts = [order[start:end] for start, end in zip(starts, ends, strict=True)][first:]
+        yield from self.source.batches(((index[rows], keep[rows]) for rows in parts), number)
+
+    def ordered(self) -> OrderedLoader:
+        """What is trained on, each sample once, in order, without augmentation."""
+        return OrderedLoader(self.source, self.index.unique())
+
+    def hold_out(self, share: float) -> OrderedLoader:
+        """A seeded share of the samples, which nothing trains on from the first call on. Every
+        call gives the same samples."""
+        if len(self.held) == 0:
+            order = torch.randperm(len(self.source), generator=generator(self.seed, "held out"))
+            self.held = order[: round(share * len(order))].sort().values
+            self.resample(order[len(self.held) :].sort().values)
+        return OrderedLoader(self.source, self.held)
+
+    def resample(self, index: Tensor, keep: Tensor | None = None) -> None:
+        """Train on samples `index` [K] from now on, showing modalities `keep` [K, M] of each."""
+        self.index = index
+        self.keep = self.source.everything(index) if keep is None else keep
+
+    def state_dict(self) -> dict[str, object]:
+        return {k: getattr(self, k) for k in ("index", "keep", "held", "passes")}
+
+    def load_state_dict(self, state: dict[str, object]) -> None:
+        for key, value in state.items():
+            setattr(self, key, value)

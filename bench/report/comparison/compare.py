@@ -1,0 +1,190 @@
+"""A against B: what two methods, or two versions of the code, differ by, and what that shows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.errors import UserError
+from bench.report.comparison.pairs import Pair
+from bench.report.quantities.names import ACCURACY
+from bench.report.quantities.resampled import Answers, Measure, answers, bootstrap, value
+from bench.report.stats import aggregates, bayes, permutation
+from bench.report.stats.paired import ROPE, Paired, paired
+from bench.report.stats.resampling import REPEATS, generator, percentiles
+from bench.report.stats.verdicts import Judgement, judge
+from bench.report.tables.model import Cell, Column, Row
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One line of a comparison, over the seeds that both have.
+
+    a, b: values of the measure. difference: oriented, positive where A is better. exact: p of the
+    sign-flip test. interval: the two-level bootstrap's of A - B, not oriented; None without stored
+    predictions. improvement: probability that a run of A beats one of B. same: seeds under which
+    the predictions are equal bit for bit.
+    """
+
+    pair: Pair
+    protocol: str
+    a: Cell
+    b: Cell
+    difference: Paired
+    exact: float
+    interval: tuple[float, float] | None
+    improvement: float
+    same: int
+
+
+@dataclass(frozen=True)
+class Overall:
+    """Over data sets, each with the mean of its lines; of the first protocol.
+
+    improvement: probability that A beats B, with its stratified bootstrap interval. posterior: with
+    a rope of one point; None for a measure that is no share. signed_rank: exact two-sided p, and
+    the least that so many data sets allow.
+    """
+
+    datasets: tuple[str, ...]
+    improvement: float
+    interval: tuple[float, float]
+    posterior: bayes.Posterior | None
+    signed_rank: float
+    smallest: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """judged: what each line shows; all are one family. None where the predictions are equal under
+    every seed: there is nothing to test. overall: None with a single data set."""
+
+    measure: Measure
+    protocols: tuple[str, ...]
+    lines: tuple[Compared, ...]
+    judged: tuple[Judgement | None, ...]
+    aggregates: Overall | None
+
+
+def compare(pairs: Sequence[Pair], measure: Measure, protocols: tuple[str, ...]) -> Comparison:
+    """Every pair under every protocol that it has.
+
+    Raises UserError if none has any, or if stored predictions cannot be read.
+    """
+    made = [line(pair, measure, protocol) for protocol in protocols for pair in pairs]
+    lines = [one for one in made if one is not None]
+    if not lines:
+        raise UserError(
+            f"no pair of runs has {measure.title} under protocol {' or '.join(protocols)}; "
+            "choose another --protocol, or train with a split that has a validation part."
+        )
+    tested = [one for one in lines if one.same < one.difference.count]
+    rope = ROPE if measure.share else None
+    found = judge([one.difference for one in tested], rope=rope)
+    judged = {id(one): verdict for one, verdict in zip(tested, found, strict=True)}
+    first = [one for one in lines if one.protocol == lines[0].protocol]
+    several = len({one.pair.table.dataset for one in first}) > 1
+    over = over_datasets(first, measure) if several else None
+    verdicts = tuple(judged.get(id(one)) for one in lines)
+    return Comparison(measure, protocols, tuple(lines), verdicts, over)
+
+
+def line(pair: Pair, measure: Measure, protocol: str) -> Compared | None:
+    """None if the two have no seed with this protocol in common."""
+    stored = [stored_of(row, measure, protocol) for row in (pair.a, pair.b)]
+    values = [
+        values_of(row, measure, protocol, found)
+        for row, found in zip((pair.a, pair.b), stored, strict=True)
+    ]
+    seeds = [s for s in values[0] if s in values[1]]
+    if not seeds:
+        return None
+    a, b = ({s: side[s] for s in seeds} for side in values)
+    sign = 1 if measure.higher else -1
+    difference = paired(*({s: sign * v for s, v in side.items()} for side in (a, b)))
+    return Compared(
+        pair=pair,
+        protocol=protocol,
+        a=Cell(a),
+        b=Cell(b),
+        difference=difference,
+        exact=permutation.sign_flip(list(difference.values.values())),
+        interval=resampled(pair, measure, protocol, stored, seeds),
+        improvement=beats(a, b, sign),
+        same=sum(s in stored[0] and s in stored[1] and equal(stored, s) for s in seeds),
+    )
+
+
+def stored_of(row: Row, measure: Measure, protocol: str) -> dict[int, Answers]:
+    found = {run.seed: answers(run.directory, protocol, measure) for run in row.runs}
+    return {seed: one for seed, one in found.items() if one is not None}
+
+
+def values_of(
+    row: Row, measure: Measure, protocol: str, stored: dict[int, Answers]
+) -> dict[int, float]:
+    """seed -> value: the accuracy of the result, another measure of the stored predictions."""
+    if measure.name == ACCURACY:
+        return row.cell(Column(protocol, ACCURACY)).values
+    return {seed: value(one, measure) for seed, one in sorted(stored.items())}
+
+
+def resampled(
+    pair: Pair,
+    measure: Measure,
+    protocol: str,
+    stored: Sequence[dict[int, Answers]],
+    seeds: Sequence[int],
+) -> tuple[float, float] | None:
+    """Interval of A - B over these seeds and the test samples; None where a run of them has no
+    predictions. Raises UserError if they are of different samples."""
+    if not all(seed in side for side in stored for seed in seeds):
+        return None
+    a, b = ([side[seed] for seed in seeds] for side in stored)
+    if any(not np.array_equal(a[0].labels, one.labels) for one in [*a, *b]):
+        raise UserError(
+            f"{pair.where}: the stored predictions are of different samples, although the data's "
+            "hash and the splits are the same; somebody changed a test.npz."
+        )
+    return bootstrap(a, b, measure, generator("compare", pair.where, measure.name, protocol))
+
+
+def equal(stored: Sequence[dict[int, Answers]], seed: int) -> bool:
+    return stored[0][seed].mark == stored[1][seed].mark
+
+
+def beats(a: dict[int, float], b: dict[int, float], sign: int) -> float:
+    sides = (sign * np.array(list(side.values()))[:, None] for side in (a, b))
+    return float(aggregates.improvement(*sides))
+
+
+def over_datasets(lines: Sequence[Compared], measure: Measure) -> Overall:
+    """Seeds are not data sets: the tests take one number of each data set."""
+    by_dataset: dict[str, list[Compared]] = {}
+    for one in lines:
+        by_dataset.setdefault(one.pair.table.dataset, []).append(one)
+    groups = list(by_dataset.values())
+    means = [fmean(one.difference.mean for one in group) for group in groups]
+    draw = generator("overall", measure.name, *by_dataset)
+    drawn = np.mean([np.mean([chances(o, measure, draw) for o in g], axis=0) for g in groups], 0)
+    return Overall(
+        datasets=tuple(by_dataset),
+        improvement=fmean(fmean(one.improvement for one in group) for group in groups),
+        interval=percentiles(drawn),
+        posterior=bayes.signed_rank(means, draw) if measure.share else None,
+        signed_rank=permutation.signed_rank(means),
+        smallest=permutation.smallest_p(len(means)),
+    )
+
+
+def chances(one: Compared, measure: Measure, draw: np.random.Generator) -> NDArray:
+    """Probabilities of improvement with A's seeds and B's drawn anew, [REPEATS]."""
+    sign = 1 if measure.higher else -1
+    sides = []
+    for cell in (one.a, one.b):
+        scores = sign * np.array(list(cell.values.values()))[:, None]  # [seed, 1]
+        index = aggregates.stratified(len(scores), 1, draw, REPEATS)
+        sides.append(np.take_along_axis(scores[None], index, axis=1))
+    return aggregates.improvement(*sides)

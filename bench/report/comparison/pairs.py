@@ -1,0 +1,123 @@
+"""Which rows `compare` puts side by side: two methods of one results folder, or the same
+configurations of two folders. Rows on other data or splits, or without a common seed, never are."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from bench.errors import UserError
+from bench.report.tables.captions import PREFIX, seed_words
+from bench.report.tables.model import Row, Table, check_named, rows_named, state_of
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Rows of A and B on the same state of the data. table: A's. label: what they are, where A and
+    B are folders."""
+
+    table: Table
+    a: Row
+    b: Row
+    label: str = ""
+
+    @property
+    def where(self) -> str:
+        parts = (self.table.dataset, self.table.name, self.label)
+        return ", ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """skipped: a sentence for each row that has no partner."""
+
+    found: tuple[Pair, ...]
+    skipped: tuple[str, ...]
+
+
+def of_methods(tables: Sequence[Table], a: str, b: str) -> Pairs:
+    """Rows that A and B name: a method, a row's label as tables show it, or `method@digest`.
+
+    Raises UserError for a name that no row has or that several rows of one table have, for two
+    names of one row, and if nothing can be compared.
+    """
+    found, skipped = [], []
+    for name in (a, b):
+        check_named(tables, name)
+    for table in tables:
+        sides = [rows_named(table, name) for name in (a, b)]
+        shared = [state for state in sides[0] if state in sides[1]]
+        for state in shared:
+            one, other = (side[state] for side in sides)
+            if one is other:
+                raise UserError(f"{a!r} and {b!r} both name `{one.label}`; name two rows.")
+            found.append(Pair(table, one, other))
+        if not shared:
+            skipped.append(apart(table, [a, b], sides))
+    return checked(found, skipped)
+
+
+def apart(table: Table, names: Sequence[str], sides: Sequence[dict]) -> str:
+    """Why the rows of one table cannot be compared."""
+    where = f"{table.dataset}, {table.name}"
+    for name, side in zip(names, sides, strict=True):
+        if not side:
+            return f"{where}: no finished run of {name}."
+    return f"{where}: {other_data(*(next(iter(side.values())) for side in sides))}"
+
+
+def other_data(a: Row, b: Row) -> str:
+    first, second = a.runs[0], b.runs[0]
+    if first.data_hash != second.data_hash:
+        hashes = " and ".join(f"`{run.data_hash[:PREFIX]}`" for run in (first, second))
+        return f"the runs rest on different data (hash {hashes})."
+    return "the runs rest on different splits of the data."
+
+
+def of_folders(a: Sequence[Table], b: Sequence[Table]) -> Pairs:
+    """The same configurations of two folders, by digest. Raises UserError if there is none."""
+    there = {key: row for key, _, row in configurations(b)}
+    found, skipped = [], []
+    for key, table, row in configurations(a):
+        pair = Pair(table, row, there.pop(key, row), row.label)
+        if pair.b is row:
+            skipped.append(f"{pair.where}: in A alone.")
+        elif state_of(row.runs[0]) != state_of(pair.b.runs[0]):
+            skipped.append(f"{pair.where}: {other_data(row, pair.b)}")
+        else:
+            found.append(pair)
+    left = {key: table for key, table, _ in configurations(b) if key in there}
+    for key, row in there.items():
+        skipped.append(f"{Pair(left[key], row, row, row.label).where}: in B alone.")
+    return checked(found, skipped)
+
+
+def configurations(tables: Sequence[Table]) -> Iterator[tuple[tuple[str, str, str], Table, Row]]:
+    """(data set, method, digest), table and row of each configuration. Raises UserError where one
+    has runs on two states of the data: which of them is meant is not known."""
+    seen = set()
+    for table in tables:
+        for row in table.rows:
+            key = (table.dataset, row.method, row.runs[0].digest)
+            if key in seen:
+                raise UserError(
+                    f"`{row.label}` has runs on two states of {table.dataset} in one folder; "
+                    "remove those on the old data first."
+                )
+            seen.add(key)
+            yield key, table, row
+
+
+def checked(found: list[Pair], skipped: list[str]) -> Pairs:
+    """Without pairs that share no seed. Raises UserError if nothing is left."""
+    kept = []
+    for pair in found:
+        if set(pair.a.seeds) & set(pair.b.seeds):
+            kept.append(pair)
+            continue
+        seeds = [seed_words(row.seeds) for row in (pair.a, pair.b)]
+        skipped.append(
+            f"{pair.where}: no seed in common, A has {seeds[0]} and B {seeds[1]}, so nothing is "
+            "paired; train the same with --seeds."
+        )
+    if not kept:
+        raise UserError(f"A and B have nothing to compare. {' '.join(skipped)}")
+    return Pairs(tuple(kept), tuple(skipped))

@@ -1,0 +1,88 @@
+"""Tables as one array of scores [method, seed, data set], for the figures over data sets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.errors import UserError
+from bench.report.figures.series import LeftOut
+from bench.report.tables.captions import seed_words
+from bench.report.tables.model import Column, Row, Table
+
+
+@dataclass(frozen=True)
+class Scores:
+    """values: shares [method, seed, data set], none missing. methods: the rows' labels. left_out: a
+    sentence for everything that some method or data set lacks."""
+
+    methods: tuple[str, ...]
+    seeds: tuple[int, ...]
+    datasets: tuple[str, ...]
+    values: NDArray
+    left_out: tuple[str, ...]
+
+
+def scores(tables: Sequence[Table], column: Column) -> Scores:
+    """Of the methods that have the column on every data set, under the seeds that all have.
+
+    A data set with several tables counts with the one of most runs, one on several states of the
+    data with the rows on the most common. Raises UserError if nothing is left.
+    """
+    groups = {}
+    for table in tables:
+        groups.setdefault(table.dataset, []).append(table)
+    chosen = {name: max(group, key=size) for name, group in groups.items()}
+    others = [t for t in tables if t is not chosen[t.dataset]]
+    notes = [f"{t.dataset}, {t.name}: a data set counts once." for t in others]
+    by_dataset = {name: rows_of(table, column) for name, table in chosen.items()}
+    every = dict.fromkeys(label for rows in by_dataset.values() for label in rows)
+    kept = [m for m in every if all(m in rows for rows in by_dataset.values())]
+    for label in every:
+        absent = [name for name, rows in by_dataset.items() if label not in rows]
+        if absent:
+            notes.append(f"{label}: no {column.name} on {', '.join(absent)}.")
+    found = [[by_dataset[d][m].cell(column).values for d in by_dataset] for m in kept]
+    cells = [cell for row in found for cell in row]
+    seeds = sorted(set.intersection(*map(set, cells))) if cells else []
+    if not seeds:
+        raise UserError(
+            f"no method has {column.name} under protocol {column.protocol} on all of "
+            f"{', '.join(by_dataset)} with a seed in common. {' '.join(notes)}"
+        )
+    if any(set(cell) != set(seeds) for cell in cells):
+        notes.append(f"Only seeds {seed_words(tuple(seeds))}, which all methods have everywhere.")
+    values = np.array([[[cell[s] for cell in row] for s in seeds] for row in found])
+    return Scores(tuple(kept), tuple(seeds), tuple(by_dataset), values, tuple(notes))
+
+
+def size(table: Table) -> int:
+    return sum(len(row.runs) for row in table.rows)
+
+
+def rows_of(table: Table, column: Column) -> dict[str, Row]:
+    """Label -> row, of the rows with a number on the state of the data that most rows are on."""
+    rows = [row for row in table.rows if row.cell(column).values]
+    variants = [row.variant for row in rows]
+    usual = max(dict.fromkeys(variants), key=variants.count, default="")
+    return {row.label: row for row in rows if row.variant == usual}
+
+
+FEWEST = 3  # data sets
+
+
+def over_datasets(tables: Sequence[Table], column: Column) -> Scores:
+    """Of at least two methods on at least FEWEST data sets. Raises LeftOut where there are less."""
+    names = list(dict.fromkeys(t.dataset for t in tables))
+    if len(names) < FEWEST:
+        raise LeftOut(
+            f"a comparison over data sets needs {FEWEST} of them, and here is {', '.join(names)}"
+        )
+    try:
+        found = scores(tables, column)
+    except UserError as error:
+        raise LeftOut(str(error).rstrip(".")) from None
+    if len(found.methods) < 2:
+        raise LeftOut(f"{found.methods[0]} alone is on all of {', '.join(names)}")
+    return found

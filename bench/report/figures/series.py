@@ -1,0 +1,85 @@
+"""What figures draw, as cells; and the columns that every CSV beside a figure has."""
+
+from collections.abc import Sequence
+
+from bench.report.quantities import QUANTITIES
+from bench.report.read.results import Finished
+from bench.report.read.settings import listed
+from bench.report.tables.model import Cell, Row, Table
+
+FEWEST = 3  # seeds whose interval is drawn
+INTERVAL = f"95 % t interval (from {FEWEST} seeds on)"
+
+
+class LeftOut(Exception):
+    """A figure that these results do not allow; the message says why, as a clause."""
+
+
+def first_protocol(table: Table, protocols: Sequence[str]) -> str:
+    """The first that any row has. Raises LeftOut without one."""
+    for protocol in protocols:
+        if table.has(protocol):
+            return protocol
+    raise LeftOut(f"no run has protocol {' or '.join(protocols)}")
+
+
+def by_name(row: Row, protocol: str, quantity: str) -> dict[str, Cell]:
+    """Of a quantity of QUANTITIES by modality: modality -> the seeds' values, empty without any."""
+    found = {}
+    for run in row.runs:
+        for m, value in (QUANTITIES[quantity].value(run, protocol) or {}).items():
+            found.setdefault(m, {})[run.seed] = value
+    return {m: Cell(values) for m, values in found.items()}
+
+
+def single(row: Row, protocol: str, quantity: str) -> Cell:
+    """The same of a quantity that is one number."""
+    values = {run.seed: QUANTITIES[quantity].value(run, protocol) for run in row.runs}
+    return Cell({seed: v for seed, v in values.items() if v is not None})
+
+
+def alone(table: Table, row: Row, modality: str) -> Row | None:
+    """The row that trains the modality on its own, on the same state of the data and under the
+    settings most like those of `row`; None without one."""
+    rows = [one for one in table.rows if one.alone == modality and one.variant == row.variant]
+    return max(rows, key=lambda one: shared(one.runs[0], row.runs[0]), default=None)
+
+
+def shared(a: Finished, b: Finished) -> int:
+    """Settings that are the same."""
+    return len(a.settings.items() & b.settings.items())
+
+
+def who(table: Table, row: Row) -> dict[str, object]:
+    """The first columns of a line about a row."""
+    return {
+        "dataset": table.dataset,
+        "split": table.name,
+        "method": row.method,
+        "settings": listed(row.settings),
+    }
+
+
+def origin(row: Row) -> dict[str, object]:
+    """The last columns."""
+    return {"digest": row.runs[0].digest, "data_hash": row.runs[0].data_hash}
+
+
+def reach(cell: Cell) -> float | None:
+    """Half the 95 % t interval in percent; None below FEWEST seeds, whose interval would span the
+    panel and tell nothing that the seeds do not."""
+    return 100 * (cell.interval[1] - cell.mean) if len(cell.values) >= FEWEST else None
+
+
+def summary(cell: Cell) -> dict[str, object]:
+    """mean, low and high (95 % t interval, None below two seeds), std, n, seeds, values."""
+    low, high = cell.interval or (None, None)
+    return {
+        "mean": cell.mean,
+        "low": low,
+        "high": high,
+        "std": cell.std,
+        "n": len(cell.values),
+        "seeds": " ".join(map(str, cell.values)),
+        "values": " ".join(map(repr, cell.values.values())),
+    }

@@ -1,0 +1,3 @@
+"""Names of the quantities that the suite itself asks for."""
+
+ACCURACY, HEAD, PROBE = "accuracy", "head", "probe"

@@ -1,0 +1,123 @@
+"""Predictions that a run stores, as metrics take them. A run that lacks them has None."""
+
+import zipfile
+import zlib
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.errors import UserError
+from bench.metrics import calibration, softmax
+from bench.runs.rundir import RunDir
+
+# What NumPy raises of a damaged archive.
+FAULTS = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Of one protocol on one part of the data."""
+
+    labels: NDArray  # [N] int64
+    logits: NDArray  # [N, C] float32, of the method's answer
+    unimodal: dict[str, NDArray]  # modality -> [N, C]; empty where the method has none
+
+    @cached_property
+    def probs(self) -> NDArray:
+        """[N, C] float64."""
+        return softmax(self.logits)
+
+    @cached_property
+    def temperature(self) -> float:
+        """That fits these predictions best; to be asked of validation."""
+        return calibration.temperature(self.logits, self.labels)
+
+
+@dataclass(frozen=True)
+class Subsets:
+    """Answers on test with sets of modalities, the others' features being zero."""
+
+    modalities: tuple[str, ...]
+    present: NDArray  # [S, M] bool
+    labels: NDArray  # [N] int64
+    logits: NDArray  # [S, N, C] float32
+
+    @cached_property
+    def probs(self) -> NDArray:
+        """[S, N, C] float64."""
+        return np.stack([softmax(one) for one in self.logits])
+
+    @property
+    def correct(self) -> NDArray:
+        """[S, N] bool."""
+        return self.logits.argmax(axis=2) == self.labels
+
+
+def predictions(run: RunDir, protocol: str, part: str = "test") -> Predictions | None:
+    """Of a protocol on `test` or `val`; None where the run has none.
+
+    Raises UserError if the file is damaged.
+    """
+    file = run.predictions(part)
+    return cached_predictions(file, protocol, stamp(file)) if file.exists() else None
+
+
+def scaled(run: RunDir, protocol: str) -> Predictions | None:
+    """The answers on test over the temperature fitted on validation; None without either."""
+    files = [run.predictions(part) for part in ("test", "val")]
+    if not all(file.exists() for file in files):
+        return None
+    return cached_scaled(*files, protocol, *map(stamp, files))
+
+
+def subsets(run: RunDir) -> Subsets | None:
+    """None for a run from before there were any. Raises UserError if the file is damaged."""
+    return cached_subsets(run.subsets, stamp(run.subsets)) if run.subsets.exists() else None
+
+
+def stamp(file: Path) -> int:
+    """Changes when the file does."""
+    return file.stat().st_mtime_ns
+
+
+@lru_cache(maxsize=4)
+def cached_predictions(file: Path, protocol: str, stamp: int) -> Predictions | None:
+    arrays = read(file, ("label", f"{protocol}/"))
+    if f"{protocol}/logits" not in arrays:
+        return None
+    start = f"{protocol}/unimodal/"
+    heads = {k.removeprefix(start): u for k, u in arrays.items() if k.startswith(start)}
+    return Predictions(arrays["label"], arrays[f"{protocol}/logits"], heads)
+
+
+@lru_cache(maxsize=1)
+def cached_scaled(
+    test: Path, val: Path, protocol: str, test_stamp: int, val_stamp: int
+) -> Predictions | None:
+    whole = cached_predictions(test, protocol, test_stamp)
+    fitted = cached_predictions(val, protocol, val_stamp)
+    if whole is None or fitted is None:
+        return None
+    return Predictions(whole.labels, whole.logits / np.float64(fitted.temperature), {})
+
+
+@lru_cache(maxsize=1)
+def cached_subsets(file: Path, stamp: int) -> Subsets:
+    arrays = read(file, ("",))
+    names = tuple(arrays["modalities"].tolist())
+    return Subsets(names, arrays["present"], arrays["label"], arrays["logits"])
+
+
+def read(file: Path, starts: tuple[str, ...]) -> dict[str, NDArray]:
+    """The arrays whose names start so. Raises UserError if the file is damaged."""
+    try:
+        with np.load(file, allow_pickle=False) as data:
+            return {k: data[k] for k in data.files if k.startswith(starts)}
+    except FAULTS as error:
+        raise UserError(
+            f"{file} is damaged ({error}); remove result.json beside it, and the command that "
+            "trained the run finishes it again."
+        ) from None

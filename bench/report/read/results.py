@@ -1,0 +1,141 @@
+"""One finished run as a report needs it, read from its result.json."""
+
+from dataclasses import dataclass
+
+from bench.errors import UserError, unknown
+from bench.report.read import evaluated
+from bench.report.read.evaluated import Evaluated
+from bench.runs.rundir import RunDir
+
+PROTOCOLS = {  # ways of reading one training run, in words for captions
+    "val": "the epoch chosen on validation",
+    "last": "the last epoch",
+    "test-best": "the best epoch on test, which is optimistic",
+}
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A panel of what a method learned: numbers by name, or the key of numbers in the log's rows,
+    then `values` is empty."""
+
+    title: str
+    unit: str
+    values: dict[str, float]
+    logged: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What one result.json says. Accuracies are shares on test."""
+
+    directory: RunDir
+    dataset: str
+    title: str  # of the data set
+    method: str
+    family: str
+    beyond_two: str  # what of the method is our extension to more than two modalities; may be empty
+    order: float  # the method's place in tables; methods outside the registry come last
+    digest: str
+    seed: int
+    settings: dict[str, object]  # of method, recipe and network; dotted names
+    data: dict[str, object]  # settings of the data set; dotted names
+    modalities: tuple[str, ...]
+    readout: str  # what `heads` are: own_head, slice, or empty
+    accuracy: dict[str, float]  # protocol -> the method's answer
+    heads: dict[str, dict[str, float]]  # protocol -> modality -> its head
+    probe: dict[str, float]  # modality -> linear probe
+    probe_protocol: str
+    split: str
+    counts: dict[str, int]  # part -> samples
+    digests: dict[str, str]  # part -> digest of its ids
+    data_hash: str
+    code: str
+    epochs: int  # of the whole plan
+    learned: tuple[Learned, ...]  # empty for methods that tell nothing, and for older results
+    evaluated: Evaluated  # its parts empty for older results
+
+    def rows(self) -> list[dict]:
+        """The log's epochs. Raises UserError if it does not hold all of them."""
+        rows = self.directory.rows()
+        if len(rows) < self.epochs:
+            raise UserError(
+                f"{self.directory.log} is damaged: it holds {len(rows)} of {self.epochs} epochs; "
+                f"remove {self.directory.result.name} beside it, and the command that trained the "
+                "run finishes it again."
+            )
+        return rows
+
+
+def read(directory: RunDir) -> Finished:
+    """Raises UserError if result.json is unreadable, of another format version or lacks a value."""
+    plain = directory.read_result()
+    try:
+        return parse(directory, plain)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{directory.result} lacks what a report needs ({error}); "
+            "remove that run's directory to train it anew."
+        ) from None
+
+
+def parse(directory: RunDir, plain: dict) -> Finished:
+    spec, method, split = plain["spec"], plain["method"], plain["split"]
+    probe = plain.get("probe") or {"protocol": "", "test": {}}
+    shared = {k: flatten(spec[k], f"{k}.") for k in ("train", "network")}
+    order = method.get("order")
+    test = {p: v["test"] for p, v in plain["protocols"].items() if v and v.get("test")}
+    return Finished(
+        directory=directory,
+        dataset=plain["dataset"]["name"],
+        title=plain["dataset"].get("title") or plain["dataset"]["name"],
+        method=method["name"],
+        family=method.get("family") or "",
+        beyond_two=method.get("beyond_two") or "",
+        order=float("inf") if order is None else order,
+        digest=plain["digest"],
+        seed=spec["seed"],
+        settings=flatten(spec["settings"]) | shared["train"] | shared["network"],
+        data=flatten(spec["data"]),
+        modalities=tuple(plain["modalities"]),
+        readout=plain.get("readout") or "",
+        accuracy={p: v["accuracy"] for p, v in test.items()},
+        heads={p: dict(v.get("unimodal") or {}) for p, v in test.items()},
+        probe=dict(probe["test"]),
+        probe_protocol=probe["protocol"],
+        split=split["name"],
+        counts={k: n for k, n in split["counts"].items() if n},
+        digests={k: d for k, d in split["digests"].items() if d},
+        data_hash=plain["data_hash"],
+        code=code_words(plain["code"]),
+        epochs=plain["cost"]["epochs"],
+        learned=tuple(learned(panel) for panel in plain.get("learned") or ()),
+        evaluated=evaluated.parse(plain),
+    )
+
+
+def learned(panel: dict) -> Learned:
+    logged = panel.get("logged") or ""
+    return Learned(panel["title"], panel["unit"], {} if logged else dict(panel["values"]), logged)
+
+
+def code_words(code: dict) -> str:
+    """The version a result states: "0.1.0, commit abc1234, source 0123456789ab"."""
+    commit = f", commit {code['commit']}" if code.get("commit") else ""
+    return f"{code['version']}{commit}, source {code['source']}"
+
+
+def flatten(values: dict, prefix: str = "") -> dict[str, object]:
+    """Nested dictionaries as one, with dotted names."""
+    flat = {}
+    for key, value in values.items():
+        inner = flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else None
+        flat |= {f"{prefix}{key}": value} if inner is None else inner
+    return flat
+
+
+def check_protocols(protocols: tuple[str, ...]) -> None:
+    """Raises UserError for a name that is not a protocol."""
+    for name in protocols:
+        if name not in PROTOCOLS:
+            raise unknown(name, "a protocol", PROTOCOLS)

@@ -1,0 +1,132 @@
+"""Marks against a baseline: what the differences of a table show, as one family.
+
+The first of the table's quantities that has a better and a worse and is no cost is compared, in all
+of its columns; every further comparison would make all of them harder to resolve.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.report.quantities import COST
+from bench.report.stats.paired import LEVEL, ROPE, paired
+from bench.report.stats.verdicts import Judgement, Verdict, judge
+from bench.report.tables.columns import NAMES, cell, title
+from bench.report.tables.model import Column, Row, Table, rows_named, state_of
+
+SIGNS = {
+    Verdict.BETTER: "▲",
+    Verdict.WORSE: "▼",
+    Verdict.EQUIVALENT: "≈",
+    Verdict.NOT_RESOLVED: "∘",
+}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """found: (place of the row, column) -> what its difference to the baseline shows."""
+
+    table: Table
+    baseline: str
+    kind: str
+    found: Mapping[tuple[int, Column], Judgement]
+
+    def of(self, row: Row, column: Column) -> tuple[str, str]:
+        """Mark and words; both empty for what is not compared."""
+        one = self.found.get((self.table.rows.index(row), column))
+        if one is None:
+            return "", ""
+        corrected = f", p {one.adjusted:.3g} after Holm" if one.seeds > 1 else ""
+        return SIGNS[one.verdict], f"against {self.baseline}: {one.words}{corrected}"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        if not self.found:
+            return (f"Nothing is compared with `{self.baseline}`: {self.reason}.",)
+        return (" ".join(self.sentences()),)
+
+    @property
+    def reason(self) -> str:
+        if not rows_named(self.table, self.baseline):
+            return "this table has no such row"
+        if not self.kind:
+            return "no column has a better and a worse"
+        return "no other row has the same data and a seed in common"
+
+    def sentences(self) -> Iterator[str]:
+        verdicts = {one.verdict for one in self.found.values()}
+        words = {
+            Verdict.BETTER: "better",
+            Verdict.WORSE: "worse",
+            Verdict.EQUIVALENT: "equivalent (less than one point apart)",
+            Verdict.NOT_RESOLVED: f"not resolved with {self.seeds}, which is no win",
+        }
+        marks = "; ".join(f"{SIGNS[v]} {text}" for v, text in words.items() if v in verdicts)
+        yield f"Against `{self.baseline}` ({what(self.kind)}): {marks}."
+        count = sum(one.seeds > 1 for one in self.found.values())
+        test = f"Paired t test over seeds, level {1 - LEVEL:.2g}"
+        family = f" after Holm over the table's {count} comparisons" if count > 1 else ""
+        equal = "; equivalence by two one-sided tests, corrected likewise"
+        yield f"{test}{family}{equal if Verdict.EQUIVALENT in verdicts else ''}."
+        yield from self.resolvable()
+
+    @property
+    def seeds(self) -> str:
+        """Of what is not resolved: "5 seeds", or "3 to 5 seeds"."""
+        open_ = (one for one in self.found.values() if one.verdict is Verdict.NOT_RESOLVED)
+        counts = sorted({one.seeds for one in open_})
+        ends = " to ".join(map(str, dict.fromkeys([*counts[:1], *counts[-1:]])))
+        return f"{ends} seed{'' if counts == [1] else 's'}"
+
+    def resolvable(self) -> Iterator[str]:
+        """The smallest difference that would have counted, where none did."""
+        least = sorted(
+            one.resolvable
+            for one in self.found.values()
+            if one.verdict is Verdict.NOT_RESOLVED and one.resolvable is not None
+        )
+        if not least:
+            return
+        ends = dict.fromkeys(self.text(one) for one in (least[0], least[-1]))
+        unit = " points" if NAMES[self.kind].share else ""
+        yield (
+            f"As the seeds scatter, a difference marked {SIGNS[Verdict.NOT_RESOLVED]} would have "
+            f"to be {' to '.join(ends)}{unit} to be resolved."
+        )
+
+    def text(self, difference: float) -> str:
+        return f"{100 * difference:.1f}" if NAMES[self.kind].share else f"{difference:.3g}"
+
+
+def judged(table: Table, shown: Sequence[Column], baseline: str) -> Judged:
+    """Raises UserError if several rows on one state of the data have the baseline's name."""
+    references = rows_named(table, baseline)
+    kind = compared(shown)
+    found = {}
+    for column in (c for c in shown if c.kind == kind):
+        for i, row in enumerate(table.rows):
+            other = references.get(state_of(row.runs[0]))
+            if other is None or other is row:
+                continue
+            sides = [oriented(table, one, column) for one in (row, other)]
+            difference = paired(*sides)
+            if difference.values:
+                found[i, column] = difference
+    rope = ROPE if kind and NAMES[kind].share else None
+    verdicts = judge(list(found.values()), rope=rope)
+    return Judged(table, baseline, kind, dict(zip(found, verdicts, strict=True)))
+
+
+def compared(shown: Sequence[Column]) -> str:
+    """The quantity that is, empty if none can be."""
+    kinds = (c.kind for c in shown if NAMES[c.kind].better and c.kind not in COST)
+    return next(kinds, "")
+
+
+def oriented(table: Table, row: Row, column: Column) -> dict[int, float]:
+    """seed -> number, a higher one being better."""
+    found = cell(table, row, column).values
+    return {seed: NAMES[column.kind].better * value for seed, value in found.items()}
+
+
+def what(kind: str) -> str:
+    return f"`{kind}`" if NAMES[kind].modalities else title(Column("", kind)).lower()

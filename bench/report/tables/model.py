@@ -1,0 +1,170 @@
+"""What a table is made of: columns, cells with a number per seed, rows, and rows by name."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from bench.errors import UserError, unknown
+from bench.report.quantities import QUANTITIES
+from bench.report.read.results import Finished
+from bench.report.read.settings import listed
+from bench.report.stats.paired import t_interval
+
+
+@dataclass(frozen=True)
+class Column:
+    """kind: a quantity's name. modality: of one that is by modality; empty for one of all at once.
+    protocol: empty for what is the same in all."""
+
+    protocol: str
+    kind: str
+    modality: str = ""
+
+    @property
+    def name(self) -> str:
+        """ "m0 own head"; the quantity's own name where it is of no modality."""
+        words = self.kind.replace("_", " ")
+        return f"{self.modality} {words}" if self.modality else self.kind
+
+
+@dataclass(frozen=True)
+class Cell:
+    """values: seed -> number, shares as such. Empty where the row has no such number."""
+
+    values: dict[int, float]
+
+    @property
+    def mean(self) -> float | None:
+        return fmean(self.values.values()) if self.values else None
+
+    @property
+    def std(self) -> float | None:
+        """Sample standard deviation (ddof 1); None below two seeds."""
+        return stdev(self.values.values()) if len(self.values) > 1 else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """95 % t interval of the mean over seeds; None below two seeds."""
+        return t_interval(self.values.values())
+
+
+@dataclass(frozen=True)
+class Row:
+    """runs: one per seed. settings: what tells it from other rows of its method.
+
+    variant: a letter if the table's rows rest on more than one state of the data.
+    """
+
+    runs: tuple[Finished, ...]
+    settings: dict[str, str]
+    variant: str = ""
+
+    @property
+    def method(self) -> str:
+        return self.runs[0].method
+
+    @property
+    def family(self) -> str:
+        return self.runs[0].family
+
+    @property
+    def label(self) -> str:
+        return f"{self.method} ({listed(self.settings)})" if self.settings else self.method
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(sorted(r.seed for r in self.runs))
+
+    @property
+    def alone(self) -> str:
+        """The modality of a row that was trained on one only, else empty."""
+        run = self.runs[0]
+        seen = list(run.probe) or list(next(iter(run.heads.values()), {}))
+        return seen[0] if len(seen) == 1 else ""
+
+    @property
+    def sliced(self) -> bool:
+        """Whether its heads are the modalities' shares of the fused logits."""
+        return self.runs[0].readout == "slice"
+
+    def cell(self, column: Column) -> Cell:
+        found = {r.seed: number(r, column) for r in self.runs}
+        return Cell({s: found[s] for s in sorted(found) if found[s] is not None})
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows in the order they are shown, those of a family together.
+
+    options: data settings, besides the split, that tell it from other tables of its data set.
+    seeds: those asked for, or all that any row has. unfinished: methods asked for without a row.
+    """
+
+    dataset: str
+    title: str
+    split: str
+    options: dict[str, str]
+    modalities: tuple[str, ...]
+    rows: tuple[Row, ...]
+    seeds: tuple[int, ...]
+    unfinished: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Of its split, with the options: "clean (fold=2)"."""
+        return f"{self.split} ({listed(self.options)})" if self.options else self.split
+
+    @property
+    def families(self) -> dict[str, list[Row]]:
+        found = {}
+        for row in self.rows:
+            found.setdefault(row.family, []).append(row)
+        return found
+
+    def has(self, protocol: str) -> bool:
+        return any(protocol in run.accuracy for row in self.rows for run in row.runs)
+
+
+def number(run: Finished, column: Column) -> float | None:
+    value = QUANTITIES[column.kind].value(run, column.protocol)
+    return value.get(column.modality) if isinstance(value, dict) else value
+
+
+def check_named(tables: Sequence[Table], name: str) -> None:
+    """Raises UserError for a name that no row has."""
+    if not any(named(row, name) for table in tables for row in table.rows):
+        known = dict.fromkeys(row.label for table in tables for row in table.rows)
+        raise unknown(name, "a method with finished runs here", known)
+
+
+def named(row: Row, name: str) -> bool:
+    method, at, digest = name.rpartition("@")
+    if at and digest and method == row.method:
+        return row.runs[0].digest.startswith(digest)
+    return name in (row.method, row.label)
+
+
+def rows_named(table: Table, name: str) -> dict[tuple[str, str], Row]:
+    """State of the data -> the row of that name. Raises UserError for several on one state."""
+    found = {}
+    for row in table.rows:
+        if named(row, name):
+            found.setdefault(state_of(row.runs[0]), []).append(row)
+    for rows in found.values():
+        if len(rows) > 1:
+            each = ", ".join(f"{r.label!r} or {r.method}@{r.runs[0].digest[:6]}" for r in rows)
+            raise UserError(
+                f"{name!r} names {len(rows)} configurations on {table.dataset}, {table.name}; "
+                f"name one: {each}."
+            )
+    return {state: rows[0] for state, rows in found.items()}
+
+
+def state_of(run: Finished) -> tuple[str, str]:
+    """What must be the same for two numbers to be comparable: the data and its split."""
+    return run.data_hash, configuration(run.digests)
+
+
+def configuration(values: dict[str, object]) -> str:
+    return json.dumps(values, sort_keys=True)

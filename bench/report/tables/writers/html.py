@@ -1,0 +1,112 @@
+"""A sheet as HTML: a figure with caption, table and footnotes, without a style of its own.
+
+A page that embeds it finds classes to style, and `data-value` in the cells to sort by. All of it is
+ASCII, so that it does not matter which encoding a page says.
+"""
+
+from collections.abc import Callable, Iterator
+from html import escape as escape_html
+from itertools import groupby
+
+from bench.report.tables import captions
+from bench.report.tables.display import BEST, SECOND, Entry, Head, Line, Sheet
+
+
+def html(sheet: Sheet) -> str:
+    foot = [f"<li>{marked_up(note)}</li>" for note in sheet.notes]
+    lines = [
+        f'<figure class="results" id="table-{sheet.label}">',
+        f"<figcaption><strong>{marked_up(sheet.heading)}.</strong> "
+        f"{marked_up(sheet.caption)}</figcaption>",
+        '<div class="scroll">',
+        "<table>",
+        *header(sheet.heads),
+        *body(sheet),
+        "</table>",
+        "</div>",
+        *(['<ul class="notes">', *foot, "</ul>"] if foot else []),
+        "</figure>",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def header(heads: tuple[Head, ...]) -> Iterator[str]:
+    """The protocol if there are several, the modality, and what is read, a line each."""
+    yield "<thead>"
+    if any(h.protocol for h in heads):
+        yield spanning(heads, lambda h: h.protocol, lambda h: h.protocol)
+    if any(h.modality for h in heads):
+        yield spanning(heads, lambda h: h.modality, lambda h: h.over)
+    names = "".join(
+        f'<th scope="col" class="{kind(h)}" data-better="{h.better}">{escape(h.name)}</th>'
+        for h in heads
+    )
+    yield f'<tr class="names"><th scope="col">Method</th>{names}</tr>'
+    yield "</thead>"
+
+
+def spanning(
+    heads: tuple[Head, ...], text: Callable[[Head], str], group: Callable[[Head], object]
+) -> str:
+    """A header line in which neighbours of one group share a cell."""
+    cells = ["<td></td>"]
+    for _, members in groupby(heads, group):
+        members = list(members)
+        name = escape(text(members[0]))
+        tag = f'th scope="colgroup" colspan="{len(members)}"'
+        cells.append(f"<{tag}>{name}</th>" if name else f'<td colspan="{len(members)}"></td>')
+    return f'<tr class="groups">{"".join(cells)}</tr>'
+
+
+def kind(head: Head) -> str:
+    if head.aside:
+        return "published"
+    return "words" if head.words else "number"
+
+
+def body(sheet: Sheet) -> Iterator[str]:
+    for family, lines in sheet.families.items():
+        yield "<tbody>"
+        if family:
+            tag = f'th scope="rowgroup" colspan="{len(sheet.heads) + 1}"'
+            yield f'<tr class="family"><{tag}>{escape(family)}</th></tr>'
+        for line in lines:
+            yield row(sheet, line)
+        yield "</tbody>"
+
+
+def row(sheet: Sheet, line: Line) -> str:
+    variant = f" <sup>{escape(line.variant)}</sup>" if line.variant else ""
+    cells = "".join(cell(e, h, line) for e, h in zip(line.entries, sheet.heads, strict=True))
+    opened = '<tr class="mean">' if line.mean else "<tr>"
+    return f'{opened}<th scope="row">{escape(line.label)}{variant}</th>{cells}</tr>'
+
+
+def cell(entry: Entry, head: Head, line: Line) -> str:
+    value = "" if entry.value is None else f' data-value="{entry.value!r}"'
+    hint = f' title="{escape(entry.hint)}"' if entry.hint else ""
+    return f'<td class="{kind(head)}"{value}{hint}>{shown(entry, head, line)}</td>'
+
+
+def shown(entry: Entry, head: Head, line: Line) -> str:
+    if entry.blank:
+        return "" if head.words or line.mean else escape(captions.DASH)
+    if entry.text:
+        return f"<em>{escape(entry.text)}</em>" if head.aside else escape(entry.text)
+    wrap = {BEST: "<strong>{}</strong>", SECOND: "<u>{}</u>"}.get(entry.mark, "{}")
+    spread = escape(f" ± {entry.std}") if entry.std else ""
+    signs = f"<sup>{escape(''.join(entry.signs))}</sup>" if entry.signs else ""
+    fewer = f" (n={entry.fewer})" if entry.fewer else ""
+    return wrap.format(entry.mean) + spread + signs + fewer
+
+
+def marked_up(text: str) -> str:
+    """Escaped text; what stands between backticks is code."""
+    parts = text.split("`")
+    return "".join(
+        f"<code>{escape(part)}</code>" if i % 2 else escape(part) for i, part in enumerate(parts)
+    )
+
+
+def escape(text: str) -> str:
+    return escape_html(text).encode("ascii", "xmlcharrefreplace").decode()

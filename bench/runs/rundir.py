@@ -1,0 +1,198 @@
+"""A run's directory: every path in it, its state, and reading what it holds. No torch here.
+
+results/runs/<dataset>/<method>/<digest>/seed-<k>/ holds spec.json, log.jsonl, checkpoints, the
+selected weights, predictions, and result.json, which is written last.
+"""
+
+import contextlib
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import FORMAT
+from bench.config.spec import RunSpec, from_json
+from bench.errors import UserError
+from bench.runs.files import Unwritable, make_folder, write_json
+from bench.runs.lock import STALE, Lock, server_time
+
+ANEW = "remove that file, and the command that trained the run writes it anew"
+AGAIN = "remove that file, and the command that trained the run finishes it again"
+STATES = ("done", "running", "stopped", "waiting", "failed")
+
+
+@dataclass(frozen=True)
+class RunDir:
+    """The files of one run. Nothing here touches the disk until a method is called."""
+
+    path: Path
+
+    @property
+    def spec_file(self) -> Path:
+        return self.path / "spec.json"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log.jsonl"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "checkpoint.pt"
+
+    @property
+    def previous_checkpoint(self) -> Path:
+        return self.path / "checkpoint.prev.pt"
+
+    @property
+    def weights(self) -> Path:
+        return self.path / "weights.pt"
+
+    @property
+    def result(self) -> Path:
+        return self.path / "result.json"
+
+    @property
+    def error(self) -> Path:
+        return self.path / "error.txt"
+
+    def predictions(self, part: str) -> Path:
+        """val.npz or test.npz."""
+        return self.path / f"{part}.npz"
+
+    @property
+    def subsets(self) -> Path:
+        """Answers on test with every set of modalities."""
+        return self.path / "subsets.npz"
+
+    @property
+    def lock(self) -> Lock:
+        return Lock(self.path / "lock")
+
+    @property
+    def state(self) -> str:
+        """One of STATES, from the files alone."""
+        if self.result.exists():
+            return "done"
+        if self.lock.held():
+            return "running"
+        if self.error.exists():
+            return "failed"
+        if self.checkpoint.exists() or self.previous_checkpoint.exists():
+            return "stopped"
+        return "waiting"
+
+    def create(self, spec: RunSpec) -> None:
+        """Makes the directory with its spec, once; a spec that is there and not torn stays.
+
+        Raises Unwritable, also where a run that is not done could write nothing later.
+        """
+        make_folder(self.path)
+        if torn(self.spec_file):
+            write_json(self.spec_file, spec.to_json())
+        elif not self.result.exists():
+            check_writable(self.path)
+
+    def spec(self) -> RunSpec:
+        """Raises UserError if spec.json is unreadable, of another format version, or of another run
+        than its folder."""
+        spec = from_json(read_json(self.spec_file, ANEW), str(self.spec_file))
+        if (spec.digest, f"seed-{spec.seed}") != self.path.parts[-2:]:
+            raise UserError(
+                f"{self.spec_file} tells of configuration {spec.digest}, seed {spec.seed}, which "
+                f"is not the run of its folder; {ANEW}."
+            )
+        return spec
+
+    def tidy(self) -> None:
+        """Removes what kills left under temporary names. For the holder of the run's lock.
+
+        Its spec and its lock others may be writing now: what belongs to those is left alone until
+        it is as old as the heartbeat of an owner that counts as dead.
+        """
+        now = server_time(self.path)
+        for file in self.path.glob(".*.tmp"):
+            shared = file.name.startswith((".spec.json.", ".lock"))
+            with contextlib.suppress(FileNotFoundError):
+                if not shared or now - file.stat().st_mtime > STALE:
+                    file.unlink()
+
+    def read_result(self) -> dict:
+        """result.json as bench.execute wrote it.
+
+        Raises UserError if it is unreadable or of another format version.
+        """
+        plain = read_json(self.result, AGAIN)
+        found = plain.get("format")
+        if found != FORMAT:
+            raise UserError(
+                f"{self.result} is of format version {found!r}, this code reads {FORMAT}; "
+                "use the version of mml-bench that wrote it, or another --results."
+            )
+        return plain
+
+    def rows(self) -> list[dict]:
+        """The log's epochs. A torn line, as a kill or a full disk may leave it, is not one."""
+        if not self.log.exists():
+            return []
+        lines = self.log.read_bytes().splitlines()
+        return [row for line in lines if (row := parsed(line)) is not None]
+
+    def reason(self) -> str:
+        """The first line of error.txt."""
+        lines = self.error.read_text(errors="replace").splitlines()
+        return lines[0] if lines else "no reason was written"
+
+
+def place(results: Path, spec: RunSpec) -> RunDir:
+    """Where the run of `spec` lives below `results`."""
+    method, dataset = (n.replace(":", "-") for n in (spec.method, spec.dataset))
+    return RunDir(results / "runs" / dataset / method / spec.digest / f"seed-{spec.seed}")
+
+
+def every(results: Path) -> Iterator[RunDir]:
+    """All run directories below `results`, in the order of their paths."""
+    for file in sorted((results / "runs").glob("*/*/*/seed-*/spec.json")):
+        yield RunDir(file.parent)
+
+
+def read_json(file: Path, remedy: str) -> dict:
+    """A JSON object. Raises UserError, which ends with the remedy, if there is none to be read."""
+    try:
+        plain = parsed(file.read_bytes())
+    except FileNotFoundError:
+        raise UserError(f"{file} does not exist; {remedy}.") from None
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror}; {remedy}.") from None
+    if plain is None:
+        raise UserError(f"{file} is damaged: it is not a whole JSON object; {remedy}.")
+    return plain
+
+
+def parsed(content: bytes) -> dict | None:
+    """The object that is there as JSON, or None."""
+    try:
+        plain = json.loads(content)
+    except ValueError:
+        return None
+    return plain if isinstance(plain, dict) else None
+
+
+def torn(file: Path) -> bool:
+    """Whether there is no whole JSON object. What may not be read counts as whole: its reader
+    tells."""
+    try:
+        return parsed(file.read_bytes()) is None
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+
+
+def check_writable(folder: Path) -> None:
+    """Raises Unwritable where no file can be made."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise Unwritable(folder, error) from error

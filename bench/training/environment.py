@@ -1,0 +1,100 @@
+"""Where and with what code a run was made: what a reviewer wants beside every number."""
+
+import hashlib
+import platform
+import subprocess
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+
+from bench import __version__
+
+PACKAGES = ("bench", "bench.methods", "bench.datasets")
+
+
+def device_of(name: str) -> torch.device:
+    """`auto` is a GPU if there is one."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(name)
+
+
+def environment(device: torch.device) -> dict[str, object]:
+    named = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "device": device.type,
+        "device_name": named,
+        "platform": platform.platform(),
+    }
+
+
+@cache
+def processor() -> str:
+    """The processor's model as Linux names it, else the machine type."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+@cache
+def code_version() -> dict[str, object]:
+    """The release, the commit where there is one, and 12 hex digits over the sources."""
+    digest, files = hashlib.sha256(), {}
+    for package in PACKAGES:  # a checkout has them side by side, an installation below one another
+        folder = Path(find_spec(package).submodule_search_locations[0])
+        names = {f.relative_to(folder).as_posix(): f for f in folder.rglob("*")}
+        files |= {f"{package.replace('.', '/')}/{name}": file for name, file in names.items()}
+    for name in sorted(files):
+        if files[name].suffix in (".py", ".yaml"):
+            digest.update(name.encode() + b"\0")
+            digest.update(files[name].read_bytes() + b"\0")
+    return {"version": __version__, "commit": commit(), "source": digest.hexdigest()[:12]}
+
+
+def commit() -> str | None:
+    checkout = Path(__file__).parents[2]
+    if not (checkout / ".git").exists():
+        return None
+    command = ["git", "-C", str(checkout), "rev-parse", "--short=12", "HEAD"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() or None
+
+
+def reset_peak_memory(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return  # not Linux, or not allowed: the figure is then the process's since its start
+
+
+def peak_memory(device: torch.device) -> dict[str, float | None]:
+    """MiB since the reset: of the device's allocator, used and reserved, else of the process."""
+    if device.type == "cuda":
+        used = torch.cuda.max_memory_allocated(device) / 2**20
+        reserved = torch.cuda.max_memory_reserved(device) / 2**20
+        return {"peak_memory_mib": used, "reserved_memory_mib": reserved}
+    return {"peak_memory_mib": resident(), "reserved_memory_mib": None}
+
+
+def resident() -> float | None:
+    """The process's largest resident set, in MiB; None where the system does not tell."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return None
+    for line in status.read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) / 1024
+    return None

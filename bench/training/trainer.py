@@ -1,0 +1,293 @@
+"""Trains one method by walking its plan. It knows methods only through `bench.method.Method`.
+
+After every answered epoch validation is scored, in the last stage test too, out of the method's
+reach. The three protocols are readings of that: `val`, the last stage's epoch that is best on
+validation (the first of equals); `last`; `test-best`, the epoch that is best on test.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from bench.config.spec import TrainConfig
+from bench.loading.loaders import OrderedLoader, TrainData
+from bench.method import Answer, Method, Metrics, Stage, nothing
+from bench.passes import collect
+from bench.training.optimizers import build_optimizers, learning_rate
+from bench.training.timing import WARM_UP, Laps, Times
+from bench.types import Batch, Clock
+
+VAL, LAST, TEST_BEST = "val", "last", "test-best"
+PROTOCOLS = (VAL, LAST, TEST_BEST)
+
+
+class Stopped(Exception):
+    """Training was asked to stop; what was trained is saved, up to the last step."""
+
+
+class TrainingFailed(Exception):
+    """Training cannot go on; the message is one sentence that says why and where."""
+
+
+@dataclass
+class Progress:
+    """Where a run stands: what a checkpoint holds besides weights. Plain values and tensors."""
+
+    stage: int = 0
+    epoch: int = 0
+    done: int = 0  # epochs of the whole plan
+    steps: int = 0
+    seconds: float = 0.0  # of training and scoring, over all sittings
+    times: dict[str, dict] = field(default_factory=dict)  # stage -> fields of its Times
+    best: dict | None = None  # since the last stage that selects: accuracy, epoch, state
+    selected: dict[str, int] = field(default_factory=dict)  # stage -> epoch it ended with
+    kept: dict[str, dict] = field(default_factory=dict)  # protocol -> its epoch and predictions
+    partial: dict | None = None  # of the epoch under way when it was stopped, see `begin_epoch`
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Splits that only the harness sees. `val` is None where a split family has none."""
+
+    val: OrderedLoader | None
+    test: OrderedLoader
+
+
+class Trainer:
+    """One run: `train` walks the plan and leaves in the method the weights that `val` selects.
+
+    log: called with each epoch's row. save: called after every epoch, and when training stops, with
+    all that `resume` needs. stop: asked after every step; when true, Stopped is raised. If it
+    raises an exception of its own, nothing more is saved.
+    """
+
+    def __init__(
+        self,
+        method: Method,
+        data: TrainData,
+        evaluation: Evaluation,
+        config: TrainConfig,
+        log: Callable[[dict], None] = nothing,
+        save: Callable[[dict], None] = nothing,
+        stop: Callable[[], bool] = bool,
+    ):
+        self.method, self.data, self.evaluation, self.config = method, data, evaluation, config
+        self.log, self.save, self.stop = log, save, stop
+        self.plan = method.stages(config.epochs)
+        self.optimizers = build_optimizers(self.plan, config)
+        self.at = Progress()
+        self.warm = dict.fromkeys((s.name for s in self.plan), 0)  # steps of this sitting
+
+    def train(self, resume: dict | None = None) -> Progress:
+        """Raises Stopped, or TrainingFailed for a loss or an answer that is not finite."""
+        if resume is not None:
+            self.restore(resume)
+        for stage in self.plan[self.at.stage :]:
+            if self.at.epoch == 0 and self.at.partial is None:
+                stage.begin(self.data)
+            while self.at.epoch < stage.rounds:
+                self.round(stage)
+            stage.end(self.data)
+            if stage.select or stage is self.plan[-1]:
+                self.select(stage)
+            self.at.stage, self.at.epoch = self.at.stage + 1, 0
+        return self.at
+
+    def round(self, stage: Stage) -> None:
+        """One epoch: train, score, log, checkpoint."""
+        self._since = time.perf_counter()
+        row = {"stage": stage.name, "epoch": self.at.epoch}
+        try:
+            if stage.epochs:
+                row |= self.train_epoch(stage)
+            if stage.answer is not None:
+                row |= self.score(stage)
+        except Stopped:
+            if self.at.partial is not None:
+                self.at.partial["seconds"] += time.perf_counter() - self._since
+                self.save(self.capture())
+            raise
+        seconds = time.perf_counter() - self._since
+        if self.at.partial is not None:
+            seconds += self.at.partial["seconds"]
+            self.at.steps += self.at.partial["steps"]
+        self.at.partial = None
+        self.at.epoch += 1
+        self.at.done += 1
+        self.at.seconds += seconds
+        total = sum(s.rounds for s in self.plan)
+        self.log(row | {"seconds": seconds, "done": self.at.done, "of": total, "time": time.time()})
+        self.save(self.capture())
+
+    def begin_epoch(self, stage: Stage) -> dict:
+        """What is known of an epoch under way: steps that are done, its pass over the data, what
+        the steps reported, names and [steps, names], and seconds, in all and of its steps."""
+        self.data.passes = stage.first_epoch + self.at.epoch
+        clock = Clock(self.at.epoch, stage.epochs, 0, len(self.data))
+        stage.start_epoch(self.data, clock)
+        self.data.passes += 1
+        at = {"steps": 0, "pass": self.data.passes - 1, "names": [], "table": None}
+        return at | {"seconds": 0.0, "training": 0.0, "timed": False}
+
+    def train_epoch(self, stage: Stage) -> dict[str, float]:
+        """All batches once. Returns the means of what the steps report, and the learning rate."""
+        epoch, optimizer = self.at.epoch, self.optimizers[stage.optimizer or stage.name]
+        lr = learning_rate(self.config, stage.first_epoch + epoch)
+        for group in optimizer.param_groups:
+            group["lr"] = lr * group["factor"]
+        at = self.at.partial = self.at.partial or self.begin_epoch(stage)
+        set_modes(self.method, stage)
+        steps, first, rows, stopped = len(self.data), at["steps"], [], False
+        laps, started = Laps(self.method.device), time.perf_counter()
+        for i, batch in enumerate(self.data.batches(at["pass"], first), first):
+            laps.mark()
+            rows.append(stage.step(batch, optimizer, Clock(epoch, stage.epochs, i, steps)))
+            laps.mark()
+            if stopped := self.stop():
+                break
+        report(at, rows, time.perf_counter() - started)
+        if stopped:
+            raise Stopped
+        if not at["timed"]:
+            self.note(stage, laps, at["training"])
+            at["timed"] = True
+        return self.means(at, stage) | {"lr": lr}
+
+    def note(self, stage: Stage, laps: Laps, seconds: float) -> None:
+        times = Times(**self.at.times.get(stage.name, {}))
+        times.add(laps.seconds(), max(0, WARM_UP - self.warm[stage.name]), seconds)
+        self.warm[stage.name] += len(laps.marks) // 2
+        self.at.times[stage.name] = vars(times)
+
+    def means(self, at: dict, stage: Stage) -> dict[str, float]:
+        """Each metric's mean over the epoch's steps."""
+        names, table = at["names"], at["table"]
+        bad = (~table.isfinite()).nonzero()
+        if len(bad):
+            step, column = bad[0].tolist()
+            raise TrainingFailed(
+                f"{type(self.method).__name__}: {names[column]} is "
+                f"{table[step, column].item()} at step {step} of epoch {self.at.epoch}, stage "
+                f"{stage.name!r}; the last good checkpoint is kept. A lower train.lr may help."
+            )
+        return dict(zip(names, table.mean(dim=0).tolist(), strict=True))
+
+    def score(self, stage: Stage) -> dict[str, object]:
+        """Validation, and in the last stage test; keeps what the protocols will want."""
+        last_stage = stage is self.plan[-1]
+        final = last_stage and self.at.epoch == stage.rounds - 1
+        parts = self.evaluation
+        val = self.answers(stage.answer, self.watched(parts.val)) if parts.val else None
+        wanted = last_stage and (self.config.test_curve or final)
+        test = self.answers(stage.answer, self.watched(parts.test)) if wanted else None
+        row = {}
+        if val is not None:
+            row |= {"val_accuracy": val["accuracy"], "val_unimodal": val["unimodal_accuracy"]}
+            if self.at.best is None or val["accuracy"] > self.at.best["accuracy"]:
+                self.at.best = {
+                    "accuracy": val["accuracy"],
+                    "epoch": self.at.epoch,
+                    "state": clone(self.method.state_dict()),
+                }
+                self.keep(VAL, stage, val, test, last_stage)
+        if test is not None and self.config.test_curve:
+            row["test_accuracy"] = test["accuracy"]
+            best = self.at.kept.get(TEST_BEST)
+            if best is None or test["accuracy"] > best["test"]["accuracy"]:
+                self.keep(TEST_BEST, stage, val, test, last_stage)
+        self.keep(LAST, stage, val, test, final)
+        return row
+
+    def keep(self, protocol: str, stage: Stage, val, test, wanted: bool) -> None:
+        if wanted:
+            place = {"stage": stage.name, "epoch": self.at.epoch}
+            self.at.kept[protocol] = place | {"val": val, "test": test}
+
+    def watched(self, loader: OrderedLoader) -> Iterator[Batch]:
+        """The loader's batches, until training is to stop."""
+        for batch in loader:
+            yield batch
+            if self.stop():
+                raise Stopped
+
+    def answers(self, answer: Answer, loader: Iterable[Batch]) -> dict[str, object]:
+        """Logits [N, C] of the answer and of each modality, on the host, with their accuracies."""
+        out, labels = collect(self.method, answer, loader)
+        if not out.logits.isfinite().all():
+            raise TrainingFailed(
+                f"{type(self.method).__name__}: its answers are not finite after epoch "
+                f"{self.at.epoch}; the last good checkpoint is kept. A lower train.lr may help."
+            )
+        return {
+            "logits": out.logits.float().cpu(),
+            "unimodal": {m: u.float().cpu() for m, u in out.unimodal.items()},
+            "accuracy": accuracy(out.logits, labels),
+            "unimodal_accuracy": {m: accuracy(u, labels) for m, u in out.unimodal.items()},
+        }
+
+    def select(self, stage: Stage) -> None:
+        """Puts back the weights that validation selects; the last epoch's stay without one."""
+        epoch = stage.rounds - 1
+        if self.at.best is not None:
+            self.method.load_state_dict(self.at.best["state"])
+            epoch = self.at.best["epoch"]
+        if stage is not self.plan[-1]:
+            self.at.selected[stage.name] = epoch
+        elif VAL in self.at.kept and self.at.kept[VAL]["test"] is None:  # no test curve
+            self.at.kept[VAL]["test"] = self.answers(stage.answer, self.evaluation.test)
+        self.at.best = None
+
+    def capture(self) -> dict:
+        """All that `restore` needs, of types that load without executing anything."""
+        return {
+            "progress": dict(vars(self.at)),
+            "method": self.method.state_dict(),
+            "data": self.data.state_dict(),
+            "optimizers": {k: o.state_dict() for k, o in self.optimizers.items()},
+            "generator": self.method.generator.get_state(),
+            "global_generator": torch.get_rng_state(),
+        }
+
+    def restore(self, state: dict) -> None:
+        self.method.load_state_dict(state["method"])
+        self.data.load_state_dict(state["data"])
+        for key, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][key])
+        self.method.generator.set_state(state["generator"])
+        torch.set_rng_state(state["global_generator"])
+        self.at = Progress(**state["progress"])
+
+
+def set_modes(method: nn.Module, stage: Stage) -> None:
+    """Gradients for what the stage trains alone; train mode for all but its frozen modules.
+
+    Freezing a module also stops its batch statistics, which gradients alone do not.
+    """
+    method.train()
+    method.requires_grad_(False)
+    for module in stage.frozen:
+        module.eval()
+    for entry in stage.params:
+        for p in entry["params"] if isinstance(entry, dict) else [entry]:
+            p.requires_grad_(True)
+
+
+def accuracy(logits: Tensor, labels: Tensor) -> float:
+    return (logits.argmax(dim=1) == labels).float().mean().item()
+
+
+def report(at: dict, rows: list[Metrics], seconds: float) -> None:
+    """Adds what further steps of an epoch gave. The device is waited for here, once."""
+    at["training"] += seconds
+    if not rows:
+        return
+    new = torch.stack([torch.stack([r[k].float() for k in rows[0]]) for r in rows]).cpu()
+    at["names"], at["steps"] = list(rows[0]), at["steps"] + len(rows)
+    at["table"] = new if at["table"] is None else torch.cat([at["table"], new])
+
+
+def clone(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {k: v.detach().clone() for k, v in state.items()}

@@ -1,0 +1,136 @@
+"""What every adapter offers: settings, a description, the data, and a check of both."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from bench.config.settings import Settings, build, knob
+from bench.datasets.core.cache.format import Progress
+from bench.datasets.core.files.download import Archive, Download
+from bench.datasets.core.splits.hashing import split_digest
+from bench.errors import UserError
+from bench.types import DataBundle, DatasetSpec, Ragged, Split
+
+ORDER = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Card:
+    """What `data check` prints of a data set."""
+
+    title: str
+    rows: tuple[tuple[str, str], ...]
+    problems: list[str] = field(default_factory=list)  # sentences; empty where all is well
+
+    def text(self) -> str:
+        """The title and the rows, one a line; the problems are left to the caller."""
+        width = max(len(name) for name, _ in self.rows)
+        lines = [f"{name.ljust(width)}  {value}" for name, value in self.rows]
+        return "\n".join([self.title, *lines]) + "\n"
+
+
+class Adapter:
+    """A data set. Overrides `describe`, `open`, `check`; `ready` and `complete` where need be."""
+
+    name = ""
+    title = ""
+    holds = ""  # what the folder given with --root holds, in words; empty where none is needed
+    workers: int | None = None  # processes that prepare, 0: one a core; None: this one does
+    downloads: tuple[Download | Archive, ...] = ()  # what its owners offer as plain files
+
+    @dataclass(frozen=True)
+    class Config(Settings):
+        split: str = knob("clean")
+
+    def __init__(self, config: object, root: Path | None) -> None:
+        self.config = config
+        self.root = root
+        self.notes: tuple[str, ...] = ()  # sentences for the user, complete after `open`
+        self.problems: tuple[str, ...] = ()  # those of them that tell of a fault
+
+    @classmethod
+    def complete(cls, values: Mapping[str, object], root: Path | None) -> dict[str, object]:
+        """All settings, from the user's and what lies at the root: plain values, no paths.
+
+        Raises UserError for a value that is wrong or could not act.
+        """
+        config = build(cls.Config, values, f"the data set {cls.name}")
+        for key, reason in config.idle(0).items():
+            if key in values:
+                raise UserError(f"data.{key} would have no effect: {reason}; leave it out.")
+        return asdict(config)
+
+    def describe(self) -> DatasetSpec:
+        """What a method may know. Reads no samples."""
+        raise NotImplementedError
+
+    def ready(self, cache: Path) -> bool:
+        """Whether `open` has nothing to prepare, by a quick look."""
+        return True
+
+    def open(self, cache: Path, progress: Progress | None = None) -> DataBundle:
+        """The data, memory-mapped from the cache, which is prepared where there is none."""
+        raise NotImplementedError
+
+    def check(self, cache: Path) -> Card:
+        """A look at all of it: the prepared cache where there is one, else the raw files."""
+        raise NotImplementedError
+
+    def raw(self) -> Path:
+        """The root, which exists. Raises UserError."""
+        return existing(self.root, self.name, self.holds)
+
+
+def existing(root: Path | None, name: str, holds: str) -> Path:
+    """`root`, if it was given and exists. Raises UserError saying what it must hold."""
+    if root is None:
+        raise UserError(f"the data set {name} needs raw files: give --root DIR, {holds}.")
+    if not root.exists():
+        raise UserError(f"{root} does not exist: give --root DIR, {holds}.")
+    return root
+
+
+def bundle(
+    spec: DatasetSpec,
+    split: str,
+    rows: Mapping[str, np.ndarray],
+    inputs: Mapping[str, torch.Tensor | Ragged],
+    labels: Mapping[str, np.ndarray],
+    ids: Sequence[str],
+    data_hash: str,
+) -> DataBundle:
+    """The data set with the parts that `rows` names. ids: [N] of the whole data set.
+
+    rows: part -> places, in the order that the part's samples have. labels: part -> beside them.
+    """
+    empty = [p for p in ("train", "test") if not len(rows.get(p, ()))]
+    if empty:
+        raise UserError(
+            f"split {split!r} of {spec.name} leaves no sample for {empty[0]}; choose another split."
+        )
+    parts = {
+        part: Split(
+            inputs,
+            torch.from_numpy(rows[part].astype(np.int64)),
+            torch.from_numpy(labels[part].astype(np.int64)),
+            tuple(ids[i] for i in rows[part]),
+        )
+        for part in ORDER
+        if len(rows.get(part, ()))
+    }
+    digests = {part: split_digest(s.ids) for part, s in parts.items()}
+    return DataBundle(spec, parts, split, digests, data_hash)
+
+
+def bundle_rows(data: DataBundle) -> list[tuple[str, str]]:
+    """Rows of a card: the data hash, and of each part its digest and counts, also by class."""
+    rows = [("split", data.split), ("data hash", data.hash)]
+    for part, split in data.parts.items():
+        counts = np.bincount(split.labels.numpy(), minlength=data.spec.classes)
+        by_class = " ".join(map(str, counts))
+        rows.append((part, f"{len(split)} samples; by class {by_class}"))
+        rows.append((f"digest of {part}", data.digests[part]))
+    return rows

@@ -1,0 +1,195 @@
+"""Processes that read samples side by side, as their parent holds them.
+
+A sample that its process dies of is tried once more alone; the others of its chunk go on.
+"""
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from typing import IO
+
+from bench.datasets.core.prepare.worker import Request
+from bench.errors import UserError
+
+COMMAND = [sys.executable, "-P", "-m", "bench.datasets.core.prepare.worker"]
+TICK = 1.0  # seconds between two signs of life at least
+OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM)  # ends that say nothing of the sample
+PATIENCE = 3  # ends of that kind on one sample, or before anything is read
+SHOWN = 15  # lines of a dead process's output
+
+
+@dataclass
+class Worker:
+    """A process that reads, in a session of its own: the terminal's Ctrl-C does not reach it."""
+
+    process: subprocess.Popen
+    output: IO[bytes]  # what it and its decoders printed: a file without a name
+    buffer: bytes = b""
+    ready: bool = False
+    chunk: list[int] = field(default_factory=list)  # empty: waits for one
+    at: int = 0  # which of the chunk is being read
+
+    def send(self, plain: object) -> None:
+        with suppress(BrokenPipeError):  # its end is seen at its output
+            self.process.stdin.write(json.dumps(plain).encode() + b"\n")
+            self.process.stdin.flush()
+
+    def tail(self) -> str:
+        """The end of what it printed, as further lines of a message."""
+        self.output.seek(0)
+        lines = self.output.read().decode(errors="replace").splitlines()[-SHOWN:]
+        return "".join(f"\n    {line}" for line in lines)
+
+
+class Pool:
+    """Reads samples in `size` processes.
+
+    names, files: [N], of all samples; chunks hold places in them. give_up: is told of a sample
+    that a process died of twice, and why.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        names: Sequence[str],
+        files: Sequence[Mapping[str, str]],
+        size: int,
+        give_up: Callable[[int, str], None],
+    ) -> None:
+        self.request, self.names, self.files, self.size = request, names, files, size
+        self.give_up = give_up
+        self.workers: list[Worker] = []
+        self.chunks: deque[list[int]] = deque()
+        self.deaths: dict[int, list[int]] = defaultdict(list)  # sample -> exit codes
+        self.unborn = 0  # processes in a row that ended before they were ready
+        self.finished = 0  # samples of shards that are written
+        self.selector = selectors.DefaultSelector()
+
+    def read(self, chunks: Sequence[list[int]]) -> Iterator[int]:
+        """Reads all chunks; yields how many samples are read, each TICK at least."""
+        self.chunks.extend(chunks)
+        try:
+            while self.chunks or any(w.chunk for w in self.workers):
+                self.employ()
+                for key, _ in self.selector.select(TICK):
+                    self.hear(key.data)
+                yield self.finished + sum(w.at for w in self.workers if w.chunk)
+        finally:
+            self.stop()
+
+    def employ(self) -> None:
+        """Hands out chunks, and starts processes while there are more chunks than processes."""
+        for worker in self.workers:
+            if worker.ready and not worker.chunk and self.chunks:
+                worker.chunk, worker.at = self.chunks.popleft(), 0
+                worker.send(
+                    [{"name": self.names[i], "files": dict(self.files[i])} for i in worker.chunk]
+                )
+        idle = sum(not w.chunk for w in self.workers)
+        while len(self.workers) < self.size and idle < len(self.chunks):
+            self.start()
+            idle += 1
+
+    def start(self) -> None:
+        """Starts a process that finds the same modules as this one."""
+        modules = os.pathsep.join(os.path.abspath(path) for path in sys.path)
+        output = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
+        process = subprocess.Popen(
+            COMMAND,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=output,
+            start_new_session=True,
+            # The processes share the cores, each with one thread of its libraries' own.
+            env={**os.environ, "PYTHONPATH": modules, "OMP_NUM_THREADS": "1"},
+        )
+        worker = Worker(process, output)
+        self.workers.append(worker)
+        self.selector.register(process.stdout, selectors.EVENT_READ, worker)
+        worker.send(asdict(self.request))
+
+    def hear(self, worker: Worker) -> None:
+        """Takes what a process has said since. Raises what its reader raised."""
+        said = os.read(worker.process.stdout.fileno(), 1 << 16)
+        if not said:
+            self.bury(worker)
+            return
+        *lines, worker.buffer = (worker.buffer + said).split(b"\n")
+        for line in map(json.loads, lines):
+            worker.ready, self.unborn = True, 0
+            worker.at = line.get("at", worker.at)
+            if "done" in line:
+                self.finished += len(worker.chunk)
+                worker.chunk = []
+            if "failed" in line:
+                self.fail(worker, line)
+
+    def fail(self, worker: Worker, line: dict) -> None:
+        who = f" at {self.names[worker.chunk[worker.at]]}" if worker.chunk else ""
+        if line["told"]:
+            raise UserError(
+                f"reading stopped{who}: {line['failed']}; what has been read is kept, the same "
+                "command goes on."
+            )
+        raise RuntimeError(f"the reader {self.request.reader} failed{who}:\n{line['failed']}")
+
+    def bury(self, worker: Worker) -> None:
+        """Lets others go on with what a process held that has died."""
+        self.selector.unregister(worker.process.stdout)
+        code = worker.process.wait()
+        self.workers.remove(worker)
+        if not worker.ready:
+            self.unborn += 1
+            if code not in OUTSIDE or self.unborn >= PATIENCE:
+                raise RuntimeError(f"a process that reads samples {cause(code)}{worker.tail()}")
+        if worker.chunk:
+            self.split(worker, code)
+        hang_up(worker)
+
+    def split(self, worker: Worker, code: int) -> None:
+        """The chunk of a dead process goes on in three: the sample that it died at is alone."""
+        sample = worker.chunk[worker.at]
+        self.deaths[sample].append(code)
+        rest = [worker.chunk[: worker.at], worker.chunk[worker.at + 1 :]]
+        self.chunks.extendleft(part for part in rest if part)
+        crashes = sum(c not in OUTSIDE for c in self.deaths[sample])
+        if crashes >= 2:
+            self.give_up(sample, f"its decoder {cause(code)}")
+            self.finished += 1
+        elif len(self.deaths[sample]) > PATIENCE:
+            raise UserError(
+                f"the process that reads {self.names[sample]} {cause(code)} {PATIENCE + 1} times; "
+                "if memory is short, give fewer --workers. The same command goes on."
+            )
+        else:
+            self.chunks.appendleft([sample])
+
+    def stop(self) -> None:
+        """Ends all processes; what they have not finished is as if it had not begun."""
+        for worker in self.workers:
+            worker.process.kill()
+        for worker in self.workers:
+            worker.process.wait()
+            hang_up(worker)
+        self.workers.clear()
+        self.selector.close()
+
+
+def hang_up(worker: Worker) -> None:
+    worker.output.close()
+    worker.process.stdout.close()
+    with suppress(BrokenPipeError):
+        worker.process.stdin.close()
+
+
+def cause(code: int) -> str:
+    """What an exit code says, as the end of a sentence."""
+    return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"

@@ -1,0 +1,112 @@
+"""Text files of published lists: read once, with line numbers for what is wrong in them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.datasets.core.flags import LFS, Flag
+from bench.datasets.core.splits.lists import Issue
+from bench.errors import UserError
+
+BOM = b"\xef\xbb\xbf"
+
+
+PAGE = (b"<!doctype", b"<html", b"<head", b"<?xml")
+
+
+@dataclass(frozen=True)
+class Text:
+    """A list file as lines."""
+
+    name: str
+    lines: tuple[tuple[int, str], ...]  # numbered from 1, without the blank ones
+    issues: tuple[Issue, ...] = ()
+    recoded: frozenset[int] = frozenset()  # lines that were not UTF-8
+
+    def error(self, number: int, problem: str) -> UserError:
+        """The error for a line that cannot be read."""
+        return UserError(f"{self.name}, line {number}: {problem}; take the list from its source.")
+
+    def columns(
+        self, number: int, line: str, separator: str | None, form: str, counts: Sequence[int]
+    ) -> list[str]:
+        """The line's columns, stripped. Raises UserError unless there are as many as allowed."""
+        found = [column.strip() for column in line.split(separator)]
+        if len(found) not in counts:
+            raise self.error(number, f"{len(found)} columns where {form!r} was expected")
+        return found
+
+    def without_header(self, *headers: str) -> "Text":
+        """Without a first line that begins with one of `headers`."""
+        if self.lines and self.lines[0][1].startswith(headers):
+            return replace(self, lines=self.lines[1:])
+        return self
+
+
+class Wrong:
+    """Rows of a file that are left out or odd: one issue a kind, naming every line."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.found: dict[tuple[Flag | None, str, bool], list[tuple[str, str]]] = {}
+
+    def add(
+        self, flag: Flag | None, kind: str, sample: str, place: str, fault: bool = True
+    ) -> None:
+        """kind: what such rows do, after "rows that". place: the line, and the odd value."""
+        self.found.setdefault((flag, kind, fault), []).append((sample, place))
+
+    def issues(self) -> list[Issue]:
+        """The issues of all that was added."""
+        return [
+            Issue(
+                flag,
+                tuple(dict.fromkeys(sample for sample, _ in rows)),
+                f"{self.name}, rows that {kind}: {', '.join(place for _, place in rows)}.",
+                fault,
+            )
+            for (flag, kind, fault), rows in self.found.items()
+        ]
+
+
+def read_text(path: Path, fallback: str | None = None) -> Text:
+    """The lines of a list file. fallback: encoding of lines that are not UTF-8; else they raise.
+
+    Raises UserError for a file that is missing, empty, a pointer of Git LFS, a web page or no text.
+    """
+    raw = read_bytes(path)
+    issues, lines, recoded = [], [], set()
+    if raw.startswith(BOM):
+        raw = raw.removeprefix(BOM)
+        issues.append(Issue(None, (), f"{path.name} begins with a byte order mark.", False))
+    if b"\r\n" in raw:
+        issues.append(Issue(None, (), f"{path.name} has lines that end in CR LF.", False))
+    for number, line in enumerate(raw.split(b"\n"), start=1):
+        try:
+            text = line.removesuffix(b"\r").decode("utf-8")
+        except UnicodeDecodeError:
+            if fallback is None:
+                raise Text(path.name, ()).error(number, "not UTF-8") from None
+            text = line.removesuffix(b"\r").decode(fallback)
+            recoded.add(number)
+        if text.strip():
+            lines.append((number, text))
+    return Text(path.name, tuple(lines), tuple(issues), frozenset(recoded))
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a list file. Raises UserError for what cannot be a list."""
+    if not path.is_file():
+        raise UserError(f"{path} is missing; put the list there or choose another split.")
+    raw = path.read_bytes()
+    start = raw.removeprefix(BOM).lstrip()[:64].lower()
+    if raw.startswith(LFS):
+        raise UserError(
+            f"{path} is a pointer of Git LFS, not the list; fetch it with git lfs pull."
+        )
+    if start.startswith(PAGE):
+        raise UserError(f"{path} is a web page, not the list; download the raw file instead.")
+    if not start or b"\0" in raw:
+        problem = "no text in UTF-8" if start else "empty"
+        raise UserError(f"{path} is {problem}; take the list from its source.")
+    return raw

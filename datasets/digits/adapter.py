@@ -1,0 +1,89 @@
+"""Handwritten digits that come with scikit-learn; their left and right part are two modalities."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+from sklearn.datasets import load_digits
+
+from bench.config.settings import knob
+from bench.datasets.core.adapters.adapter import Adapter, Card, bundle, bundle_rows
+from bench.datasets.core.cache.format import content_hash, lines
+from bench.datasets.core.splits.hashing import carve
+from bench.types import DatasetSpec, Modality
+
+COLUMNS = {"left": slice(0, 5), "right": slice(5, 8)}
+# Over the pixels of the part `train` of the split `clean`.
+STATISTICS = {"left": (5.7558, 6.2692), "right": (3.4066, 5.2372)}
+TEST, VAL = 0.2, 0.25  # of a class, and of what then remains: 60/20/20
+SPLITS = ("clean", "literature", "literature+val")
+
+
+class Digits(Adapter):
+    """1,797 images of 8x8 pixels with values 0 to 16."""
+
+    name = "digits"
+    title = "Handwritten digits, two views"
+
+    @dataclass(frozen=True)
+    class Config(Adapter.Config):
+        split: str = knob("clean", choices=SPLITS)
+
+    def describe(self):
+        modalities = {
+            m: Modality("vector", (8 * (c.stop - c.start),), *STATISTICS[m])
+            for m, c in COLUMNS.items()
+        }
+        return DatasetSpec(self.name, 10, modalities)
+
+    def open(self, cache, progress=None):
+        views, labels = arrays()
+        ids = [f"digit-{i:04d}" for i in range(len(labels))]
+        inputs = {m: torch.from_numpy(x) for m, x in views.items()}
+        rows = part_rows(self.config.split, ids, labels)
+        found = hash_of(ids, labels, views)
+        answers = {part: labels[places] for part, places in rows.items()}
+        return bundle(self.describe(), self.config.split, rows, inputs, answers, ids, found)
+
+    def check(self, cache):
+        return Card(self.title, tuple(bundle_rows(self.open(cache))))
+
+
+@cache
+def arrays() -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """The views, modality -> [N, 8 * columns] float32, and the labels [N]."""
+    data = load_digits()
+    views = {m: data.images[:, :, c].reshape(len(data.target), -1) for m, c in COLUMNS.items()}
+    return {m: np.ascontiguousarray(x, dtype="<f4") for m, x in views.items()}, data.target
+
+
+def part_rows(split: str, ids: list[str], labels: np.ndarray) -> dict[str, np.ndarray]:
+    """Part -> rows. `literature` is scikit-learn's own example of a classifier: the first half
+    trains, the second tests."""
+    train = np.arange(len(ids)) < len(ids) // 2
+    if split == "clean":
+        train = ~carve("digits", "test", ids, labels, TEST)
+    rows = {"train": np.flatnonzero(train), "test": np.flatnonzero(~train)}
+    if split == "literature":
+        return rows
+    inside = rows["train"]
+    frac = VAL if split == "clean" else 0.1
+    val = carve("digits", "val", [ids[i] for i in inside], labels[inside], frac)
+    return {"train": inside[~val], "val": inside[val], "test": rows["test"]}
+
+
+def hash_of(ids: list[str], labels: np.ndarray, views: dict[str, np.ndarray]) -> str:
+    """The data hash, which a packed cache of the same arrays would have."""
+    described = {
+        m: {"dtype": x.dtype.str, "shape": list(x.shape), "sha256": sha256(x.tobytes())}
+        for m, x in views.items()
+    }
+    constants = {"statistics": {m: list(s) for m, s in STATISTICS.items()}}
+    label_bytes = labels.astype("<i4").tobytes()
+    return content_hash(sha256(lines(ids)), sha256(label_bytes), described, constants)
+
+
+def sha256(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()

@@ -1,0 +1,200 @@
+"""The user's arrays by role: modalities, labels, names. Every mistake is said in one sentence."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from bench.datasets.core.arrays.files import part_names, tables
+from bench.datasets.core.arrays.npy import ROLES, Table
+from bench.datasets.features.lengths import Flat, Padded, padded
+from bench.errors import UserError, unknown
+
+MODALITY = re.compile(r"^[a-z][a-z0-9_]{0,31}$")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+# Kind -> dimensions of a sample; the first that fits is taken where none is declared.
+KINDS = {"vector": 1, "sequence": 2, "image": 3, "frames": 4, "spectrogram": 3, "flow": 4}
+KINDS |= {"tokens": 1}
+ORDERED = ("sequence", "tokens")  # kinds whose samples may differ in length
+NUMBERS = "biuf"  # kinds of NumPy: bool, integers, floats
+
+
+@dataclass(frozen=True)
+class Members:
+    """What lies at a root, sorted by role. Only headers, labels and names are ever held."""
+
+    root: Path
+    modalities: dict[str, Table]
+    others: dict[str, Table]
+    files: tuple[Path, ...]
+
+    @property
+    def samples(self) -> int:
+        return self.others["labels"].shape[0]
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """[N] int64, none negative. Raises UserError."""
+        table = self.others["labels"]
+        if table.kind not in "iu" or len(table.shape) != 1:
+            raise UserError(
+                f"labels has shape {table.shape} of {table.type}, and one class of each sample "
+                "is needed: whole numbers of shape (N,); give the class, not one-hot rows or "
+                "targets."
+            )
+        labels = table.whole().astype(np.int64)
+        if labels.min() < 0:
+            raise UserError(
+                f"labels holds {labels.min()} for sample {int(labels.argmin())}; classes are "
+                "numbered from 0."
+            )
+        return labels
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """[N], unique; `row-<i>` where the user has none."""
+        if "ids" not in self.others:
+            return tuple(f"row-{i:08d}" for i in range(self.samples))
+        ids = self.names("ids")
+        if len(set(ids)) < len(ids):
+            seen = set()
+            twice = next(i for i in ids if i in seen or seen.add(i))
+            raise UserError(f"ids holds {twice!r} twice; every sample needs an id of its own.")
+        return ids
+
+    @cached_property
+    def groups(self) -> tuple[str, ...] | None:
+        """[N], or None where there are none."""
+        return self.names("groups") if "groups" in self.others else None
+
+    @cached_property
+    def given(self) -> tuple[str, ...] | None:
+        """[N] the part of each sample that the user says, or None."""
+        parts, pieces = part_names(self.root), self.others["labels"].pieces
+        if parts:
+            sized = zip(parts, pieces, strict=True)
+            return tuple(part for part, piece in sized for _ in range(piece.shape[0]))
+        if "split" not in self.others:
+            return None
+        numbers = {"0": "train", "1": "val", "2": "test"}
+        return tuple(numbers.get(name, name) for name in self.names("split"))
+
+    @cached_property
+    def flags(self) -> np.ndarray:
+        """[N] uint32, a fresh copy of what the user set."""
+        if "flags" not in self.others:
+            return np.zeros(self.samples, dtype=np.uint32)
+        table = self.others["flags"]
+        if table.kind not in "iu" or len(table.shape) != 1:
+            raise UserError(
+                f"flags has shape {table.shape} of {table.type}; it is one whole number a sample."
+            )
+        return table.whole().astype(np.uint32)
+
+    def names(self, role: str) -> tuple[str, ...]:
+        """An array of names as text. Raises UserError."""
+        table = self.others[role]
+        if table.kind not in "USiu" or len(table.shape) != 1:
+            raise UserError(
+                f"{role} has shape {table.shape} of {table.type}; it is one name a sample, as "
+                "strings or whole numbers."
+            )
+        raw = table.whole()
+        try:
+            names = np.char.decode(raw, "utf-8") if raw.dtype.kind == "S" else raw
+        except UnicodeDecodeError:
+            raise UserError(f"{role} holds bytes that are not UTF-8; save it as strings.") from None
+        names = tuple(map(str, names.tolist()))
+        for name in names:
+            if not name or CONTROL.search(name):
+                raise UserError(
+                    f"{role} holds {name!r}; a name is not empty and has no control characters."
+                )
+        return names
+
+
+def members(root: Path, rename: Mapping[str, str]) -> Members:
+    """Sorts the arrays at `root` by role. Raises UserError for any that has none."""
+    found, files = tables(root)
+    found = padded(renamed(found, rename))
+    others = {n: t for n, t in found.items() if n in ROLES}
+    modalities = {n: t for n, t in found.items() if n not in ROLES}
+    if "labels" not in others:
+        raise UserError(
+            f"{root} has no labels, it has {', '.join(found)}; add an array `labels`, or map "
+            "yours to that name with `rename:` in dataset.yaml."
+        )
+    if not modalities:
+        raise UserError(f"{root} has no modality beside {', '.join(others)}; add an array.")
+    for name, table in modalities.items():
+        check_modality(name, table)
+    count = others["labels"].shape
+    for name, table in found.items():
+        if table.shape[0] != count[0]:
+            raise UserError(
+                f"{name} has shape {table.shape} and labels {count}; the first dimension of both "
+                "counts the samples and must be the same."
+            )
+    if "split" in others and part_names(root):
+        raise UserError(f"{root} has folders per split and an array `split`; remove one of them.")
+    return Members(root, modalities, others, tuple(files))
+
+
+def renamed(found: Mapping[str, Table], rename: Mapping[str, str]) -> dict[str, Table]:
+    """The tables under the user's names for them, in order of name."""
+    for old in rename:
+        if old not in found:
+            raise unknown(old, "an array that could be renamed", found)
+    result = {}
+    for name, table in found.items():
+        new = rename.get(name, name)
+        if new in result:
+            raise UserError(
+                f"two arrays are called {new!r} after renaming; change `rename:` in dataset.yaml."
+            )
+        result[new] = table
+    return {name: result[name] for name in sorted(result)}
+
+
+def check_modality(name: str, table: Table) -> None:
+    """Raises UserError unless the array can be a modality."""
+    if not MODALITY.match(name):
+        raise UserError(
+            f"{name!r} is no name for a modality: lower-case letters, digits and _, a letter "
+            f"first, 32 at most; rename it with `rename:` in dataset.yaml."
+        )
+    if table.kind not in NUMBERS or table.dtype.itemsize > 8:
+        raise UserError(
+            f"{name} is of {table.type}; a modality holds bool, whole or real numbers of at most "
+            "64 bits."
+        )
+
+
+def kind_of(name: str, table: Table, declared: str = "") -> str:
+    """The kind of a modality: as declared, else as its shape says. Raises UserError."""
+    dimensions = len(table.shape) - 1
+    declared = declared or next((k for k, wanted in KINDS.items() if wanted == dimensions), "")
+    if not declared:
+        raise UserError(
+            f"{name} has shape {table.shape}; a sample has 1 to 4 dimensions, so reshape it, "
+            "single numbers to (N, 1)."
+        )
+    if declared not in KINDS:
+        raise unknown(declared, f"a kind that {name} can have", KINDS)
+    if KINDS[declared] != dimensions or (declared == "spectrogram" and table.shape[1] != 1):
+        wanted = {"spectrogram": "(N, 1, F, T)"}.get(declared, f"{KINDS[declared]} a sample")
+        raise UserError(
+            f"{name} is declared as {declared} and has shape {table.shape}; its dimensions are "
+            f"{wanted}, so change `kinds:` in dataset.yaml or the array."
+        )
+    if declared == "tokens" and table.kind not in "iu":
+        raise UserError(f"{name} is declared as tokens and is of {table.type}; tokens are whole.")
+    if isinstance(table, Padded | Flat) and declared not in ORDERED:
+        raise UserError(
+            f"{name} has lengths and is taken as {declared}; only {' and '.join(ORDERED)} have "
+            "lengths, so declare one with `kinds:` in dataset.yaml, or remove them."
+        )
+    return declared

@@ -1,0 +1,189 @@
+"""From what a user asks for to RunSpecs, and every mistake in between."""
+
+import json
+
+import pytest
+
+from bench import FORMAT, configure
+from bench.config.experiment import Experiment, read_roots, read_seeds
+from bench.config.spec import from_json
+from bench.errors import UserError
+from bench.suites import parse
+from tests.helpers.experiments import wanted
+from tests.helpers.training import SYNTHETIC
+
+
+def specs(*methods, **options):
+    return configure.specs(wanted(*methods, **options))
+
+
+def refused(match, *methods, **options):
+    with pytest.raises(UserError, match=match):
+        specs(*methods, **options)
+
+
+def test_unimodal_stands_for_a_run_of_each_modality():
+    names = [s.method for s in specs("unimodal", "joint", sets=["data.modalities=3"])]
+    assert names == ["unimodal-m0", "unimodal-m1", "unimodal-m2", "joint"]
+    assert [s.method for s in specs("unimodal-m1")] == ["unimodal-m1"]
+
+
+def test_the_digest_names_everything_but_the_seed():
+    one, two = specs("joint", seeds=(0, 7))
+    assert one.digest == two.digest
+    for change in ("train.lr=0.5", "network.dim=8", "data.modalities=3", "network.encoder.m0=mlp"):
+        (other,) = specs("joint", sets=[change])
+        assert (other.digest == one.digest) == (change == "network.encoder.m0=mlp")  # the default
+
+
+def test_a_spec_survives_json():
+    (spec,) = specs("dimml", sets=["duc_start=0.2", "train.epochs=3"])
+    assert from_json(json.loads(json.dumps(spec.to_json())), "x") == spec
+
+
+def test_what_a_method_does_not_use_does_not_change_its_digest():
+    plain = {s.method: s.digest for s in specs("unimodal", "ensemble", "joint")}
+    fused = specs("unimodal", "ensemble", "joint", sets=["network.fusion=sum"])
+    same = {s.method for s in fused if s.digest == plain[s.method]}
+    assert same == {"unimodal-m0", "unimodal-m1", "ensemble"}
+
+
+def test_settings_are_typed_by_their_field():
+    (spec,) = specs("dimml", sets=["duc_detach=no", "duc_start=20/100", "train.epochs=10"])
+    assert spec.settings["duc_detach"] is False
+    assert spec.settings["duc_start"] == 0.2
+    assert spec.train.epochs == 10
+
+
+def test_a_bare_setting_goes_to_the_methods_that_have_it():
+    ge, joint, ogm = specs("ogm_ge", "joint", "ogm", sets=["alpha=0.3"])
+    assert ge.settings["alpha"] == ogm.settings["alpha"] == 0.3
+    assert "alpha" not in joint.settings
+
+
+def test_a_row_keeps_what_makes_it_that_row():
+    ogm, ge = specs("ogm", "ogm_ge", sets=["noise_scale=0.5"])
+    assert (ogm.settings["noise_scale"], ge.settings["noise_scale"]) == (0.0, 0.5)
+    refused("noise_scale is what makes ogm the row", "ogm", sets=["noise_scale=0.5"])
+    refused("noise_scale is fixed at 0.0 in ogm", ("ogm", {"noise_scale": 1}))
+
+
+def test_a_value_that_cannot_act_is_refused():
+    refused(
+        "duc_start of dimml would have no effect: DUC would start after", "dimml",
+        sets=["duc_start=1"],
+    )  # fmt: skip
+    refused("momentum .* no effect: adamw has none", "joint",
+            sets=["train.optimizer=adamw", "train.momentum=0.5"])  # fmt: skip
+    refused("condition .* no effect", "joint", sets=["network.condition=m0"])
+    refused("network.fusion would have no effect: ensemble", "ensemble",
+            sets=["network.fusion=sum"])  # fmt: skip
+    refused("start of ogm .* no epoch", "ogm", sets=["start=0.9", "alpha=0.5"])
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("alpa=1", r"'alpa' is not a setting of ogm_ge; there is alpha, .* Did you mean 'alpha'\?"),
+        ("alpha=loud", "alpha of ogm_ge takes a number, not 'loud'; its default is 0.8"),
+        ("alpha=-1", "alpha of ogm_ge is at least 0.0, not -1.0"),
+        ("alpha=nan", "alpha of ogm_ge takes a number, not 'nan'"),
+        ("start=2", "start of ogm_ge is at most 1.0, not 2.0"),
+        ("alpha", "--set takes key=value, not 'alpha'"),
+        ("trian.lr=1", "'trian.lr' is not a place for --set"),
+        ("train.lrr=1", r"'lrr' is not a setting of the recipe of .* Did you mean 'lr'\?"),
+        ("train.epochs=0", "epochs .* is at least 1, not 0"),
+        ("train.epochs=2.5", "epochs .* takes a whole number, not '2.5'"),
+        ("train.optimizer=sdg", r"'sdg' is not a value of optimizer .* Did you mean 'sgd'\?"),
+        ("network.fusion=concta", r"'concta' is not a fusion; .* Did you mean 'concat'\?"),
+        ("network.fusion=film", "ogm_ge needs a fusion whose logits split .* concat, sum; not 'fi"),
+        ("network.encoder.m9=mlp", "'m9' is not a modality of synthetic"),
+        ("network.encoder.m0=cnn", "'cnn' is not an encoder for 'm0', of kind 'vector'"),
+        ("data.modalities=9", "modalities .* is at most 4, not 9"),
+        ("data.splt=clean", r"'splt' is not a setting .* Did you mean 'split'\?"),
+        ("data.modalities=1", "ogm_ge needs at least 2 modalities; synthetic has 1"),
+    ],
+)
+def test_a_mistake_gets_a_sentence_with_the_remedy(change, sentence):
+    refused(sentence, "ogm_ge", sets=[change])
+
+
+def test_unknown_methods_and_data_sets_get_the_nearest_name():
+    refused(r"'ogm-ge' is not a method; .* Did you mean 'ogm_ge'\?", "ogm-ge")
+    refused("'m7' is not a modality of synthetic", "unimodal-m7")
+    refused("has no class 'Nothing'", "bench.methods.joint:Nothing")
+    refused("no module 'no_such'", "no_such:Thing")
+    with pytest.raises(UserError, match=r"'digit' is not a data set; .* Did you mean 'digits'\?"):
+        configure.specs(Experiment(("digit",), (("joint", {}),), (0,)))
+
+
+def test_a_class_from_outside_the_table_runs():
+    (spec,) = specs("tests.helpers.outside:Loud", sets=["loudness=3"])
+    assert spec.settings == {"loudness": 3.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"), [("5", (0, 1, 2, 3, 4)), ("3,7", (3, 7)), ("7,", (7,)), ([2, 4], (2, 4))]
+)
+def test_seeds_are_a_count_or_a_list(text, seeds):
+    assert read_seeds(text) == seeds
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "x", "1,1", ",", "2.5", "-3,4"])
+def test_seeds_that_name_no_runs_are_refused(text):
+    with pytest.raises(UserError, match="seeds"):
+        read_seeds(text)
+
+
+def test_roots_are_named_where_there_are_several_data_sets(tmp_path):
+    saved = {"b": "/saved"}
+    assert read_roots([str(tmp_path)], ("a",), saved)["a"] == tmp_path
+    assert str(read_roots([f"a={tmp_path}"], ("a", "b"), saved)["b"]) == "/saved"
+    with pytest.raises(UserError, match="does not say whose it is"):
+        read_roots([str(tmp_path)], ("a", "b"), {})
+    with pytest.raises(UserError, match="'c' is not one of the data sets asked for"):
+        read_roots([f"c={tmp_path}/none"], ("a", "b"), {})
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("name: x\ndatasets: [a]\nmethod: [b]", r"'method' is not a key of suite .* 'methods'\?"),
+        ("name: x\ndatasets: [a]", "has no 'methods'"),
+        ("name: runs\ndatasets: [a]\nmethods: [b]", "is named 'runs'"),
+        ("name: x\ndatasets: a\nmethods: [b]", "'datasets' of suite .* is a list, not 'a'"),
+        ("name: x\ndatasets: [a]\nmethods: [{nam: b}]", "a method of suite .* is a name or"),
+        ("name: x\ndatasets: [a]\nmethods: [b]\nseeds: 0", "seeds 0 name no runs"),
+        ("name: [", "is not YAML"),
+        ("- a", "is not a mapping"),
+    ],
+)
+def test_a_suite_that_is_not_one_is_refused(text, sentence):
+    with pytest.raises(UserError, match=sentence):
+        parse(text, "mine.yaml")
+
+
+def test_a_suite_sets_things_per_method_and_for_all():
+    text = f"""
+name: mine
+datasets: ["{SYNTHETIC}"]
+methods: [joint, {{name: dimml, set: {{temperature: 10}}}}]
+seeds: 3,7
+train: {{epochs: 4}}
+"""
+    found = configure.specs(parse(text, "mine").wanted)
+    assert [(s.method, s.seed) for s in found] == [
+        ("joint", 3),
+        ("joint", 7),
+        ("dimml", 3),
+        ("dimml", 7),
+    ]
+    assert found[2].settings["temperature"] == 10.0 and found[0].train.epochs == 4
+
+
+def test_a_spec_of_another_format_is_refused():
+    (spec,) = specs("joint")
+    with pytest.raises(UserError, match=f"format version 99, this code reads {FORMAT}"):
+        from_json({**spec.to_json(), "format": 99}, "spec.json")
+    with pytest.raises(UserError, match="is not a run's specification"):
+        from_json({"format": FORMAT}, "spec.json")

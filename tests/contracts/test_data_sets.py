@@ -1,0 +1,93 @@
+"""Every row of the table of data sets, as a user meets it before there are any raw files."""
+
+import pytest
+
+from bench.__main__ import main
+from bench.config.settings import build
+from bench.config.spec import NetworkConfig, TrainConfig
+from bench.datasets import ENTRIES
+from bench.datasets.core.recipes import recipe
+from bench.registry import load
+from tests.contracts.test_docs import ROOT
+
+ROOTED = [e for e in ENTRIES if e.needs_root]
+
+
+@pytest.fixture(autouse=True)
+def nothing_known(tmp_path, monkeypatch):
+    """No roots.yaml, no caches."""
+    for variable in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "MML_BENCH_CACHE"):
+        monkeypatch.setenv(variable, str(tmp_path / "nothing"))
+    monkeypatch.chdir(tmp_path)
+
+
+def call(capsys, *words):
+    """Exit code, output, errors of a command."""
+    code = main([str(word) for word in words])
+    told = capsys.readouterr()
+    assert "Traceback" not in told.err
+    return code, told.out, told.err
+
+
+def rows(text, name):
+    """The lines that begin with a name."""
+    return [line for line in text.splitlines() if line.split()[:1] == [name]]
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+def test_it_is_listed_in_one_line(capsys, entry):
+    code, out, _ = call(capsys, "list", "datasets")
+    (row,) = rows(out, entry.name)
+    assert code == 0 and entry.title in row and entry.modalities in row
+    assert row.endswith("needs --root" if entry.needs_root else "embedded")
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+def test_doctor_says_what_it_misses(capsys, entry):
+    code, out, _ = call(capsys, "doctor")
+    (row,) = rows(out, entry.name)
+    assert code == 0
+    assert (f"give --root {entry.name}=DIR" if entry.needs_root else "ready: embedded") in row
+
+
+@pytest.mark.parametrize("entry", ROOTED, ids=lambda e: e.name)
+def test_without_a_root_one_sentence_says_what_it_holds(capsys, entry):
+    code, out, err = call(capsys, "data", "check", entry.name)
+    (line,) = err.splitlines()
+    wanted = f"error: the data set {entry.name} needs raw files: give --root DIR, "
+    assert code == 2 and not out
+    assert line.startswith(wanted) and line.endswith(f"{load(entry.target).holds}.")
+
+
+@pytest.mark.parametrize("entry", ROOTED, ids=lambda e: e.name)
+def test_a_root_that_does_not_exist_is_named(capsys, entry, tmp_path):
+    code, _, err = call(capsys, "data", "check", entry.name, "--root", tmp_path / "absent")
+    (line,) = err.splitlines()
+    assert code == 2 and f"{tmp_path / 'absent'} does not exist: give --root DIR" in line
+
+
+@pytest.mark.parametrize("entry", ROOTED, ids=lambda e: e.name)
+def test_a_root_of_something_else_is_a_mistake_or_a_problem(capsys, entry, tmp_path):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw/notes.txt").write_text("nothing")
+    code, out, err = call(capsys, "data", "check", entry.name, "--root", tmp_path / "raw")
+    told = err.splitlines() if code == 2 else [x for x in out.splitlines() if "problem: " in x]
+    assert code in (1, 2) and told and (code == 1 or len(told) == 1)
+
+
+def test_what_is_embedded_needs_no_root(capsys):
+    for entry in (e for e in ENTRIES if not e.needs_root):
+        code, out, _ = call(capsys, "data", "check", entry.name)
+        assert code == 0 and "digest of test" in out
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+def test_row_adapter_recipe_and_documentation_agree(entry):
+    adapter = load(entry.target)
+    assert (adapter.name, adapter.title) == (entry.name, entry.title)
+    found = recipe(entry.target)
+    train = build(TrainConfig, found.get("train", {}), entry.name)
+    assert not set(found.get("train", {})) & set(train.idle(train.epochs))
+    build(NetworkConfig, found.get("network", {}), entry.name)
+    assert found.get("seconds_per_epoch", 1) > 0
+    assert f"| `{entry.name}` |" in (ROOT / "docs/datasets.md").read_text()

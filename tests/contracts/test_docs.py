@@ -1,0 +1,140 @@
+"""Every command in the README and docs/ runs, and every link and number in them is there."""
+
+import os
+import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from bench import datasets
+from tests.helpers.docs import blocks
+
+ROOT = Path(__file__).parents[2]
+
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "results/README.md"]
+
+
+DATASETS = [e.name for e in datasets.ENTRIES]
+
+
+AVMNIST = ROOT.parent / "shared/data/avmnist"
+
+
+def shell(line, folder, code=0, patience=500):
+    scripts = Path(sys.executable).parent
+    env = os.environ | {
+        "PATH": f"{scripts}:{os.environ['PATH']}",
+        "XDG_CONFIG_HOME": str(folder / "config"),
+        "XDG_CACHE_HOME": str(folder / "cache"),
+        "OMP_NUM_THREADS": "1",
+    }
+    done = subprocess.run(
+        ["bash", "-c", line], cwd=folder, env=env, capture_output=True, text=True, timeout=patience
+    )
+    assert done.returncode == code, f"{line}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+    return done.stdout
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "bash")], ids=lambda p: p.name)
+def test_every_command_of_a_page_runs(page, tmp_path):
+    for name, text in re.findall(
+        r"here `(\w+\.py)`:\n\n```python\n(.*?)^```", page.read_text(), re.M | re.S
+    ):
+        (tmp_path / name).write_text(text)
+    for block in blocks(page, "bash"):
+        for line in block.splitlines():
+            shell(line, tmp_path)
+
+
+def tiny_commands():
+    """(page, data set, command) of every block in a data set's name that has a tiny copy."""
+    for page in PAGES:
+        for name in DATASETS:
+            if (ROOT / "tests/datasets" / name / "tiny.py").exists():
+                for line in "".join(blocks(page, name)).splitlines():
+                    slow = [] if " data " in line else [pytest.mark.slow]
+                    yield pytest.param(name, line, marks=slow, id=f"{page.stem}-{line[:60]}")
+
+
+@pytest.mark.parametrize(("name", "line"), list(tiny_commands()))
+def test_the_commands_on_a_data_set_run_on_its_tiny_copy(name, line, tmp_path):
+    import_module(f"tests.datasets.{name}.tiny").make(tmp_path / "raw")
+    code = 1 if " data check " in line else 0  # the tiny copies have faults
+    shell(line.replace("DIR", str(tmp_path / "raw")), tmp_path, code)
+
+
+@pytest.mark.slow
+def test_the_commands_on_real_sound_and_images_run(tmp_path):
+    if not AVMNIST.is_dir():
+        pytest.skip("the raw files of avmnist are not beside the project (../shared/data/avmnist)")
+    for block in blocks(ROOT / "README.md", "avmnist"):
+        for line in block.splitlines():
+            out = shell(line.replace("DIR", str(AVMNIST)), tmp_path, patience=1800)
+    assert "| dimml" in out
+
+
+def test_set_up_commands_name_scripts_that_can_run():
+    scripts = re.findall(r"\./(\w+\.sh)", "\n".join(blocks(ROOT / "README.md", "sh")))
+    assert scripts and all(os.access(ROOT / s, os.X_OK) for s in scripts)
+
+
+@pytest.mark.slow
+def test_run_all_leaves_tables_and_figures_and_a_clean_tree(tmp_path):
+    """A copy of the tracked files with this environment: the set-up itself is tried by hand."""
+    files = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    subprocess.run(
+        ["tar", "-cf", tmp_path / "tree.tar", "-T", "-"],
+        cwd=ROOT,
+        input=files,
+        text=True,
+        check=True,
+    )
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    subprocess.run(["tar", "-xf", tmp_path / "tree.tar", "-C", tree], check=True)
+    (tree / ".venv").symlink_to(Path(sys.executable).parents[1])
+    for command in (["git", "init", "-q"], ["git", "add", "-A"]):
+        subprocess.run(command, cwd=tree, check=True)
+    before = subprocess.run(["git", "status", "-s"], cwd=tree, capture_output=True, check=True)
+    shell(f"{tree}/run_all.sh", tmp_path)
+    made = {p.name for p in (tree / "results/quick").iterdir()}
+    assert {"table.md", "table.tex", "accuracy.png", "curves.png"} <= made
+    after = subprocess.run(["git", "status", "-s"], cwd=tree, capture_output=True, check=True)
+    assert after.stdout == before.stdout
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        assert target.startswith("http") or (page.parent / target).exists(), target
+
+
+def test_the_readmes_table_is_the_reference_table():
+    table = re.search(
+        r"^\|.*?\n\n", (ROOT / "results/reference/quick/table.md").read_text(), re.M | re.S
+    )
+    assert table.group().strip() in (ROOT / "README.md").read_text()
+
+
+def test_the_readmes_probe_figures_are_those_of_the_table():
+    text = (ROOT / "README.md").read_text()
+    cells = {
+        line.split("|")[1].strip(): [
+            re.sub(r"[*†]|</?u>", "", c).split("±")[0].strip() for c in line.split("|")[2:-1]
+        ]
+        for line in text.splitlines()
+        if line.startswith("| ")
+    }
+    alone = cells["unimodal-left"][0], cells["unimodal-right"][0]
+    probed = cells["unimodal-left"][2], cells["unimodal-right"][4]
+    joint = cells["joint"][2], cells["joint"][4]
+    flowing = " ".join(text.split())
+    assert f"reach an accuracy of {alone[0]} and {alone[1]}," in flowing
+    assert f"by probe {probed[0]} and {probed[1]}." in flowing
+    assert f"reach by probe only {joint[0]} and {joint[1]}:" in flowing

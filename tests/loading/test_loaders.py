@@ -1,0 +1,268 @@
+"""What a method may read of the training split, and how it is made into batches."""
+
+import gc
+import threading
+import time
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from bench.execute import open_data
+from bench.loading.crops import plan
+from bench.loading.loaders import TrainData, ahead
+from bench.types import DatasetSpec, Modality, View
+from tests.helpers.pictures import SHAPES, inputs, ragged, source_of, split_of
+from tests.helpers.training import CPU, spec_of
+
+
+def data_of(batch_size=32, seed=0, count=None):
+    bundle = open_data(spec_of("joint"), None, {})
+    data = TrainData(bundle.parts["train"], bundle.spec, batch_size, seed, CPU)
+    if count is not None:
+        data.resample(torch.arange(count))
+    return data
+
+
+def indices(data):
+    return [b.index for b in data]
+
+
+def test_an_epoch_has_every_sample_once_in_another_order_each_pass():
+    data = data_of()
+    first, second = torch.cat(indices(data)), torch.cat(indices(data))
+    assert torch.equal(first.sort().values, torch.arange(203))
+    assert not torch.equal(first, second)
+
+
+def test_the_order_depends_on_seed_and_pass_alone():
+    data, other = data_of(), data_of()
+    first = torch.cat(indices(data))
+    torch.manual_seed(7)
+    other.passes = 0
+    assert torch.equal(torch.cat(indices(other)), first)
+    assert not torch.equal(torch.cat(indices(data_of(seed=1))), first)
+
+
+def test_no_batch_has_a_lone_sample():
+    for count in (2, 31, 32, 33, 34, 64, 65, 97):
+        sizes = [len(i) for i in indices(data_of(count=count))]
+        assert sum(sizes) == count
+        assert min(sizes) > 1
+        assert len(sizes) == len(data_of(count=count))
+
+
+def test_held_out_samples_are_the_same_on_every_call_and_never_trained_on():
+    data = data_of()
+    held = data.hold_out(0.1).index
+    assert len(held) == 20
+    assert torch.equal(data.hold_out(0.1).index, held)
+    assert not torch.isin(torch.cat(indices(data)), held).any()
+    assert not torch.isin(data.ordered().index, held).any()
+
+
+def test_resampled_data_repeat_and_withhold_as_told():
+    data = data_of(batch_size=4)
+    keep = torch.tensor([[True, False], [True, True], [False, True], [True, True]])
+    data.resample(torch.tensor([5, 5, 6, 7]), keep)
+    (batch,) = list(data)
+    assert sorted(batch.index.tolist()) == [5, 5, 6, 7]
+    shown = {(i, *k) for i, k in zip(batch.index.tolist(), batch.keep.tolist(), strict=True)}
+    assert shown == {(5, True, False), (5, True, True), (6, False, True), (7, True, True)}
+    assert data.ordered().index.tolist() == [5, 6, 7]
+
+
+def test_its_state_brings_it_back():
+    data, other = data_of(), data_of()
+    data.hold_out(0.2)
+    indices(data)
+    other.load_state_dict(data.state_dict())
+    assert torch.equal(torch.cat(indices(other)), torch.cat(indices(data)))
+
+
+def test_two_ways_to_take_a_modality_away():
+    batch = next(iter(data_of()))
+    blanked = batch.only("m0")
+    assert (blanked.inputs["m1"] == 0).all() and blanked.keep.all()
+    assert torch.equal(blanked.inputs["m0"], batch.inputs["m0"])
+    assert batch.kept("m1").shape == (len(batch.label), 1)
+
+
+# Pictures: clips of unlike length and size, of which a view makes the input.
+
+VIEW = View((12, 16), frames=2, policy="random")
+RGB = Modality("frames", (3, 2, 12, 16), mean=(120.0, 110.0, 100.0), std=(60.0, 50.0, 40.0))
+
+
+def viewed(modality=RGB, **changes):
+    return replace(modality, view=replace(VIEW, **changes))
+
+
+def test_a_sample_is_augmented_alike_in_any_batch():
+    source = source_of(viewed(), ragged(SHAPES))
+    whole = inputs(source, [0, 1, 2, 3, 4], epoch=3)
+    assert torch.equal(inputs(source, [3, 1], epoch=3), whole[[3, 1]])
+    assert not torch.equal(inputs(source, [3, 1], epoch=4), whole[[3, 1]])
+    other = source_of(viewed(), ragged(SHAPES), seed=1)
+    assert not torch.equal(inputs(other, [3, 1], epoch=3), whole[[3, 1]])
+
+
+def test_pictures_are_cropped_flipped_resized_and_standardised():
+    stored = ragged(SHAPES)
+    source = source_of(viewed(policy="uniform"), stored)
+    index = torch.arange(5)
+    planned = plan(
+        source.streams["m0"].info.view,
+        "m0",
+        stored.shapes.flip(0).tolist(),
+        partial(source.draw, index, 7),
+    )
+    found = inputs(source, index.tolist(), epoch=7)
+    assert found.shape == (5, 3, 2, 12, 16) and 0 < planned.flip.sum() < 5
+    for i in range(5):
+        for k, frame in enumerate(planned.frames[i]):
+            top, left, height, width = planned.box[i].tolist()
+            image = Image.fromarray(stored[4 - i][frame].numpy())
+            image = image.crop((left, top, left + width, top + height))
+            image = torch.from_numpy(np.array(image.resize((16, 12), Image.BILINEAR)))
+            image = image.flip(1) if planned.flip[i] else image
+            wanted = (image - torch.tensor(RGB.mean)) / torch.tensor(RGB.std)
+            gap = (found[i, :, k].permute(1, 2, 0) - wanted).abs()
+            assert (gap * torch.tensor(RGB.std)).max() < 1.001
+
+
+def test_evaluation_is_the_same_in_every_epoch_and_has_no_crop():
+    stored = ragged(SHAPES)
+    source = source_of(viewed(), stored, train=False)
+    found = inputs(source, [4], epoch=1)
+    assert torch.equal(found, inputs(source, [4], epoch=2))
+    image = Image.fromarray(stored[0][0].numpy()).resize((16, 12), Image.BILINEAR)
+    wanted = (torch.from_numpy(np.array(image)) - torch.tensor(RGB.mean)) / torch.tensor(RGB.std)
+    assert ((found[0, :, 0].permute(1, 2, 0) - wanted).abs() * 60).max() < 1.6
+
+
+FLOW = Modality("flow", (2, 2, 12, 16), mean=127.5, std=30.0)
+
+
+def test_a_flip_turns_the_horizontal_flow_around():
+    stored = torch.full((40, 2, 20, 20, 2), 200, dtype=torch.uint8)
+    found = inputs(source_of(viewed(FLOW, signed=True), stored), range(40))
+    level = (200 - 127.5) / 30
+    sign = found[:, 0, 0, 0, 0].sign()
+    assert 5 < (sign < 0).sum() < 35
+    assert (found[:, 0] - level * sign[:, None, None, None]).abs().max() < 1e-6
+    assert (found[:, 1] - level).abs().max() < 1e-6
+    still = inputs(source_of(viewed(FLOW), stored), range(40))
+    assert (still - level).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("stored", ["ragged", "tensor"])
+@pytest.mark.parametrize("train", [False, True])
+def test_the_form_for_gpus_gives_the_same_within_a_level(stored, train):
+    shapes = [(3, 30, 40, 2)] * 5 if stored == "tensor" else [(*s[:3], 2) for s in SHAPES]
+    data = ragged(shapes)
+    data = torch.stack([data[i] for i in range(5)]) if stored == "tensor" else data
+    source = source_of(viewed(replace(FLOW, std=(30.0, 20.0)), signed=True), data, train)
+    looped = inputs(source, range(5))
+    source.streams["m0"].banded = True
+    banded = inputs(source, range(5))
+    gap = (banded - looped).abs() * torch.tensor([30.0, 20.0])[:, None, None, None]
+    assert gap.max() < 1.001 and gap.mean() < 0.05
+
+
+def test_an_image_has_no_axis_of_frames():
+    image = viewed(Modality("image", (3, 12, 16)), frames=1)
+    source = source_of(image, ragged(SHAPES))
+    assert inputs(source, [0, 1]).shape == (2, 3, 12, 16)
+    source.streams["m0"].banded = True
+    assert inputs(source, [0, 1]).shape == (2, 3, 12, 16)
+
+
+def test_samples_of_unlike_shape_need_a_view():
+    with pytest.raises(ValueError, match="'m0' differ in shape"):
+        source_of(RGB, ragged(SHAPES))
+
+
+def train_data(seed=0, batch_size=2):
+    modality = viewed()
+    spec = DatasetSpec("made", 2, {"m0": modality})
+    return TrainData(split_of(m0=ragged(SHAPES)), spec, batch_size, seed, CPU)
+
+
+def test_training_batches_are_augmented_by_their_pass_and_ordered_ones_are_not():
+    data, again = train_data(), train_data(batch_size=5)
+    for epoch in range(2):
+        (whole,) = list(again)
+        for batch in data:
+            place = [whole.index.tolist().index(i) for i in batch.index.tolist()]
+            assert torch.equal(batch.inputs["m0"], whole.inputs["m0"][place])
+            at = data.source.batch(batch.index, batch.keep, epoch)
+            assert torch.equal(batch.inputs["m0"], at.inputs["m0"])
+    (looked,) = list(data.ordered())
+    plain = source_of(viewed(), ragged(SHAPES), train=False)
+    assert torch.equal(looked.inputs["m0"], inputs(plain, range(5)))
+
+
+def test_a_thread_ahead_changes_nothing():
+    data, other = train_data(), train_data()
+    other.source.streams["m0"].busy = False
+    assert data.source.streams["m0"].busy
+    for batch, plain in zip(data, other, strict=True):
+        assert torch.equal(batch.index, plain.index) and torch.equal(batch.keep, plain.keep)
+        assert torch.equal(batch.inputs["m0"], plain.inputs["m0"])
+
+
+def threads():
+    return [t for t in threading.enumerate() if t.name.startswith("ahead")]
+
+
+def test_a_thread_works_two_ahead_and_no_further():
+    done, gates = [], [threading.Event() for _ in range(6)]
+    jobs = (partial(lambda i: (gates[i].wait(5), done.append(i), i)[2], i) for i in range(6))
+    reader = ahead(jobs)
+    for gate in gates[:3]:
+        gate.set()
+    assert next(reader) == 0
+    time.sleep(0.2)
+    assert done == [0, 1, 2]
+    for gate in gates:
+        gate.set()
+    assert list(reader) == [1, 2, 3, 4, 5] and not threads()
+
+
+def test_an_error_in_the_thread_reaches_the_reader_in_its_turn():
+    def fail():
+        raise OSError("the disk is gone")
+
+    reader = ahead([lambda: 1, fail, lambda: 3])
+    assert next(reader) == 1
+    with pytest.raises(OSError, match="the disk is gone"):
+        next(reader)
+    assert not threads()
+
+
+def test_a_reader_that_stops_waits_for_the_job_under_way_alone():
+    done, started, gate = [], threading.Event(), threading.Event()
+    jobs = [
+        lambda: 0,
+        lambda: (started.set(), gate.wait(5), done.append(1)),
+        lambda: done.append(2),
+    ]
+    reader = ahead(jobs)
+    assert next(reader) == 0 and started.wait(5)
+    threading.Timer(0.2, gate.set).start()
+    reader.close()
+    assert done == [1] and not threads()
+
+
+def test_a_reader_that_stops_early_leaves_no_thread():
+    data = train_data()
+    for _ in data:
+        assert threads()
+        break
+    gc.collect()
+    assert not threads()
+    assert len(list(data)) == 2

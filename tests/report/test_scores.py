@@ -1,0 +1,54 @@
+"""Tables as one array: what every method has on every data set, and what is left out."""
+
+import numpy as np
+import pytest
+
+from bench.errors import UserError
+from bench.report.figures.scores import scores
+from bench.report.quantities.names import ACCURACY
+from bench.report.tables.collect import collect
+from bench.report.tables.model import Column
+from tests.helpers.results import add
+
+ACC = Column("val", ACCURACY)
+
+
+def made(folder, methods="xyz", datasets=("one", "two"), seeds=3):
+    for i, m in enumerate(methods):
+        for t, d in enumerate(datasets):
+            for s in range(seeds):
+                add(folder, m, s, dataset=d, accuracy=(100 * i + 10 * t + s) / 1000, order=i)
+
+
+def test_scores_lie_by_method_seed_and_data_set(tmp_path):
+    made(tmp_path)
+    found = scores(collect(tmp_path), ACC)
+    assert (found.methods, found.seeds, found.datasets) == (
+        ("x", "y", "z"),
+        (0, 1, 2),
+        ("one", "two"),
+    )
+    places = np.array(np.meshgrid([0, 100, 200], [0, 1, 2], [0, 10], indexing="ij")).sum(axis=0)
+    assert np.allclose(found.values * 1000, places) and found.left_out == ()
+
+
+def test_what_some_data_set_lacks_is_left_out_and_named(tmp_path):
+    made(tmp_path)
+    add(tmp_path, "alone", dataset="one", accuracy=0.5)
+    add(tmp_path, "x", 7, dataset="two", accuracy=0.5)
+    add(tmp_path, "x", dataset="two", accuracy=0.5, data={"fold": 2})
+    add(tmp_path, "y", 8, dataset="two", accuracy=0.5, data_hash="e" * 64)
+    found = scores(collect(tmp_path), ACC)
+    assert found.values.shape == (3, 3, 2)
+    text = " ".join(found.left_out)
+    assert "alone: no accuracy on two." in text and "a data set counts once" in text
+    assert "Only seeds 0 to 2" in text
+
+
+def test_nothing_in_common_is_refused(tmp_path):
+    add(tmp_path, "x", dataset="one", accuracy=0.5)
+    add(tmp_path, "y", dataset="two", accuracy=0.5)
+    with pytest.raises(UserError, match="no method has accuracy"):
+        scores(collect(tmp_path), ACC)
+    with pytest.raises(UserError, match="protocol last"):
+        scores(collect(tmp_path, datasets=("one",)), Column("last", ACCURACY))

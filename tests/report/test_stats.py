@@ -1,0 +1,196 @@
+"""Statistics over seeds: limits, ties, invariances, and agreement with scipy."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from bench.report.stats import permutation
+from bench.report.stats.paired import Paired, paired, t_interval
+from bench.report.stats.verdicts import Verdict, holm, judge, resolvable
+
+DRAW = np.random.default_rng(0)
+
+
+def of(*values):
+    return Paired(dict(enumerate(values)))
+
+
+# Paired differences
+
+
+def test_only_seeds_that_both_have_are_paired():
+    found = paired({0: 0.5, 1: 0.6, 4: 0.9}, {1: 0.5, 4: 0.7, 5: 0.1})
+    assert found.values == pytest.approx({1: 0.1, 4: 0.2}) and found.count == 2
+
+
+def test_paired_t_agrees_with_scipy():
+    a, b = DRAW.normal(size=(2, 6))
+    ours = paired(dict(enumerate(a)), dict(enumerate(b)))
+    theirs = stats.ttest_rel(a, b)
+    assert ours.p == pytest.approx(theirs.pvalue, rel=1e-12)
+    assert ours.interval == pytest.approx(theirs.confidence_interval(), rel=1e-12)
+
+
+def test_the_interval_and_the_test_agree():
+    for _ in range(50):
+        one = of(*DRAW.normal(0.01, 0.01, 5))
+        low, high = one.interval
+        assert (low > 0 or high < 0) == (one.p < 0.05)
+
+
+def test_identical_methods_have_p_1_and_no_nan():
+    one = of(0.0, 0.0, 0.0)
+    assert (one.p, one.interval, one.mean) == (1.0, (0.0, 0.0), 0.0)
+    assert (
+        permutation.sign_flip([0, 0])
+        == permutation.signed_rank([0, 0])
+        == permutation.sign_test([0, 0])
+        == 1
+    )
+
+
+def test_differences_that_are_all_the_same_are_judged_by_their_signs():
+    assert of(*[0.1] * 5).p == 2 / 2**5 and of(*[0.1] * 5).interval is None
+    assert of(*[0.001] * 5).p_equivalent() == 1 / 2**5
+    assert of(*[0.02] * 5).p_equivalent() == 1
+
+
+def test_one_seed_says_nothing():
+    one = of(0.5)
+    assert (one.p, one.p_equivalent(), one.interval, one.std) == (1, 1, None, None)
+    assert t_interval([0.5]) is None and paired({}, {}).mean is None
+
+
+def test_equivalence_agrees_with_two_one_sided_tests_of_scipy():
+    values = DRAW.normal(0.002, 0.004, 8)
+    sides = [
+        stats.ttest_1samp(values, edge, alternative=side).pvalue
+        for edge, side in ((-0.01, "greater"), (0.01, "less"))
+    ]
+    assert of(*values).p_equivalent() == pytest.approx(max(sides), rel=1e-9)
+
+
+# Sign flips
+
+
+@pytest.mark.parametrize("count", [2, 4, 8, 11])
+def test_sign_flips_agree_with_scipy(count):
+    values = DRAW.normal(0.3, 1, count)
+    test = stats.permutation_test(
+        (values,), np.mean, permutation_type="samples", n_resamples=np.inf
+    )
+    assert permutation.sign_flip(values) == pytest.approx(test.pvalue)
+    ranked = stats.wilcoxon(values, method="exact").pvalue
+    assert permutation.signed_rank(values) == pytest.approx(ranked)
+    signs = stats.binomtest(int((values > 0).sum()), count).pvalue
+    assert permutation.sign_test(values) == pytest.approx(signs)
+
+
+def test_signed_ranks_with_ties_and_zeros_are_those_of_all_permutations():
+    values = np.array([0.0, 0.1, 0.1, -0.1, 0.3, -0.4, 0.0])
+    kept = values[values != 0]
+    ranked = stats.rankdata(np.abs(kept))
+    reached = abs((np.sign(kept) * ranked).sum())
+    sums = [abs(np.dot(s, ranked)) for s in product((-1, 1), repeat=len(kept))]
+    assert permutation.signed_rank(values) == pytest.approx(
+        np.mean(np.array(sums) >= reached - 1e-9)
+    )
+
+
+@pytest.mark.parametrize(
+    "test", [permutation.sign_flip, permutation.signed_rank, permutation.sign_test]
+)
+def test_the_smallest_p_is_met_when_all_signs_agree(test):
+    for count in (3, 5, 9):
+        assert test(np.arange(1, count + 1)) == permutation.smallest_p(count) == 2 / 2**count
+
+
+def test_many_differences_are_sampled_close_to_the_exact_p():
+    values = DRAW.normal(0.35, 1, 30)
+    theirs = stats.wilcoxon(values, method="exact").pvalue
+    assert permutation.signed_rank(values) == pytest.approx(theirs, rel=0.1)
+    assert permutation.signed_rank(values) == permutation.signed_rank(values)
+
+
+def test_nan_is_refused():
+    for test in (permutation.sign_flip, permutation.signed_rank, permutation.sign_test):
+        with pytest.raises(ValueError, match="NaN"):
+            test([0.1, np.nan])
+
+
+# Families and verdicts
+
+
+def test_holm_is_monotone_and_never_below_the_raw_p():
+    p = DRAW.uniform(0, 1, 12) ** 3
+    adjusted = np.array(holm(p.tolist()))
+    assert (adjusted >= p).all() and (adjusted <= 1).all()
+    assert (np.diff(adjusted[np.argsort(p)]) >= 0).all()
+    shuffled = DRAW.permutation(12)
+    assert holm(p[shuffled].tolist()) == adjusted[shuffled].tolist()
+    assert holm([0.03]) == [0.03] and holm([]) == []
+    with pytest.raises(ValueError, match="outside"):
+        holm([0.1, float("nan")])
+
+
+CLEAR, SMALL, NOISY = (0.05, 0.051, 0.049, 0.05), (0.001, -0.001, 0.0, 0.0005), (0.05, -0.04, 0.03)
+
+
+def test_the_four_verdicts():
+    clear, below = of(*CLEAR), of(*(-v for v in CLEAR))
+    judged = judge([clear, below, of(*SMALL), of(*NOISY)])
+    assert [one.verdict for one in judged] == list(Verdict)
+    assert [one.resolved for one in judged] == [True, True, False, False]
+    assert judged[3].words == "not resolved with 3 seeds" and judged[0].words == "better"
+
+
+def test_swapping_the_methods_swaps_better_and_worse_alone():
+    family = [of(*DRAW.normal(mean, 0.01, 5)) for mean in (0.05, -0.03, 0.0, 0.01)]
+    swapped = [Paired({s: -v for s, v in one.values.items()}) for one in family]
+    other = {Verdict.BETTER: Verdict.WORSE, Verdict.WORSE: Verdict.BETTER}
+    for one, back in zip(judge(family), judge(swapped), strict=True):
+        assert back.verdict == other.get(one.verdict, one.verdict) and back.p == one.p
+
+
+def test_a_difference_that_is_small_and_resolved_says_both():
+    (one,) = judge([of(0.0021, 0.002, 0.0019, 0.0022, 0.0018)])
+    assert one.verdict is Verdict.BETTER and one.small
+
+
+def test_a_larger_family_resolves_less():
+    one = of(0.01, 0.03, 0.02, 0.035, 0.004)
+    assert 0.01 < one.p < 0.05 and judge([one])[0].resolved
+    crowd = [one, *(of(*NOISY) for _ in range(9))]
+    judged = judge(crowd)[0]
+    assert judged.verdict is Verdict.NOT_RESOLVED and judged.adjusted == pytest.approx(10 * one.p)
+
+
+def test_what_has_fewer_than_two_seeds_is_not_in_the_family():
+    one = of(0.01, 0.03, 0.02, 0.035, 0.004)
+    judged = judge([of(0.5), one, paired({}, {})])
+    assert [j.words for j in judged] == [
+        "not resolved with 1 seed",
+        "better",
+        "not resolved with 0 seeds",
+    ]
+    assert judged[1].adjusted == one.p and judged[0].resolvable is None
+
+
+def test_what_is_not_resolved_is_below_what_could_have_been():
+    draw = np.random.default_rng(3)
+    for _ in range(100):
+        family = [of(*draw.normal(m, 0.01, 5)) for m in (0.0, 0.01, 0.02, 0.03)]
+        for one, judged in zip(family, judge(family), strict=True):
+            if not judged.resolved:
+                assert abs(one.mean) < judged.resolvable
+    (judged,) = judge([family[0]])
+    assert judged.resolvable == resolvable(family[0], 0.05)
+    low, high = family[0].interval
+    assert judged.resolvable == pytest.approx((high - low) / 2)
+
+
+def test_without_a_rope_nothing_is_equivalent():
+    (judged,) = judge([of(*SMALL)], rope=None)
+    assert judged.verdict is Verdict.NOT_RESOLVED
