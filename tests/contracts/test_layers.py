@@ -1,7 +1,9 @@
-"""Who may import whom, and what no file may name."""
+"""Who may import whom, what is light, and what no file may name: told by folders, not files."""
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,88 +14,54 @@ from bench.networks import ENCODERS
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("bench", "methods", "datasets")
 FILES = [p.relative_to(ROOT) for d in FOLDERS for p in sorted((ROOT / d).rglob("*.py"))]
-TABLES = {"bench.configure", "bench.execute", "bench.commands", "bench.__main__"}
-LIGHT = (
-    "bench.runs.bundle",
-    "bench.errors",
-    "bench.config.settings",
-    "bench.runs.files",
-    "bench.runs.lock",
-    "bench.runs.manifest",
-    "bench.metrics",
-    "bench.registry",
-    "bench.report",
-    "bench.runs.rundir",
-    "bench.runner",
-    "bench.config.spec",
-    "bench.suites",
-    "bench.config.experiment",
+# Rooms from the roof down, those of one line beside one another: what is imported stands lower.
+HOUSE = (
+    ("__main__",),
+    ("commands",),
+    ("execute", "configure", "perf"),
+    ("evaluation",),
+    ("training", "methods"),
+    ("method",),
+    ("passes", "networks", "loading"),
+    ("report", "runner", "datasets"),
+    ("runs", "suites", "presets"),
+    ("config", "metrics"),
+    ("registry", "types", "seeds"),
+    ("errors",),
 )
-CORE = (
-    "bench.method",
-    "bench.loading.loaders",
-    "bench.passes",
-    "bench.networks",
-    "bench.training.trainer",
-)
-# What a module may not import; the longest prefix that fits it decides.
-FORBIDDEN = {
-    "bench.types": ("bench",),
-    "bench.loading.loaders": ("bench.method", "bench.passes", "bench.training.trainer"),
-    "bench.networks": (
-        "bench.method",
-        "bench.loading.loaders",
-        "bench.passes",
-        "bench.training.trainer",
+FLOOR = {room: i for i, rooms in enumerate(HOUSE) for room in rooms}
+TABLES = {"__main__", "commands", "execute", "configure"}  # these know the tables
+LIGHT = ("report", "runner", "runs", "suites", "presets", "config", "metrics", "registry", "errors")
+# Below a room: what only its users, or those above them, may import.
+INSIDE = {
+    "report": (
+        ("write", "page", "export"),
+        ("figures", "comparison"),
+        ("tables",),
+        ("quantities",),
+        ("read", "stats"),
     ),
-    "bench.method": ("bench.training.trainer", "bench.execute", "bench.runs.rundir"),
-    "bench.passes": ("bench.training.trainer", "bench.execute", "bench.runs.rundir"),
-    "bench.training.trainer": (
-        "bench.execute",
-        "bench.runs.rundir",
-        "bench.report",
-        "bench.runner",
-    ),
-    **dict.fromkeys(
-        (
-            "bench.evaluation.masking",
-            "bench.evaluation.subsets",
-            "bench.evaluation.robustness",
-            "bench.evaluation.evaluate",
-            "bench.evaluation.cost",
-        ),
-        ("bench.execute", "bench.runs.rundir", "bench.report", "bench.runner"),
-    ),
-    "methods": (
-        "bench.training.trainer",
-        "bench.execute",
-        "bench.runs.rundir",
-        "bench.report",
-        "datasets",
-    ),
-    "datasets": (
-        *CORE,
-        "bench.execute",
-        "bench.runs.rundir",
-        "bench.report",
-        "methods",
-        "torch.nn",
-    ),
-    **dict.fromkeys(LIGHT, ("torch", "torchvision", "torchaudio", *CORE)),
+    "runner": (("slurm",), ("local",), ("pool", "progress"), ("worker",)),
 }
 # Words that a kind of modality, a part of the code or of English is called.
 EXEMPT = {"unimodal", "features", "joint", "image", "frames", "flow", "ensemble"}
 
 
 def module(path):
-    return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+    """`bench.methods.joint` for methods/joint.py: names as they are imported."""
+    parts = path.with_suffix("").parts
+    return ".".join(parts if parts[0] == "bench" else ("bench", *parts)).removesuffix(".__init__")
+
+
+def room(name):
+    """Of a module: the second part of its name; empty for `bench` itself."""
+    return f"{name}.".split(".")[1]
 
 
 def imports(path):
     """What a file imports at its top: work inside functions may be lazy."""
     for node in ast.parse((ROOT / path).read_text()).body:
         if isinstance(node, ast.ImportFrom):
-            yield node.module
             yield from (f"{node.module}.{a.name}" for a in node.names)
         elif isinstance(node, ast.Import):
             yield from (a.name for a in node.names)
@@ -103,26 +71,65 @@ def inside(name, package):
     return name == package or name.startswith(package + ".")
 
 
+def ours(path):
+    return [name for name in imports(path) if inside(name, "bench")]
+
+
 @pytest.mark.parametrize("path", FILES, ids=str)
-def test_imports_point_down(path):
-    ours = module(path)
-    fitting = [key for key in FORBIDDEN if inside(ours, key)]
-    for banned in FORBIDDEN[max(fitting, key=len)] if fitting else ():
-        for name in imports(path):
-            assert not inside(name, banned), f"{path} imports {name}"
+def test_imports_point_down_the_house(path):
+    own = room(module(path))
+    for name in ours(path):
+        other = room(name)
+        if own in FLOOR and other in FLOOR and own != other:
+            assert FLOOR[own] < FLOOR[other], f"{path} imports {name}"
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if p.parts[0] == "bench"], ids=str)
+def test_every_room_has_its_floor():
+    rooms = {p.relative_to(ROOT / "bench").parts[0] for p in (ROOT / "bench").glob("*")}
+    rooms = {r.removesuffix(".py") for r in rooms} - {"__init__", "__pycache__"}
+    assert rooms | {"methods", "datasets"} == set(FLOOR)
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_imports_point_down_inside_a_room(path):
+    own, *below = module(path).split(".")[1:] or [""]
+    floors = {part: i for i, parts in enumerate(INSIDE.get(own, ())) for part in parts}
+    for name in ours(path):
+        other = name.split(".")[2] if room(name) == own and name.count(".") > 1 else ""
+        if below and below[0] in floors and other in floors and other != below[0]:
+            assert floors[below[0]] < floors[other], f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
 def test_only_a_few_modules_know_the_tables(path):
-    if any(inside(module(path), known) for known in TABLES):
-        return
-    for name in imports(path):
-        assert not inside(name, "methods") and not inside(name, "datasets"), f"{path}: {name}"
+    own = room(module(path))
+    for name in ours(path):
+        if room(name) in ("methods", "datasets") and own not in TABLES:
+            assert own == room(name), f"{path} imports {name}"
 
 
 @pytest.mark.parametrize("path", [p for p in FILES if p.parts[0] == "methods"], ids=str)
 def test_methods_do_not_import_one_another(path):
-    assert not any(inside(name, "methods") for name in imports(path))
+    assert not any(inside(name, "bench.methods") for name in imports(path))
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if p.parts[0] == "datasets"], ids=str)
+def test_data_sets_do_not_import_one_another_and_core_knows_none(path):
+    own = path.parts[1]
+    for name in ours(path):
+        parts = name.split(".")
+        if parts[1] == "datasets" and (ROOT / "datasets" / parts[2]).is_dir():
+            assert parts[2] in (own, "core"), f"{path} imports {name}"
+        assert not inside(name, "torch.nn"), f"{path} imports {name}"
+
+
+def test_light_rooms_need_no_torch():
+    """In one fresh process: whatever they import, and what that imports."""
+    light = [module(p) for p in FILES if room(module(p)) in LIGHT]
+    code = f"import sys\nfor name in {light}: __import__(name)\nprint([*sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"torch", "torchvision", "torchaudio"} & set(ast.literal_eval(done.stdout))
+    assert not heavy
 
 
 def literals(path):
@@ -166,7 +173,7 @@ def test_the_tables_name_things_once_and_miss_no_file():
         names = [e.name for e in entries]
         assert len(set(names)) == len(names)
     used = {e.target.split(":")[0] for e in methods.ENTRIES}
-    there = {module(p) for p in FILES if p.parts[0] == "methods"} - {"methods"}
+    there = {module(p) for p in FILES if p.parts[0] == "methods"} - {"bench.methods"}
     assert used == there
 
 
