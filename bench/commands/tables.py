@@ -10,6 +10,7 @@ from bench.commands import request
 from bench.errors import UserError, unknown
 from bench.report import write
 from bench.report.tables import ablation, collect, published, render
+from bench.report.tables.writers import csv
 from bench.runs import manifest
 from bench.runs.rundir import RunDir, every
 
@@ -23,7 +24,7 @@ def table(args: argparse.Namespace) -> int:
     }
     found = print_tables(args.results, chosen(args), args.format, protocols, **wanted)
     # A choice of methods is not the ablation, and one CSV has one kind of lines.
-    if args.suite and not args.method and args.format != render.CSV:
+    if args.suite and not args.method and args.format != csv.CSV:
         swept = manifest.read(args.results, args.suite)
         print_ablations(found, swept, args.format, protocols)
     return 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bench.errors import UserError
 from bench.report.tables import ablation, render
 from bench.report.tables.model import Table
+from bench.report.tables.writers import csv
 from bench.runs.files import make_folder, write_bytes, write_text
 
 if TYPE_CHECKING:
@@ -72,5 +73,5 @@ def write_figure(folder: Path, made: "Made") -> list[Path]:
     paths = [folder / f"{made.stem}.{ending}" for ending in ("pdf", "png", "csv")]
     write_bytes(paths[0], image(made.figure, "pdf"))
     write_bytes(paths[1], image(made.figure, "png"))
-    write_text(paths[2], render.to_csv(made.lines))
+    write_text(paths[2], csv.to_csv(made.lines))
     return paths

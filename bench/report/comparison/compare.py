@@ -65,7 +65,7 @@ class Comparison:
     protocols: tuple[str, ...]
     lines: tuple[Compared, ...]
     judged: tuple[Judgement | None, ...]
-    aggregates: Overall | None
+    overall: Overall | None
 
 
 def compare(pairs: Sequence[Pair], measure: Measure, protocols: tuple[str, ...]) -> Comparison:

@@ -15,6 +15,7 @@ from bench.report.tables import render as tables
 from bench.report.tables.display import Entry, Head, Line, Sheet
 from bench.report.tables.layout import fewer, percent
 from bench.report.tables.model import Column, Row, Table
+from bench.report.tables.writers import csv
 from bench.runs.rundir import RunDir
 
 NAMED = 3  # components that a row may lack and still be described by them
@@ -84,8 +85,8 @@ def render(
     check_protocols(protocols)
     tables.check_form(form)
     column = Column(protocols[0], ACCURACY)
-    if form == tables.CSV:
-        return tables.to_csv([one for a in found for one in csv_lines(a, column)])
+    if form == csv.CSV:
+        return csv.to_csv([one for a in found for one in csv_lines(a, column)])
     return tables.written([sheet(a, column, digits) for a in found], form)
 
 
@@ -197,11 +198,11 @@ def without(ablation: Ablation, method: str) -> str:
 def csv_lines(ablation: Ablation, column: Column) -> Iterator[dict[str, object]]:
     """A line per method, as in the ordinary table; `has ...` is 1 or 0, `pairs` counts seeds."""
     table = ablation.table
-    finished = {line["method"]: line for line in tables.lines(table, [column])}
+    finished = {line["method"]: line for line in csv.lines(table, [column])}
     judged = ablation.judged(column)
     for method, group in [(m, g) for g, members in ablation.groups.items() for m in members]:
         cells = (table.dataset, table.name, method, "", column.protocol, column.name)
-        blank = dict.fromkeys(tables.FIELDS) | dict(zip(tables.FIELDS, cells, strict=False))
+        blank = dict.fromkeys(csv.FIELDS) | dict(zip(csv.FIELDS, cells, strict=False))
         difference = ablation.difference(method, column)
         low, high = difference.interval or (None, None)
         yield {

@@ -60,7 +60,7 @@ class Published:
 @lru_cache(maxsize=1)
 def names() -> dict[str, dict[str, str]]:
     """methods, datasets, metrics: the file's name -> ours."""
-    return yaml.safe_load(files("bench.report").joinpath("published.yaml").read_text())
+    return yaml.safe_load(files("bench.report.tables").joinpath("published.yaml").read_text())
 
 
 def read(file: Path) -> Published:
