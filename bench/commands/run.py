@@ -11,12 +11,14 @@ from bench.commands.prepare import needed
 from bench.commands.request import note
 from bench.commands.tables import print_ablations, print_tables
 from bench.config.experiment import Experiment
-from bench.errors import UserError
+from bench.errors import UserError, unknown
 from bench.report.write import write_ablations, write_all
 from bench.runner.local import Outcome, run_local
 from bench.runs import manifest
 from bench.runs.rundir import RunDir, place
 from bench.suites import Suite
+
+DEVICES = ("auto", "cpu", "cuda")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -67,6 +69,8 @@ def train(
 
 
 def check_device(name: str) -> None:
+    if name not in DEVICES:
+        raise unknown(name, "a device", DEVICES)
     if name == "cuda":
         import torch
 
