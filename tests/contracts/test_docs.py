@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from importlib import import_module
@@ -48,6 +49,13 @@ def test_every_command_of_a_page_runs(page, tmp_path):
     for block in blocks(page, "bash"):
         for line in block.splitlines():
             shell(line, tmp_path)
+
+
+def test_the_readmes_python_runs(tmp_path):
+    cells = blocks(ROOT / "README.md", "python")
+    assert cells
+    for cell in cells:
+        shell(f"python -c {shlex.quote(cell)}", tmp_path)
 
 
 def tiny_commands():
