@@ -3,6 +3,7 @@ anything is written or trained."""
 
 from collections.abc import Container, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
 
 from torch import nn
 
@@ -10,6 +11,7 @@ from bench import datasets, methods, presets
 from bench.config.experiment import PREFIXES, Experiment
 from bench.config.settings import Settings, build
 from bench.config.spec import NetworkConfig, RunSpec, TrainConfig
+from bench.datasets.core.adapters.adapter import Adapter
 from bench.datasets.core.recipes import recipe
 from bench.errors import UserError, unknown
 from bench.networks import DEFAULT_ENCODER, ENCODERS, FUSIONS
@@ -78,15 +80,20 @@ def of_dataset(wanted: Experiment, name: str) -> list[RunSpec]:
     return found
 
 
+def open_adapter(name: str, values: Mapping[str, object], root: Path | None) -> Adapter:
+    """The data set with these settings, as `complete` fills them, on the raw files at the root."""
+    adapter = load(lookup(datasets.ENTRIES, name, "data set").target)
+    return adapter(build(adapter.Config, values, name), root)
+
+
 def offer(wanted: Experiment, name: str, method: str, given: dict[str, object]) -> Offer:
     """The method's rows with their preset under what was set on them; the recipe under both."""
     entry, root = lookup(methods.ENTRIES, method, "method"), wanted.roots.get(name)
     preset = presets.parts(wanted.preset, entry, name)
     target = lookup(datasets.ENTRIES, name, "data set").target
-    adapter = load(target)
-    values = adapter.complete({**preset["data"], **wanted.data}, root)
-    data = build(adapter.Config, values, name)
-    described = adapter(data, root).describe()
+    values = load(target).complete({**preset["data"], **wanted.data}, root)
+    adapter = open_adapter(name, values, root)
+    described = adapter.describe()
     check_modalities(described)
     defaults = recipe(target)
     train = {**defaults.get("train", {}), **preset["train"]}
@@ -94,7 +101,7 @@ def offer(wanted: Experiment, name: str, method: str, given: dict[str, object]) 
     return Offer(
         [replace(row, preset=preset["settings"]) for row in expanded(method, given, described)],
         described,
-        asdict(data),
+        asdict(adapter.config),
         configured(TrainConfig, train, wanted.train, name),
         networks(network, wanted.network, described),
     )
@@ -237,19 +244,19 @@ def refuse_idle(idle: Mapping[str, str], given: Mapping, owner: str) -> None:
 
 def check_fusion(given: Mapping, rows: list[Row]) -> None:
     for key in ("fusion", "condition"):
-        if key in given and not any(r.cls.fuses for r in rows):
+        if key in given and not any(r.cls.uses_fusion for r in rows):
             names = ", ".join(r.name for r in rows)
             raise UserError(f"network.{key} would have no effect: {names} fuse no features.")
 
 
 def fits(row: Row, data: DatasetSpec, network: NetworkConfig) -> None:
     """Whether the method can be had on this data set with this fusion."""
-    if len(data.modalities) < row.cls.least:
+    if len(data.modalities) < row.cls.min_modalities:
         raise UserError(
-            f"{row.name} needs at least {row.cls.least} modalities; {data.name} has "
+            f"{row.name} needs at least {row.cls.min_modalities} modalities; {data.name} has "
             f"{len(data.modalities)} ({', '.join(data.modalities)})."
         )
-    if row.cls.fuses and network.fusion in ("film", "gated") and len(data.modalities) < 2:
+    if row.cls.uses_fusion and network.fusion in ("film", "gated") and len(data.modalities) < 2:
         raise UserError(f"fusion {network.fusion} needs two modalities; {data.name} has one.")
     if row.cls.separable and not FUSIONS[network.fusion].separable:
         able = ", ".join(n for n, f in FUSIONS.items() if f.separable)
@@ -261,7 +268,7 @@ def fits(row: Row, data: DatasetSpec, network: NetworkConfig) -> None:
 
 def narrowed(row: Row, network: NetworkConfig) -> NetworkConfig:
     """Without what the method does not use, so that it cannot change the digest."""
-    if not row.cls.fuses:
+    if not row.cls.uses_fusion:
         network = replace(network, fusion=NetworkConfig.fusion, condition=NetworkConfig.condition)
     if row.entry.expand:
         modality = row.fixed[row.entry.expand]

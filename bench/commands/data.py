@@ -7,7 +7,7 @@ from pathlib import Path
 from bench import datasets
 from bench.commands import request
 from bench.config.experiment import Experiment, read_roots
-from bench.config.settings import build
+from bench.configure import open_adapter
 from bench.datasets.core.adapters.adapter import Adapter
 from bench.datasets.core.files.download import fetch
 from bench.datasets.core.prepare.progress import Meter
@@ -24,8 +24,8 @@ def data(args: argparse.Namespace) -> int:
     root = read_roots(args.root, (args.name,), request.saved_roots()).get(args.name)
     if args.action == "fetch":
         return fetch_raw(adapter, root)
-    config = build(adapter.Config, adapter.complete(dict(wanted.data), root), args.name)
-    opened, cache = adapter(config, root), request.cache_folder(args)
+    opened = open_adapter(args.name, adapter.complete(dict(wanted.data), root), root)
+    cache = request.cache_folder(args)
     if args.workers is not None:
         set_workers(opened, args)
     if args.action == "prepare":

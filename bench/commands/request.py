@@ -10,13 +10,13 @@ from pathlib import Path
 import yaml
 
 from bench.config.experiment import Experiment, read_roots, read_seeds
-from bench.errors import UserError, unknown
+from bench.config.spec import PROTOCOLS, check_protocols
+from bench.errors import UserError
 from bench.runner.slurm.resources import READERS, Source
 from bench.runner.slurm.resources import read as read_cluster
+from bench.runs.places import Places
 from bench.suites import Suite
 from bench.suites import read as read_suite
-
-PROTOCOLS = ("val", "last", "test-best")
 
 
 def note(text: str) -> None:
@@ -89,9 +89,7 @@ def cluster_sources(args: argparse.Namespace, suite: str | None) -> list[Source]
 
 def protocols(text: str) -> tuple[str, ...]:
     chosen = words(text)
-    for name in chosen:
-        if name not in PROTOCOLS:
-            raise unknown(name, "a protocol", PROTOCOLS)
+    check_protocols(chosen)
     if not chosen:
         raise UserError(f"--protocol takes one or more of {', '.join(PROTOCOLS)}.")
     return chosen
@@ -124,6 +122,10 @@ def saved_roots() -> dict[str, str]:
     if not isinstance(plain, dict) or not all(isinstance(v, str) for v in plain.values()):
         raise UserError(f"{file} maps names of data sets to folders; mend or remove it.")
     return plain
+
+
+def places(args: argparse.Namespace, wanted: Experiment) -> Places:
+    return Places(cache_folder(args), wanted.roots, args.device)
 
 
 def cache_folder(args: argparse.Namespace) -> Path:

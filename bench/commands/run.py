@@ -55,14 +55,14 @@ def train(
     if args.dry:
         sys.stdout.write(estimate(specs, runs, args.results.absolute(), args.jobs, args.retry))
         return [], 0
-    cache = request.cache_folder(args)
-    for data in needed(specs, runs, wanted.roots, args.retry):
-        data.open(cache, note)  # once, before any worker starts
+    places = request.places(args, wanted)
+    for data in needed(specs, runs, places, args.retry):
+        data.open(note)  # once, before any worker starts
     for spec, one in zip(specs, runs, strict=True):
         one.create(spec)
     if suite:
         manifest.write(args.results.absolute(), suite.name, runs, suite.ablation)
-    outcome = run_local(runs, args.jobs, cache, wanted.roots, args.device, args.retry, sys.stderr)
+    outcome = run_local(runs, args.jobs, places, args.retry, sys.stderr)
     return runs, tell(outcome, runs)
 
 

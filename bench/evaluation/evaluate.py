@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bench.config.spec import LAST, VAL
 from bench.evaluation import probe
 from bench.evaluation.gradients import gradient_cosines
 from bench.evaluation.masking import Reader, past_features, reading
@@ -24,7 +25,6 @@ from bench.evaluation.subsets import Heads, Withheld
 from bench.loading.loaders import OrderedLoader, Source
 from bench.method import Method
 from bench.metrics import balance
-from bench.training.trainer import LAST, VAL
 from bench.types import Batch, DataBundle
 
 
@@ -38,9 +38,9 @@ class Looked:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """found: entries of the result. arrays: those of subsets.npz."""
+    """entries: of bench.runs.result.Result. arrays: those of subsets.npz."""
 
-    found: dict[str, object]
+    entries: dict[str, object]
     arrays: dict[str, NDArray]
 
 
@@ -64,7 +64,7 @@ def evaluate(
     check(method, withheld.whole, stored)
     protocol = VAL if "val" in loaders else LAST
     labels = looked["test"].labels
-    found = {
+    entries = {
         "probe": {"protocol": protocol, **probes(looked)},
         "unimodal": {"protocol": protocol, **withheld.alone(), **heads.accuracies()},
         "subsets": withheld.records(),
@@ -72,7 +72,7 @@ def evaluate(
         "alignment": alignment(looked["test"].features),
         "gradient_cosine": gradient_cosines(method, loaders["train"].source, seed),
     }
-    return Evaluated(found, withheld.arrays() | {"label": labels})
+    return Evaluated(entries, withheld.arrays() | {"label": labels})
 
 
 def first(loader: OrderedLoader) -> Batch:
@@ -100,7 +100,7 @@ def means(spread: Spread) -> dict[str, Tensor]:
 def scales(method: Method, spread: Spread) -> dict[str, dict[str, Tensor]]:
     """Training deviations of what noise can be put on."""
     inputs = {m: x.std for m, x in spread.inputs.items() if m in method.modalities}
-    if not method.separate_encoders:
+    if not method.independent_encoders:
         return {INPUTS: inputs}
     return {FEATURES: {m: z.std for m, z in spread.features.items()}, INPUTS: inputs}
 

@@ -9,8 +9,9 @@ from typing import TextIO
 
 from bench.runner.pool import Interrupt, Pool, Worker
 from bench.runner.progress import Progress, follow, label
-from bench.runner.worker import ENDED, LEFT, STOPPED, STUCK, UNWRITABLE, Request, ended
+from bench.runner.worker import ENDED, LEFT, STOPPED, STUCK, UNWRITABLE, WorkerRequest, ended
 from bench.runs.lock import Owner
+from bench.runs.places import Places
 from bench.runs.rundir import RunDir
 
 TICK = 0.25  # seconds between two looks at the run directories, at least
@@ -30,12 +31,10 @@ class Outcome:
 def run_local(
     runs: list[RunDir],
     jobs: int,
-    cache: Path,
-    roots: dict[str, Path],
-    device: str,
+    places: Places,
     retry: bool,
     out: TextIO,
-    execute: str = Request.execute,
+    execute: str = WorkerRequest.execute,
     interrupt: Interrupt | None = None,
     patience: float | None = None,
 ) -> Outcome:
@@ -53,8 +52,7 @@ def run_local(
     progress = follow(runs, left, out)
     if not left:
         return outcome(runs, interrupted=False)
-    plain = {name: str(root) for name, root in roots.items()}
-    request = Request([], str(cache), plain, device, execute, uuid.uuid4().hex, patience)
+    request = WorkerRequest([], places.to_json(), execute, uuid.uuid4().hex, patience)
     with interrupt or Interrupt() as interrupt:
         watch = Watch(left, Pool(request), progress, interrupt)
         watch.follow(jobs)

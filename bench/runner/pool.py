@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import IO
 
-from bench.runner.worker import Request
+from bench.runner.worker import WorkerRequest
 from bench.runs.rundir import RunDir
 
 TAIL = 15  # lines of a crashed worker's output that are shown
@@ -39,7 +39,7 @@ class Worker:
 class Pool:
     """The workers of one call. Each gets the call's request and lives until its input closes."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: WorkerRequest) -> None:
         self.request = request
         self.workers: list[Worker] = []
         self._closed = 0.0  # time.monotonic() of close

@@ -12,16 +12,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from bench.config.spec import TrainConfig
+from bench.config.spec import LAST, TEST_BEST, VAL, TrainConfig
 from bench.loading.loaders import OrderedLoader, TrainData
 from bench.method import Answer, Method, Metrics, Stage, nothing
 from bench.passes import collect
 from bench.training.optimizers import build_optimizers, learning_rate
 from bench.training.timing import WARM_UP, Laps, Times
 from bench.types import Batch, Clock
-
-VAL, LAST, TEST_BEST = "val", "last", "test-best"
-PROTOCOLS = (VAL, LAST, TEST_BEST)
 
 
 class Stopped(Exception):
@@ -270,9 +267,8 @@ def set_modes(method: nn.Module, stage: Stage) -> None:
     method.requires_grad_(False)
     for module in stage.frozen:
         module.eval()
-    for entry in stage.params:
-        for p in entry["params"] if isinstance(entry, dict) else [entry]:
-            p.requires_grad_(True)
+    for p in stage.parameters():
+        p.requires_grad_(True)
 
 
 def accuracy(logits: Tensor, labels: Tensor) -> float:

@@ -15,6 +15,7 @@ from bench.methods import ENTRIES
 from bench.networks.task import Task
 from bench.passes import collect, eval_mode
 from bench.registry import load, lookup
+from bench.runs.places import Places
 from bench.seeds import derive
 from bench.training.checkpoint import dump
 from bench.training.trainer import Stopped, set_modes
@@ -31,7 +32,7 @@ NEUTRAL = {
 
 def case(name, modalities=2, **options):
     spec = spec_of(name, modalities, **options)
-    return spec, open_data(spec, None, {})
+    return spec, open_data(spec, Places(None))
 
 
 @pytest.mark.parametrize("modalities", [2, 3])

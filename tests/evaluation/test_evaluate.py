@@ -16,13 +16,14 @@ from bench.execute import build_method, open_data
 from bench.loading.loaders import OrderedLoader, Source
 from bench.metrics import balance
 from bench.passes import collect
+from bench.runs.places import Places
 from bench.training.trainer import TrainingFailed
 from tests.helpers.kills import finish, start
 from tests.helpers.training import CPU, fit, spec_of
 
 
 def data(modalities=2, split="clean"):
-    return open_data(spec_of("joint", modalities, split=split), None, {})
+    return open_data(spec_of("joint", modalities, split=split), Places(None))
 
 
 def evaluated(trainer, bundle, seed=0) -> Evaluated:
@@ -196,7 +197,7 @@ def test_encoders_that_see_one_another_are_read_from_inputs(tmp_path):
     """Through `Batch.keep`, and without what has no meaning for them."""
     run = start(tmp_path, spec_of("tests.helpers.outside:Crossed"))
     finish(run)
-    result, arrays = run.read_result(), np.load(run.subsets)
+    result, arrays = run.result_json(), np.load(run.subsets)
     assert set(result["unimodal"]) == {"protocol", "mask", "mask_input", "slice"}
     kinds = {c["kind"] for c in result["robustness"]["curves"]}
     assert kinds == {"missing_zero", "noise_inputs"}

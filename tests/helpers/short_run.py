@@ -6,6 +6,7 @@ from bench import configure
 from bench.config.experiment import Experiment
 from bench.datasets.core.adapters import audiovisual
 from bench.execute import execute
+from bench.runs.places import Places
 from tests.helpers.kills import start
 
 
@@ -25,5 +26,5 @@ def short_run(
     )
     (spec,) = configure.specs(wanted)
     run = start(results, spec)
-    execute(run, cache, {dataset: root}, "cpu")
-    return run.read_result()
+    execute(run, Places(cache, {dataset: root}, "cpu"))
+    return run.result_json()

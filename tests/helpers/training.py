@@ -7,6 +7,7 @@ from bench.config.experiment import Experiment
 from bench.config.spec import TrainConfig
 from bench.loading.loaders import OrderedLoader, Source, TrainData
 from bench.methods import ENTRIES
+from bench.runs.places import Places
 from bench.training.trainer import Evaluation, Trainer
 
 CPU = torch.device("cpu")
@@ -42,7 +43,7 @@ def spec_of(
 
 def trainer_of(spec, **hooks):
     """A Trainer over the spec's method and data, as a run would have it."""
-    bundle = execute.open_data(spec, None, {})
+    bundle = execute.open_data(spec, Places(None))
     method = execute.build_method(spec, bundle.spec)
     data = TrainData(bundle.parts["train"], bundle.spec, spec.train.batch_size, spec.seed, CPU)
     loaders = {p: OrderedLoader(Source(s, bundle.spec, CPU)) for p, s in bundle.parts.items()}
