@@ -90,8 +90,8 @@ def test_there_are_never_more_workers_than_runs(tmp_path, monkeypatch):
     runs = make(tmp_path, 3)
     write_json(runs[0].result, {})
     begun = []
-    original = local.Pool.start
-    monkeypatch.setattr(local.Pool, "start", lambda *a: begun.append(1) or original(*a))
+    original = local.WorkerPool.start
+    monkeypatch.setattr(local.WorkerPool, "start", lambda *a: begun.append(1) or original(*a))
     assert len(call(runs, jobs=9).done) == 3
     assert len(begun) == 2 and not times_run(runs[0])
 
@@ -101,7 +101,7 @@ def test_with_nothing_to_do_no_process_starts(tmp_path, monkeypatch):
     for run in runs[:2]:
         write_json(run.result, {})
     runs[2].error.write_text("it failed before\n")
-    monkeypatch.setattr(local.Pool, "start", lambda *a: pytest.fail("a worker was started"))
+    monkeypatch.setattr(local.WorkerPool, "start", lambda *a: pytest.fail("a worker was started"))
     out = io.StringIO()
     end = call(runs, out=out)
     assert out.getvalue() == "2 of 3 runs were done already\n"
@@ -161,7 +161,7 @@ def test_a_killed_worker_costs_only_its_run(tmp_path):
     end = call(runs, jobs=2, out=out)
     assert end.stopped == [runs[0].path] and len(end.done) == 4 and not end.interrupted
     assert [times_run(run) for run in runs] == [1] * 5
-    assert "digits/joint seed 0: stopped: its process was killed by signal 9" in out.getvalue()
+    assert "digits/joint seed 0: stopped: its process was ended by SIGKILL" in out.getvalue()
     assert "last words" in out.getvalue()
     assert runs[0].state == "stopped"
 
