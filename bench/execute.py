@@ -38,10 +38,10 @@ from bench.training.environment import (
 from bench.training.journal import Journal
 from bench.training.trainer import (
     Evaluation,
-    Progress,
     Stopped,
     Trainer,
     TrainingFailed,
+    TrainingProgress,
 )
 from bench.types import DataBundle, DatasetSpec, Split
 
@@ -112,7 +112,9 @@ def make_trainer(method, bundle, spec, journal, device, stop) -> Trainer:
     )
 
 
-def finish(spec, method, bundle, trainer, progress: Progress, journal: Journal, device) -> None:
+def finish(
+    spec, method, bundle, trainer, progress: TrainingProgress, journal: Journal, device
+) -> None:
     """Everything after training: weights, predictions, evaluation, and the result last."""
     run = journal.run
     journal.write()
@@ -172,14 +174,16 @@ def dataset_title(spec: RunSpec) -> dict[str, str]:
     return {"name": spec.dataset, "title": title}
 
 
-def readout(method: Method, progress: Progress) -> str | None:
+def readout(method: Method, progress: TrainingProgress) -> str | None:
     """What the stored uni-modal logits are."""
     if not progress.kept[LAST]["test"]["unimodal"]:
         return None
     return "own_head" if method.has_own_heads else "slice"
 
 
-def write_predictions(run: RunDir, part: str, bundle: DataBundle, progress: Progress) -> None:
+def write_predictions(
+    run: RunDir, part: str, bundle: DataBundle, progress: TrainingProgress
+) -> None:
     split = bundle.parts[part]
     arrays = {"index": np.arange(len(split)), "label": split.labels.numpy()}
     for protocol, kept in progress.kept.items():

@@ -17,14 +17,14 @@ from bench.registry import load, lookup
 
 def data(args: argparse.Namespace) -> int:
     """Exit code 1 if `check` finds a problem."""
-    wanted = Experiment((args.name,), (), (0,)).with_settings(args.set)
-    if wanted.settings or wanted.train or wanted.network:
+    experiment = Experiment((args.name,), (), (0,)).with_settings(args.set)
+    if experiment.settings or experiment.train or experiment.network:
         raise UserError("`data` takes settings of the data set alone: --set data.KEY=VALUE.")
     adapter = load(lookup(datasets.ENTRIES, args.name, "data set").target)
     root = read_roots(args.root, (args.name,), request.saved_roots()).get(args.name)
     if args.action == "fetch":
         return fetch_raw(adapter, root)
-    opened = open_adapter(args.name, adapter.complete(dict(wanted.data), root), root)
+    opened = open_adapter(args.name, adapter.complete(dict(experiment.data), root), root)
     cache = request.cache_folder(args)
     if args.workers is not None:
         set_workers(opened, args)

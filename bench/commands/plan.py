@@ -9,13 +9,13 @@ from bench.execute import build_method
 from bench.method import Method, Stage
 
 
-def describe(wanted: Experiment) -> list[str]:
+def describe(experiment: Experiment) -> list[str]:
     """Lines for every configuration that is asked for; ends with an empty one."""
     lines = []
-    for spec in configure.specs(wanted):
-        if spec.seed != wanted.seeds[0]:
+    for spec in configure.specs(experiment):
+        if spec.seed != experiment.seeds[0]:
             continue
-        adapter = open_adapter(spec.dataset, spec.data, wanted.roots.get(spec.dataset))
+        adapter = open_adapter(spec.dataset, spec.data, experiment.roots.get(spec.dataset))
         method = build_method(spec, adapter.describe())
         lines.append(f"{spec.method} on {spec.dataset}, {spec.train.epochs} planned epochs")
         lines += [line for s in method.stages(spec.train.epochs) for line in stage_lines(method, s)]

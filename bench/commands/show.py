@@ -10,7 +10,6 @@ from pathlib import Path
 from bench import datasets, methods, suites
 from bench.commands import request
 from bench.errors import UserError
-from bench.runner.slurm import check
 
 PACKAGES = (
     "torch",
@@ -40,12 +39,10 @@ def listing(args: argparse.Namespace) -> int:
 
 
 def suite_row(name: str) -> tuple[str, ...]:
-    wanted = suites.read(name).wanted
-    return (
-        name,
-        f"{len(wanted.methods)} methods x {', '.join(wanted.datasets)} x {len(wanted.seeds)} seeds",
-        ", ".join(method for method, _ in wanted.methods),
-    )
+    experiment = suites.read(name).experiment
+    methods = [method for method, _ in experiment.methods]
+    size = f"{len(methods)} methods x {', '.join(experiment.datasets)}"
+    return name, f"{size} x {len(experiment.seeds)} seeds", ", ".join(methods)
 
 
 def columns(rows: list[tuple[str, ...]]) -> str:
@@ -84,6 +81,8 @@ def doctor(args: argparse.Namespace) -> int:
 
 
 def cluster(args: argparse.Namespace) -> int:
+    from bench.runner.slurm import check  # only who asks for it pays for it
+
     sources = request.cluster_sources(args, args.suite)
     files = [source.name for source in sources[:-1]]
     own = request.own_file("cluster.yaml")

@@ -23,14 +23,14 @@ from bench.runs.rundir import RunDir, place
 
 
 def submit(args: argparse.Namespace) -> int:
-    wanted, suite = request.asked(args)
+    experiment, suite = request.asked(args)
     resources = resolve(request.cluster_sources(args, args.suite))
     if args.cluster != "slurm":
         check_device(args.device)
-    specs, results = configure.specs(wanted), args.results.absolute()
+    specs, results = configure.specs(experiment), args.results.absolute()
     runs = [place(results, spec) for spec in specs]
     choice = chosen(specs, runs, results, args.retry)
-    places = request.places(args, wanted)
+    places = request.places(args, experiment)
     data = needed(specs, runs, places, args.retry) if choice.runs else []
     ahead = [d for d in data if args.cluster == "slurm" and not d.ready]
     order = SlurmOrder(

@@ -12,7 +12,7 @@ from bench.passes import eval_mode
 from bench.runs.result import Cost
 from bench.training.optimizers import build_optimizers
 from bench.training.timing import Times
-from bench.training.trainer import Progress, set_modes
+from bench.training.trainer import TrainingProgress, set_modes
 from bench.types import Batch, Clock
 
 PARTS = 3  # of a stage's epochs; the middle one of each part is looked at
@@ -31,7 +31,7 @@ class Operations:
 
 def cost(
     method: Method,
-    progress: Progress,
+    progress: TrainingProgress,
     peak: dict[str, float | None],
     test: OrderedLoader,
     computed: Operations,

@@ -21,7 +21,7 @@ def asked(modalities: int) -> NDArray:
     return np.concatenate([~whole, one, ~one, whole])
 
 
-class Withheld:
+class SubsetAnswers:
     """Answers with every set of modalities, by each readout of `reader`."""
 
     def __init__(self, reader: Reader):

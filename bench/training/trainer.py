@@ -30,7 +30,7 @@ class TrainingFailed(Exception):
 
 
 @dataclass
-class Progress:
+class TrainingProgress:
     """Where a run stands: what a checkpoint holds besides weights. Plain values and tensors."""
 
     stage: int = 0
@@ -75,10 +75,10 @@ class Trainer:
         self.log, self.save, self.stop = log, save, stop
         self.plan = method.stages(config.epochs)
         self.optimizers = build_optimizers(self.plan, config)
-        self.at = Progress()
+        self.at = TrainingProgress()
         self.warm = dict.fromkeys((s.name for s in self.plan), 0)  # steps of this sitting
 
-    def train(self, resume: dict | None = None) -> Progress:
+    def train(self, resume: dict | None = None) -> TrainingProgress:
         """Raises Stopped, or TrainingFailed for a loss or an answer that is not finite."""
         if resume is not None:
             self.restore(resume)
@@ -255,7 +255,7 @@ class Trainer:
             optimizer.load_state_dict(state["optimizers"][key])
         self.method.generator.set_state(state["generator"])
         torch.set_rng_state(state["global_generator"])
-        self.at = Progress(**state["progress"])
+        self.at = TrainingProgress(**state["progress"])
 
 
 def set_modes(method: nn.Module, stage: Stage) -> None:

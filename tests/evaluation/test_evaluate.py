@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bench import metrics
-from bench.evaluation.evaluate import Evaluated, evaluate
+from bench.evaluation.evaluate import EvaluatedRun, evaluate
 from bench.evaluation.gradients import gradient_cosines
 from bench.evaluation.moments import Moments
 from bench.evaluation.robustness import LEVELS
@@ -26,7 +26,7 @@ def data(modalities=2, split="clean"):
     return open_data(spec_of("joint", modalities, split=split), Places(None))
 
 
-def evaluated(trainer, bundle, seed=0) -> Evaluated:
+def evaluated(trainer, bundle, seed=0) -> EvaluatedRun:
     """Of a trained Trainer; `stored` is what its method says."""
     method = trainer.method
     loader = OrderedLoader(Source(bundle.parts["test"], bundle.spec, CPU))
@@ -45,7 +45,9 @@ def found(joint):
 
 
 def worth(found, readout, *modalities):
-    (one,) = [s[readout] for s in found.entries["subsets"] if set(s["modalities"]) == set(modalities)]
+    (one,) = [
+        s[readout] for s in found.entries["subsets"] if set(s["modalities"]) == set(modalities)
+    ]
     return one
 
 

@@ -15,7 +15,7 @@ def short_run(
 ) -> dict:
     """The result of the run. data: settings of the data set."""
     monkeypatch.setattr(audiovisual, "SIZE", (32, 32))
-    wanted = Experiment(
+    experiment = Experiment(
         (dataset,),
         (("joint", {}),),
         (0,),
@@ -24,7 +24,7 @@ def short_run(
         data=data,
         roots={dataset: root},
     )
-    (spec,) = configure.specs(wanted)
+    (spec,) = configure.specs(experiment)
     run = start(results, spec)
     execute(run, Places(cache, {dataset: root}, "cpu"))
     return run.result_json()

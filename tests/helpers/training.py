@@ -28,7 +28,7 @@ def spec_of(
     name, modalities=2, epochs=2, seed=0, split="clean", train=None, network=None, **settings
 ):
     """The RunSpec of one row; a row's own settings give way to `settings`."""
-    wanted = Experiment(
+    experiment = Experiment(
         (SYNTHETIC,),
         ((name, {}),),
         (seed,),
@@ -36,7 +36,7 @@ def spec_of(
         network=network or {},
         data={"modalities": modalities, "split": split},
     )
-    (spec,) = configure.specs(wanted)
+    (spec,) = configure.specs(experiment)
     spec.settings.update(settings)
     return spec
 

@@ -15,7 +15,7 @@ from bench.__main__ import main
 from bench.errors import UserError
 from bench.runner.slurm import scheduler, submit, task
 from bench.runner.slurm.check import check
-from bench.runner.slurm.resources import Resources, Source, read, resolve
+from bench.runner.slurm.resources import Resources, SettingsSource, read, resolve
 from bench.runner.slurm.scheduler import Job, read_accounts, read_queue
 from bench.runner.slurm.submissions import Jobs, every
 from bench.runner.slurm.submit import SlurmOrder, dealt, hand_over, in_packs, parameters
@@ -36,8 +36,8 @@ def wrong(reader, *arguments) -> str:
     return str(caught.value)
 
 
-def options(**values) -> list[Source]:
-    return [Source("the options", values)]
+def options(**values) -> list[SettingsSource]:
+    return [SettingsSource("the options", values)]
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,9 @@ def test_doctor_finds_what_cannot_be_without_a_scheduler(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     (tmp_path / "bash").symlink_to("/bin/bash")
     sources = [
-        Source("the file", {"time": "soon", "cpus": "2", "setup": ["if"], "python": "gone -m x"}),
+        SettingsSource(
+            "the file", {"time": "soon", "cpus": "2", "setup": ["if"], "python": "gone -m x"}
+        ),
         *options(cpus="3"),
     ]
     found = {one.key: one for one in check(sources)}

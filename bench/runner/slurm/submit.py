@@ -15,7 +15,7 @@ from bench.errors import UserError
 from bench.runner.slurm import submissions
 from bench.runner.slurm.resources import Resources
 from bench.runner.slurm.scheduler import described
-from bench.runner.slurm.submissions import Entry, Submission
+from bench.runner.slurm.submissions import Submission, SubmittedJob
 from bench.runner.slurm.task import Preparation, SlurmTask
 from bench.runner.worker import WorkerRequest
 from bench.runs.places import Places
@@ -79,7 +79,7 @@ def hand_over(results: Path, order: SlurmOrder) -> Submission:
     asked = order.resources
     settings = asdict(asked) | {"cpus": order.cpus, "setup": list(asked.setup)}
     submission, folder = submissions.fresh(results, order.cluster, order.suite, settings)
-    entries: list[Entry] = []
+    entries: list[SubmittedJob] = []
     try:
         HANDS[order.cluster](results, folder, order, entries)
     except (FailedJobError, FailedSubmissionError, OSError, RuntimeError) as error:
@@ -102,13 +102,13 @@ def last_words(error: Exception) -> str:
     return (told or [" ".join(said)])[0]
 
 
-def to_slurm(results: Path, folder: Path, order: SlurmOrder, entries: list[Entry]) -> None:
+def to_slurm(results: Path, folder: Path, order: SlurmOrder, entries: list[SubmittedJob]) -> None:
     """Adds to the entries what the scheduler has taken."""
     first = None
     if order.to_prepare:
         executor = slurm(folder, order, gpus=None)
         first = executor.submit(Preparation(paths(order.to_prepare), order.places.to_json()))
-        entries.append(Entry(first.job_id, []))
+        entries.append(SubmittedJob(first.job_id, []))
     tasks = order.tasks()
     for start in range(0, len(tasks), ARRAY):
         executor = slurm(folder, order, order.resources.gpus_per_task)
@@ -119,11 +119,11 @@ def to_slurm(results: Path, folder: Path, order: SlurmOrder, entries: list[Entry
 
 def submitted(
     executor: submitit.Executor, tasks: Sequence[SlurmTask], results: Path
-) -> list[Entry]:
+) -> list[SubmittedJob]:
     with executor.batch():
         jobs = [executor.submit(task) for task in tasks]
     runs = [submissions.relative([RunDir(Path(p)) for p in task.runs], results) for task in tasks]
-    return [Entry(job.job_id, own) for job, own in zip(jobs, runs, strict=True)]
+    return [SubmittedJob(job.job_id, own) for job, own in zip(jobs, runs, strict=True)]
 
 
 def slurm(folder: Path, order: SlurmOrder, gpus: int | None) -> submitit.SlurmExecutor:
@@ -169,7 +169,7 @@ def typed(flags: Mapping[str, str]) -> dict[str, str | bool]:
     return {name: value if value else True for name, value in flags.items()}
 
 
-def to_local(results: Path, folder: Path, order: SlurmOrder, entries: list[Entry]) -> None:
+def to_local(results: Path, folder: Path, order: SlurmOrder, entries: list[SubmittedJob]) -> None:
     asked = order.resources
     executor = submitit.LocalExecutor(folder, TIMEOUTS, python=asked.python or None)
     gpus = order.gpus if asked.gpus_per_task is None else order.gpus[: asked.gpus_per_task]
@@ -181,17 +181,17 @@ def to_local(results: Path, folder: Path, order: SlurmOrder, entries: list[Entry
     )
     with detached():
         jobs = submitted(executor, order.tasks(), results)
-    entries += [Entry(e.job, e.runs, described(int(e.job))) for e in jobs]
+    entries += [SubmittedJob(e.job, e.runs, described(int(e.job))) for e in jobs]
 
 
-def to_debug(results: Path, folder: Path, order: SlurmOrder, entries: list[Entry]) -> None:
+def to_debug(results: Path, folder: Path, order: SlurmOrder, entries: list[SubmittedJob]) -> None:
     """In this process, one pack after the other."""
     executor = submitit.DebugExecutor(folder)
     for task in order.tasks():
         job = executor.submit(task)
         job.result()
         runs = submissions.relative([RunDir(Path(path)) for path in task.runs], results)
-        entries.append(Entry(job.job_id, runs))
+        entries.append(SubmittedJob(job.job_id, runs))
 
 
 HANDS = {"slurm": to_slurm, "local": to_local, "debug": to_debug}
