@@ -77,8 +77,10 @@ class Log:
             parts.append(f"loss {row['loss']:.3f}")
         if row.get("val_accuracy") is not None:
             parts.append(f"val {percent(row['val_accuracy'])}")
-        left = (self.planned - self.done) * self.seconds / self.rows
-        return "  ".join([*parts, f"{clock(left)} left"])
+        if self.done < self.planned:
+            left = (self.planned - self.done) * self.seconds / self.rows
+            parts.append(f"{clock(left)} left")
+        return "  ".join(parts)
 
 
 class Progress:
