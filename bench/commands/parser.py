@@ -208,7 +208,7 @@ VERBS = (
     Verb("logs", "jobs:logs", LOGS, "what a run, or the jobs of a submission, printed"),
     Verb("prune", "jobs:prune", PRUNE, "remove checkpoints of finished runs"),
     Verb("status", "status:status", STATUS, "states of the runs", READS),
-    Verb("list", "show:listing", LIST, "what there is"),
+    Verb("list", "listing:listing", LIST, "what there is"),
     Verb("plan", "show:plan", PLAN, "stages of a method, their epochs, what each trains"),
     Verb("doctor", "show:doctor", DOCTOR, "the machine, and what is missing for what"),
     Verb("table", "tables:table", TABLE, "print tables of finished runs", READS),

@@ -1,4 +1,4 @@
-"""`list`, `plan` and `doctor`: what there is, what a method will do, what the machine has."""
+"""`plan` and `doctor`: what a method will do, what the machine has."""
 
 import argparse
 import os
@@ -7,8 +7,9 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from bench import datasets, methods, suites
+from bench import datasets
 from bench.commands import request
+from bench.commands.listing import columns
 from bench.errors import UserError
 
 PACKAGES = (
@@ -22,37 +23,6 @@ PACKAGES = (
     "matplotlib",
     "submitit",
 )
-
-
-def listing(args: argparse.Namespace) -> int:
-    if args.what == "methods":
-        rows = [(e.name, e.family, e.title, e.paper) for e in methods.ENTRIES]
-    elif args.what == "datasets":
-        rows = [
-            (e.name, e.modalities, e.title, "needs --root" if e.needs_root else "embedded")
-            for e in datasets.ENTRIES
-        ]
-    else:
-        rows = [suite_row(name) for name in suites.names()]
-    sys.stdout.write(columns(rows))
-    return 0
-
-
-def suite_row(name: str) -> tuple[str, ...]:
-    experiment = suites.read(name).experiment
-    methods = [method for method, _ in experiment.methods]
-    size = f"{len(methods)} methods x {', '.join(experiment.datasets)}"
-    return name, f"{size} x {len(experiment.seeds)} seeds", ", ".join(methods)
-
-
-def columns(rows: list[tuple[str, ...]]) -> str:
-    """Rows as lines, every column as wide as its widest cell."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-    return "\n".join(lines) + "\n"
 
 
 def plan(args: argparse.Namespace) -> int:

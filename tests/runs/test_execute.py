@@ -11,6 +11,7 @@ from bench.errors import UserError
 from bench.execute import build_method, open_data
 from bench.passes import collect
 from bench.runs.places import Places
+from bench.runs.result import Result
 from bench.training import checkpoint
 from bench.training.trainer import Stopped, TrainingFailed
 from tests.helpers.kills import compare_with_uninterrupted, facts, finish, outcome, start
@@ -48,6 +49,25 @@ def test_the_result_says_what_a_reviewer_asks(run):
     assert result["cost"]["seconds"] > 0 and result["cost"]["peak_memory_mib"] > 0
     assert result["environment"]["torch"] == torch.__version__
     assert len(result["code"]["source"]) == 12
+
+
+def test_a_result_is_read_as_it_was_written(run):
+    finish(run)
+    again = json.dumps(run.read_result().to_json(), indent=1) + "\n"
+    assert again == run.result.read_text()
+
+
+def test_what_a_result_of_older_code_lacks_is_none(run):
+    finish(run)
+    plain, optional = run.result_json(), ("readout", "probe", "subsets", "learned", "environment")
+    whole = {k: v for k, v in plain.items() if k not in optional}
+    whole["cost"] = {"epochs": 3}
+    result = Result.from_json(whole, "here")
+    assert [getattr(result, name) for name in (*optional, "selected")] == [None] * 5 + [{}]
+    assert result.cost.epochs == 3 and result.cost.seconds is None
+    del whole["data_hash"]
+    with pytest.raises(UserError, match=r"here lacks what a report needs \('data_hash'\)"):
+        Result.from_json(whole, "here")
 
 
 def test_predictions_are_what_the_metrics_say(run):
