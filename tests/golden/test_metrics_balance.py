@@ -1,12 +1,12 @@
 """Shapley values, imbalance, utilisation, ratios, likeness of features and speed of learning, on a
-concatenation head; its answers with modalities withheld are those of the evaluation."""
+concatenation head; its answers with modalities answers are those of the evaluation."""
 
 import pytest
 import torch
 
 from bench.config.spec import NetworkConfig
 from bench.evaluation.masking import ZERO, reading
-from bench.evaluation.subsets import Heads, Withheld
+from bench.evaluation.subsets import Heads, SubsetAnswers
 from bench.methods.joint import Joint
 from bench.metrics import accuracy, balance
 from bench.networks.fusion import ConcatHead
@@ -44,8 +44,8 @@ class Case:
 
     def worths(self):
         """The sets of modalities and their accuracies."""
-        withheld = self.watch(Withheld)
-        return withheld.present, torch.tensor(withheld.accuracies(ZERO), dtype=torch.double)
+        answers = self.watch(SubsetAnswers)
+        return answers.present, torch.tensor(answers.accuracies(ZERO), dtype=torch.double)
 
     def shares(self):
         return torch.stack(list(self.method.shares(self.features).values())).detach().numpy()
@@ -64,10 +64,10 @@ def test_slice_accuracies(golden, case):
 @CASES
 def test_masked_accuracies(golden, case):
     one = Case(golden, case)
-    withheld = one.watch(Withheld)
-    alone = withheld.alone()[ZERO]
+    answers = one.watch(SubsetAnswers)
+    alone = answers.alone()[ZERO]
     close(array([alone[m] for m in one.features]), golden[f"{case}acc_zero_feature"])
-    fused = accuracy(withheld.whole.numpy(), one.labels.numpy())
+    fused = accuracy(answers.whole.numpy(), one.labels.numpy())
     assert fused == pytest.approx(golden[f"{case}acc_fused"].item(), abs=DOUBLE)
 
 

@@ -139,7 +139,7 @@ def test_rows_on_other_data_have_no_mean(tmp_path):
 def test_extensions_are_said_where_there_are_more_than_two_modalities(tmp_path):
     three = ("m0", "m1", "m2")
     for folder, modalities in (("two", three[:2]), ("three", three)):
-        add(tmp_path / folder, "x", modalities=modalities, beyond_two="a mean over the others")
+        add(tmp_path / folder, "x", modalities=modalities, more_than_two="a mean over the others")
         add(tmp_path / folder, "y", modalities=modalities)
     words = (
         "Our extension of the paper to more than two modalities: a mean over the others for `x`."

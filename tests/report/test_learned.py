@@ -23,7 +23,7 @@ LOSS = {"title": "Own loss", "unit": "nats", "logged": "own"}
 def tell(results, method, seed=0, panels=(), log=(), **options):
     """A finished run whose method tells `panels`."""
     run = add(results, method, seed, log=list(log), **options)
-    run.result.write_text(json.dumps(run.read_result() | {"learned": list(panels)}))
+    run.result.write_text(json.dumps(run.result_json() | {"learned": list(panels)}))
     return run
 
 

@@ -77,7 +77,7 @@ def test_the_temperature_is_fitted_on_validation(run):
 
 
 def test_shapley_values_are_efficient(run):
-    subsets = {tuple(s["modalities"]): s["mask"] for s in run.read_result()["subsets"]}
+    subsets = {tuple(s["modalities"]): s["mask"] for s in run.result_json()["subsets"]}
     total = subsets["m0", "m1", "m2"] - subsets[()]
     assert sum(value(run, "shapley").values()) == pytest.approx(total)
     samples = sum(value(run, "sample_value").values())
@@ -105,7 +105,7 @@ OLD_COST = ("epochs", "seconds", "parameters", "peak_memory_mib")
 
 def test_an_older_result_has_dashes_and_nothing_breaks(tmp_path):
     one = trained(tmp_path)
-    result = one.read_result()
+    result = one.result_json()
     for key in NEW:
         del result[key]
     del result["probe"]["concatenation"]

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from tabulate import tabulate
 
+from bench.config.spec import PROTOCOLS
 from bench.report.comparison.compare import Compared, Comparison, Overall
 from bench.report.comparison.pairs import Pair, Pairs
 from bench.report.quantities.resampled import Measure
-from bench.report.read.results import PROTOCOLS
 from bench.report.stats.paired import LEVEL, TINY
 from bench.report.stats.verdicts import Judgement, Verdict
 from bench.report.tables import captions

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
+from bench.config.spec import check_protocols
 from bench.errors import unknown
 from bench.report.figures import (
     accuracy,
@@ -21,7 +22,6 @@ from bench.report.figures import (
 )
 from bench.report.figures import learned as tells
 from bench.report.figures.series import LeftOut, first_protocol
-from bench.report.read.results import check_protocols
 from bench.report.tables.model import Table
 
 ALL, LEARNED = "all", "learned"

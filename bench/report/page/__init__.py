@@ -15,10 +15,10 @@ import jinja2
 from markupsafe import Markup
 
 from bench import __version__
+from bench.config.spec import PROTOCOLS
 from bench.report.page import figures, findings
 from bench.report.page import missing as unfinished
 from bench.report.page import runs as drill
-from bench.report.read.results import PROTOCOLS
 from bench.report.tables import ablation, render
 from bench.report.tables.layout import View
 from bench.report.tables.model import Table

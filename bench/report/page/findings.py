@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bench.config.spec import PROTOCOLS
 from bench.report.quantities.names import ACCURACY
-from bench.report.read.results import PROTOCOLS
 from bench.report.stats.paired import LEVEL, paired
 from bench.report.stats.verdicts import Verdict
 from bench.report.tables import captions

@@ -6,8 +6,8 @@ Differences are paired by seed: row and whole method share splits, initial weigh
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bench.config.spec import check_protocols
 from bench.report.quantities.names import ACCURACY
-from bench.report.read.results import check_protocols
 from bench.report.stats.paired import LEVEL, TINY, Paired, paired
 from bench.report.stats.verdicts import Judgement, Verdict, judge
 from bench.report.tables import captions

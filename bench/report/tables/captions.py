@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from bench.config.spec import PROTOCOLS
 from bench.report.quantities.names import ACCURACY, HEAD, PROBE
-from bench.report.read.results import PROTOCOLS, Finished
+from bench.report.read.results import Finished
 from bench.report.read.settings import MISSING, told_apart
 from bench.report.tables.columns import NAMES, cell
 from bench.report.tables.model import Column, Row, Table
@@ -182,7 +183,7 @@ def extension_notes(table: Table) -> list[str]:
     """Methods that had to be extended, where the table has more than two modalities."""
     if len(table.modalities) < 3:
         return []
-    pairs = [(row, row.runs[0].beyond_two) for row in table.rows if row.runs[0].beyond_two]
+    pairs = [(row, row.runs[0].more_than_two) for row in table.rows if row.runs[0].more_than_two]
     if not pairs:
         return []
     return [f"Our extension of the paper to more than two modalities: {by_value(pairs)}."]

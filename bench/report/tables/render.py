@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from bench.config.spec import check_protocols
 from bench.errors import unknown
-from bench.report.read.results import check_protocols
 from bench.report.tables.columns import DEFAULT, check_names
 from bench.report.tables.display import Sheet
 from bench.report.tables.layout import View, sheet
