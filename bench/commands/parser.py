@@ -153,7 +153,7 @@ def add_reading(verbs) -> None:
         "--metric",
         default="accuracy",
         metavar="NAME",
-        help="accuracy (default), macro_f1, balanced_accuracy, nll, brier",
+        help="accuracy (default) or another that can be resampled: macro_f1, nll, ...",
     )
     compare.add_argument("--dataset", metavar="D[,D..]")
     for verb in (table, report):

@@ -1,5 +1,5 @@
-"""What a table is made of: columns, cells with a number per seed, rows, rows by name, and
-the row that an encoder is compared with."""
+"""What a table is made of: columns, cells with a number per seed, rows, rows by name, and the row
+that an encoder is compared with."""
 
 import json
 from collections.abc import Callable, Sequence
