@@ -18,7 +18,8 @@ FILES = [p.relative_to(ROOT) for d in FOLDERS for p in sorted((ROOT / d).rglob("
 HOUSE = (
     ("__main__",),
     ("commands",),
-    ("execute", "configure", "perf"),
+    ("execute", "perf"),
+    ("configure",),
     ("evaluation",),
     ("training", "methods"),
     ("method",),

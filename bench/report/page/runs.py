@@ -5,12 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.report.page.run_curves import Sketch, sketch
-from bench.report.quantities.names import ACCURACY
+from bench.report.quantities import ACCURACY
 from bench.report.read.results import Finished
 from bench.report.read.settings import words
 from bench.report.tables import captions
 from bench.report.tables.layout import percent
-from bench.report.tables.model import Column, Row, Table
+from bench.report.tables.model import Cell, Column, Row
+from bench.report.tables.numbers import Numbers
 from bench.runs.result import Result
 
 TAIL = 3  # of the log's rows
@@ -49,14 +50,19 @@ class Section:
     configurations: tuple[Configuration, ...]
 
 
-def of_table(table: Table, protocols: tuple[str, ...]) -> Section:
+def of_table(numbers: Numbers, protocols: tuple[str, ...]) -> Section:
     """Raises UserError for a result that cannot be read."""
-    return Section(captions.heading(table), tuple(of_row(row, protocols[0]) for row in table.rows))
+    column = Column(protocols[0], ACCURACY)
+    rows = numbers.table.rows
+    return Section(
+        captions.heading(numbers.table),
+        tuple(of_row(row, numbers.cell(row, column), protocols[0]) for row in rows),
+    )
 
 
-def of_row(row: Row, protocol: str) -> Configuration:
-    cell = row.cell(Column(protocol, ACCURACY))
-    spread = f" ± {percent(cell.std, 1)}" if cell.std is not None else ""
+def of_row(row: Row, cell: Cell, protocol: str) -> Configuration:
+    """cell: its accuracy."""
+    spread = f" ± {percent(cell.std)}" if cell.std is not None else ""
     first = row.runs[0]
     settings = first.settings | {f"data.{k}": v for k, v in first.data.items()}
     method = first.directory.read_result().method
@@ -64,7 +70,7 @@ def of_row(row: Row, protocol: str) -> Configuration:
         label=row.label,
         variant=row.variant,
         title=", ".join(str(one) for one in (method.title, method.paper) if one not in NOTHING),
-        accuracy=f"{percent(cell.mean, 1)}{spread} %" if cell.values else captions.DASH,
+        accuracy=f"{percent(cell.mean)}{spread} %" if cell.values else captions.DASH,
         digest=first.digest,
         settings=tuple((name, words([value])[0]) for name, value in settings.items()),
         runs=tuple(of_run(run, protocol) for run in row.runs),
@@ -76,7 +82,7 @@ def of_run(run: Finished, protocol: str) -> Run:
     accuracy = run.accuracy.get(protocol)
     return Run(
         seed=run.seed,
-        accuracy=captions.DASH if accuracy is None else f"{percent(accuracy, 1)} %",
+        accuracy=captions.DASH if accuracy is None else f"{percent(accuracy)} %",
         facts=tuple(facts(run, result)),
         sketch=sketch(rows, chosen(result, protocol)),
         tail="\n".join(json.dumps(rounded(row), ensure_ascii=False) for row in rows[-TAIL:]),
