@@ -3,6 +3,7 @@ anything is written or trained."""
 
 from collections.abc import Container, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
 
 from torch import nn
 
@@ -10,6 +11,7 @@ from bench import datasets, methods, presets
 from bench.config.experiment import PREFIXES, Experiment
 from bench.config.settings import Settings, build
 from bench.config.spec import NetworkConfig, RunSpec, TrainConfig
+from bench.datasets.core.adapters.adapter import Adapter
 from bench.datasets.core.recipes import recipe
 from bench.errors import UserError, unknown
 from bench.networks import DEFAULT_ENCODER, ENCODERS, FUSIONS
@@ -18,7 +20,7 @@ from bench.types import DatasetSpec
 
 
 @dataclass(frozen=True)
-class Row:
+class MethodRow:
     """A method as one data set has it: its row, its class, what was set on it alone, and the
     preset that all of that is put over."""
 
@@ -39,54 +41,59 @@ class Row:
         return {f.name for f in fields(self.cls.Config)}
 
 
-def specs(wanted: Experiment) -> list[RunSpec]:
+def specs(experiment: Experiment) -> list[RunSpec]:
     """All runs that are asked for, in table order: data set, method, seed.
 
     Raises UserError for whatever is not a name, a value or a combination that works.
     """
-    return [s for name in wanted.datasets for s in of_dataset(wanted, name)]
+    return [s for name in experiment.datasets for s in of_dataset(experiment, name)]
 
 
 @dataclass(frozen=True)
 class Offer:
     """One method as it was asked for on one data set: everything about it but the seed."""
 
-    rows: list[Row]
+    rows: list[MethodRow]
     described: DatasetSpec
     data: dict[str, object]
     train: TrainConfig
     network: NetworkConfig
 
 
-def of_dataset(wanted: Experiment, name: str) -> list[RunSpec]:
-    offers = [offer(wanted, name, *item) for item in wanted.methods]
-    check_preset(wanted, name)
+def of_dataset(experiment: Experiment, name: str) -> list[RunSpec]:
+    offers = [offer(experiment, name, *item) for item in experiment.methods]
+    check_preset(experiment, name)
     rows = [row for o in offers for row in o.rows]
-    check_settings(wanted.settings, rows)
-    check_fusion(wanted.network, rows)
-    check_acting(wanted.settings, [(row, o.train.epochs) for o in offers for row in o.rows])
+    check_settings(experiment.settings, rows)
+    check_fusion(experiment.network, rows)
+    check_acting(experiment.settings, [(row, o.train.epochs) for o in offers for row in o.rows])
     found = []
     for o in offers:
         for row in o.rows:
-            settings = settings_of(row, wanted.settings, o.train.epochs)
-            fits(row, o.described, o.network)
+            settings = settings_of(row, experiment.settings, o.train.epochs)
+            check_fits(row, o.described, o.network)
             network = narrowed(row, o.network)
             found += [
                 RunSpec(row.name, name, seed, settings, o.train, network, o.data)
-                for seed in wanted.seeds
+                for seed in experiment.seeds
             ]
     return found
 
 
-def offer(wanted: Experiment, name: str, method: str, given: dict[str, object]) -> Offer:
+def open_adapter(name: str, values: Mapping[str, object], root: Path | None) -> Adapter:
+    """The data set with these settings, as `complete` fills them, on the raw files at the root."""
+    adapter = load(lookup(datasets.ENTRIES, name, "data set").target)
+    return adapter(build(adapter.Config, values, name), root)
+
+
+def offer(experiment: Experiment, name: str, method: str, given: dict[str, object]) -> Offer:
     """The method's rows with their preset under what was set on them; the recipe under both."""
-    entry, root = lookup(methods.ENTRIES, method, "method"), wanted.roots.get(name)
-    preset = presets.parts(wanted.preset, entry, name)
+    entry, root = lookup(methods.ENTRIES, method, "method"), experiment.roots.get(name)
+    preset = presets.parts(experiment.preset, entry, name)
     target = lookup(datasets.ENTRIES, name, "data set").target
-    adapter = load(target)
-    values = adapter.complete({**preset["data"], **wanted.data}, root)
-    data = build(adapter.Config, values, name)
-    described = adapter(data, root).describe()
+    values = load(target).complete({**preset["data"], **experiment.data}, root)
+    adapter = open_adapter(name, values, root)
+    described = adapter.describe()
     check_modalities(described)
     defaults = recipe(target)
     train = {**defaults.get("train", {}), **preset["train"]}
@@ -94,23 +101,24 @@ def offer(wanted: Experiment, name: str, method: str, given: dict[str, object]) 
     return Offer(
         [replace(row, preset=preset["settings"]) for row in expanded(method, given, described)],
         described,
-        asdict(data),
-        configured(TrainConfig, train, wanted.train, name),
-        networks(network, wanted.network, described),
+        asdict(adapter.config),
+        configured(TrainConfig, train, experiment.train, name),
+        networks(network, experiment.network, described),
     )
 
 
-def check_preset(wanted: Experiment, name: str) -> None:
+def check_preset(experiment: Experiment, name: str) -> None:
     """A preset must say something of at least one of the methods on this data set."""
-    if not wanted.preset:
+    if not experiment.preset:
         return
-    known = presets.read(wanted.preset)
-    entries = [lookup(methods.ENTRIES, method, "method") for method, _ in wanted.methods]
+    known = presets.read(experiment.preset)
+    entries = [lookup(methods.ENTRIES, method, "method") for method, _ in experiment.methods]
     if any(name in known.get(own, {}) for e in entries for own in (e.name, e.base)):
         return
     pairs = ", ".join(f"{m} on {d}" for m, sets in known.items() for d in sets)
+    names = ", ".join(method for method, _ in experiment.methods)
     raise UserError(
-        f"preset {wanted.preset!r} says nothing of {', '.join(m for m, _ in wanted.methods)} on "
+        f"preset {experiment.preset!r} says nothing of {names} on "
         f"{name}; it has {pairs}. Leave --preset out to use the data set's own recipe."
     )
 
@@ -163,21 +171,21 @@ def check_modalities(data: DatasetSpec) -> None:
             )
 
 
-def expanded(name: str, given: dict, data: DatasetSpec) -> list[Row]:
+def expanded(name: str, given: dict, data: DatasetSpec) -> list[MethodRow]:
     """The rows that a method's name stands for on this data set."""
     entry = lookup(methods.ENTRIES, name, "method")
     cls = load(entry.target)
     if not entry.expand:
-        return [Row(name, entry, cls, given)]
+        return [MethodRow(name, entry, cls, given)]
     if name == entry.name:
-        return [Row(f"{name}-{m}", entry, cls, given) for m in data.modalities]
+        return [MethodRow(f"{name}-{m}", entry, cls, given) for m in data.modalities]
     modality = name.removeprefix(entry.name + "-")
     if modality not in data.modalities:
         raise unknown(modality, f"a modality of {data.name}", data.modalities)
-    return [Row(name, entry, cls, given)]
+    return [MethodRow(name, entry, cls, given)]
 
 
-def check_settings(given: Mapping, rows: list[Row]) -> None:
+def check_settings(given: Mapping, rows: list[MethodRow]) -> None:
     """A bare setting must reach a method that has it and does not fix it."""
     for key in given:
         having = [r for r in rows if key in r.known]
@@ -193,18 +201,18 @@ def check_settings(given: Mapping, rows: list[Row]) -> None:
             )
 
 
-def reached(row: Row, common: Mapping) -> dict[str, object]:
+def reached(row: MethodRow, common: Mapping) -> dict[str, object]:
     """The common settings that are this row's to take."""
     return {k: v for k, v in common.items() if k in row.known and k not in row.fixed}
 
 
-def config_of(row: Row, given: Mapping, without: Container[str] = ()) -> Settings:
+def config_of(row: MethodRow, given: Mapping, without: Container[str] = ()) -> Settings:
     """The method's Config: the preset, under what was given, under what the row fixes."""
     open_to = {k: v for k, v in {**row.preset, **given}.items() if k not in without}
     return build(row.cls.Config, {**open_to, **row.fixed}, row.name)
 
 
-def check_acting(common: Mapping, rows: list[tuple[Row, int]]) -> None:
+def check_acting(common: Mapping, rows: list[tuple[MethodRow, int]]) -> None:
     """A common setting must act in at least one of the methods that it reaches. rows: each with
     its planned epochs."""
     for key in common:
@@ -217,7 +225,7 @@ def check_acting(common: Mapping, rows: list[tuple[Row, int]]) -> None:
             refuse_idle({key: reasons[0][1]}, common, reasons[0][0])
 
 
-def settings_of(row: Row, common: Mapping, epochs: int) -> dict[str, object]:
+def settings_of(row: MethodRow, common: Mapping, epochs: int) -> dict[str, object]:
     """The method's settings in full. A common one, or the preset's, that cannot act here stays at
     its default."""
     for key in row.given:
@@ -235,21 +243,21 @@ def refuse_idle(idle: Mapping[str, str], given: Mapping, owner: str) -> None:
             raise UserError(f"{key} of {owner} would have no effect: {idle[key]}; leave it out.")
 
 
-def check_fusion(given: Mapping, rows: list[Row]) -> None:
+def check_fusion(given: Mapping, rows: list[MethodRow]) -> None:
     for key in ("fusion", "condition"):
-        if key in given and not any(r.cls.fuses for r in rows):
+        if key in given and not any(r.cls.uses_fusion for r in rows):
             names = ", ".join(r.name for r in rows)
             raise UserError(f"network.{key} would have no effect: {names} fuse no features.")
 
 
-def fits(row: Row, data: DatasetSpec, network: NetworkConfig) -> None:
-    """Whether the method can be had on this data set with this fusion."""
-    if len(data.modalities) < row.cls.least:
+def check_fits(row: MethodRow, data: DatasetSpec, network: NetworkConfig) -> None:
+    """Raises UserError unless the method can be had on this data set with this fusion."""
+    if len(data.modalities) < row.cls.min_modalities:
         raise UserError(
-            f"{row.name} needs at least {row.cls.least} modalities; {data.name} has "
+            f"{row.name} needs at least {row.cls.min_modalities} modalities; {data.name} has "
             f"{len(data.modalities)} ({', '.join(data.modalities)})."
         )
-    if row.cls.fuses and network.fusion in ("film", "gated") and len(data.modalities) < 2:
+    if row.cls.uses_fusion and network.fusion in ("film", "gated") and len(data.modalities) < 2:
         raise UserError(f"fusion {network.fusion} needs two modalities; {data.name} has one.")
     if row.cls.separable and not FUSIONS[network.fusion].separable:
         able = ", ".join(n for n, f in FUSIONS.items() if f.separable)
@@ -259,9 +267,9 @@ def fits(row: Row, data: DatasetSpec, network: NetworkConfig) -> None:
         )
 
 
-def narrowed(row: Row, network: NetworkConfig) -> NetworkConfig:
+def narrowed(row: MethodRow, network: NetworkConfig) -> NetworkConfig:
     """Without what the method does not use, so that it cannot change the digest."""
-    if not row.cls.fuses:
+    if not row.cls.uses_fusion:
         network = replace(network, fusion=NetworkConfig.fusion, condition=NetworkConfig.condition)
     if row.entry.expand:
         modality = row.fixed[row.entry.expand]

@@ -13,16 +13,19 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from bench import FORMAT, datasets, methods, metrics
+from bench import datasets, methods, metrics
 from bench.config.settings import build
-from bench.config.spec import RunSpec
-from bench.evaluation.cost import add_operations, cost
+from bench.config.spec import LAST, PROTOCOLS, VAL, RunSpec
+from bench.configure import open_adapter
+from bench.evaluation.cost import cost, training_operations
 from bench.evaluation.evaluate import evaluate
 from bench.loading.loaders import OrderedLoader, Source, TrainData
 from bench.method import Method
 from bench.networks.task import Task
 from bench.registry import load, lookup
 from bench.runs.files import write_bytes, write_json
+from bench.runs.places import Places
+from bench.runs.result import Cost, MethodTitle, Reading, Result, Scores, SplitUsed
 from bench.runs.rundir import RunDir
 from bench.training import checkpoint
 from bench.training.environment import (
@@ -34,38 +37,29 @@ from bench.training.environment import (
 )
 from bench.training.journal import Journal
 from bench.training.trainer import (
-    LAST,
-    PROTOCOLS,
-    VAL,
     Evaluation,
-    Progress,
     Stopped,
     Trainer,
     TrainingFailed,
+    TrainingProgress,
 )
-from bench.types import DataBundle, DatasetSpec
+from bench.types import DataBundle, DatasetSpec, Split
 
 __all__ = ["Stopped", "TrainingFailed", "build_method", "execute", "open_data"]
 
 
-def execute(
-    run: RunDir,
-    cache: Path,
-    roots: dict[str, Path],
-    device: str = "auto",
-    stop: Callable[[], bool] = bool,
-) -> None:
+def execute(run: RunDir, places: Places, stop: Callable[[], bool] = bool) -> None:
     """Trains the run from where it stands and writes its files, result.json last.
 
     The caller holds the run's lock. Raises Stopped, TrainingFailed or UserError.
     """
-    spec, on = run.spec(), device_of(device)
+    spec, on = run.spec(), device_of(places.device)
     torch.set_num_threads(spec.train.threads)
     torch.backends.cudnn.deterministic = True
     with threadpool_limits(spec.train.threads):
         torch.manual_seed(spec.seed)  # for code that is not ours; ours has named generators
         reset_peak_memory(on)
-        bundle = open_data(spec, cache, roots)
+        bundle = open_data(spec, places)
         method = build_method(spec, bundle.spec).to(on)
         run.tidy()
         state = checkpoint.newest(run)
@@ -83,13 +77,12 @@ def execute(
 @lru_cache(maxsize=4)
 def opened(dataset: str, data: str, root: Path | None, cache: Path) -> DataBundle:
     """A worker trains many runs on one data set: it is opened once."""
-    adapter = load(lookup(datasets.ENTRIES, dataset, "data set").target)
-    return adapter(build(adapter.Config, json.loads(data), dataset), root).open(cache)
+    return open_adapter(dataset, json.loads(data), root).open(cache)
 
 
-def open_data(spec: RunSpec, cache: Path, roots: dict[str, Path]) -> DataBundle:
+def open_data(spec: RunSpec, places: Places) -> DataBundle:
     data = json.dumps(spec.data, sort_keys=True)
-    return opened(spec.dataset, data, roots.get(spec.dataset), cache)
+    return opened(spec.dataset, data, places.roots.get(spec.dataset), places.cache)
 
 
 def build_method(spec: RunSpec, data: DatasetSpec) -> Method:
@@ -119,7 +112,9 @@ def make_trainer(method, bundle, spec, journal, device, stop) -> Trainer:
     )
 
 
-def finish(spec, method, bundle, trainer, progress: Progress, journal: Journal, device) -> None:
+def finish(
+    spec, method, bundle, trainer, progress: TrainingProgress, journal: Journal, device
+) -> None:
     """Everything after training: weights, predictions, evaluation, and the result last."""
     run = journal.run
     journal.write()
@@ -130,108 +125,93 @@ def finish(spec, method, bundle, trainer, progress: Progress, journal: Journal, 
             write_predictions(run, part, bundle, progress)
     kept = progress.kept[VAL if "val" in bundle.parts else LAST]
     evaluated = evaluate(method, bundle, spec.seed, device, kept["test"]["logits"])
-    write_bytes(run.subsets, packed(evaluated.arrays, compress=True))
-    found = {
-        "format": FORMAT,
-        "spec": spec.to_json(),
-        "digest": spec.digest,
-        **describe(spec),
-        "modalities": list(bundle.spec.modalities),
-        "readout": readout(method, progress),
-        "protocols": {p: scores(progress.kept[p], bundle) for p in PROTOCOLS if p in progress.kept},
-        "selected": progress.selected,
-        **evaluated.found,
-        "learned": learned(method, trainer.evaluation.test, journal.rows),
-        "split": {
-            "name": bundle.split,
-            "digests": bundle.digests,
-            "counts": {part: len(split) for part, split in bundle.parts.items()},
-        },
-        "data_hash": bundle.hash,
-        "cost": cost_of(spec, method, bundle, trainer, peak),
-        "environment": environment(device),
-        "code": code_version(),
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    write_json(run.result, found)
+    write_bytes(run.subsets, npz_bytes(evaluated.arrays, compress=True))
+    counts = {part: len(split) for part, split in bundle.parts.items()}
+    result = Result(
+        spec=spec.to_json(),
+        digest=spec.digest,
+        method=method_title(spec),
+        dataset=dataset_title(spec),
+        modalities=list(bundle.spec.modalities),
+        readout=readout(method, progress),
+        protocols={p: reading(progress.kept[p], bundle) for p in PROTOCOLS if p in progress.kept},
+        selected=progress.selected,
+        **evaluated.entries,
+        learned=learned(method, trainer.evaluation.test, journal.rows),
+        split=SplitUsed(bundle.split, bundle.digests, counts),
+        data_hash=bundle.hash,
+        cost=cost_of(spec, method, bundle, trainer, peak),
+        environment=environment(device),
+        code=code_version(),
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    write_json(run.result, result.to_json())
 
 
-def cost_of(spec, method, bundle, trainer, peak) -> dict[str, object]:
+def cost_of(spec, method, bundle, trainer, peak) -> Cost:
     """What training took, and what it computes, told by a copy of the method."""
-    found = cost(method, trainer.at, peak, trainer.evaluation.test)
     copy = build_method(spec, bundle.spec).to(method.device)
     copy.load_state_dict(method.state_dict())
-    add_operations(found, copy, trainer.data, spec.train)
-    return found
+    computed = training_operations(copy, trainer.data, spec.train)
+    return cost(method, trainer.at, peak, trainer.evaluation.test, computed)
 
 
 def clean(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {k: v.cpu() for k, v in state.items()}
 
 
-def describe(spec: RunSpec) -> dict[str, dict]:
-    """How tables name and order the run: what they need of the registry, so that they need none."""
+def method_title(spec: RunSpec) -> MethodTitle:
     entry = lookup(methods.ENTRIES, spec.method, "method")
     title = entry.title
     if entry.expand:
         title = f"{title} ({spec.settings[entry.expand]})"
     order = methods.ENTRIES.index(entry) if entry in methods.ENTRIES else len(methods.ENTRIES)
-    data = lookup(datasets.ENTRIES, spec.dataset, "data set")
-    return {
-        "method": {
-            "name": spec.method,
-            "title": title,
-            "family": entry.family,
-            "order": order,
-            "paper": entry.paper,
-            "beyond_two": entry.beyond_two,
-        },
-        "dataset": {"name": spec.dataset, "title": data.title},
-    }
+    return MethodTitle(spec.method, title, entry.family, order, entry.paper, entry.more_than_two)
 
 
-def readout(method: Method, progress: Progress) -> str | None:
+def dataset_title(spec: RunSpec) -> dict[str, str]:
+    title = lookup(datasets.ENTRIES, spec.dataset, "data set").title
+    return {"name": spec.dataset, "title": title}
+
+
+def readout(method: Method, progress: TrainingProgress) -> str | None:
     """What the stored uni-modal logits are."""
     if not progress.kept[LAST]["test"]["unimodal"]:
         return None
-    return "own_head" if method.own_heads else "slice"
+    return "own_head" if method.has_own_heads else "slice"
 
 
-def write_predictions(run: RunDir, part: str, bundle: DataBundle, progress: Progress) -> None:
+def write_predictions(
+    run: RunDir, part: str, bundle: DataBundle, progress: TrainingProgress
+) -> None:
     split = bundle.parts[part]
     arrays = {"index": np.arange(len(split)), "label": split.labels.numpy()}
     for protocol, kept in progress.kept.items():
         arrays[f"{protocol}/logits"] = kept[part]["logits"].numpy()
         for m, logits in kept[part]["unimodal"].items():
             arrays[f"{protocol}/unimodal/{m}"] = logits.numpy()
-    write_bytes(run.predictions(part), packed(arrays))
+    write_bytes(run.predictions(part), npz_bytes(arrays))
 
 
-def packed(arrays: dict[str, np.ndarray], compress: bool = False) -> bytes:
+def npz_bytes(arrays: dict[str, np.ndarray], compress: bool = False) -> bytes:
     """The arrays as an .npz."""
     buffer = BytesIO()
     (np.savez_compressed if compress else np.savez)(buffer, **arrays)
     return buffer.getvalue()
 
 
-def scores(kept: dict, bundle: DataBundle) -> dict[str, object]:
-    """Where a protocol's epoch is, and its metrics on validation (None without one) and test."""
-    found = {"stage": kept["stage"], "epoch": kept["epoch"]}
-    for part in ("val", "test"):
-        predictions = kept[part]
-        if predictions is None:
-            found[part] = None
-            continue
-        labels = bundle.parts[part].labels.numpy()
-        logits = predictions["logits"].numpy()
-        found[part] = {
-            "accuracy": metrics.accuracy(logits, labels),
-            "macro_f1": metrics.macro_f1(logits, labels),
-            "unimodal": {
-                m: metrics.accuracy(u.numpy(), labels) for m, u in predictions["unimodal"].items()
-            },
-        }
-    return found
+def reading(kept: dict, bundle: DataBundle) -> Reading:
+    """Where a protocol's epoch is, and its metrics."""
+    parts = (scores(kept[part], bundle.parts.get(part)) for part in ("val", "test"))
+    return Reading(kept["stage"], kept["epoch"], *parts)
+
+
+def scores(predictions: dict | None, split: Split | None) -> Scores | None:
+    if predictions is None:
+        return None
+    labels, logits = split.labels.numpy(), predictions["logits"].numpy()
+    unimodal = {m: metrics.accuracy(u.numpy(), labels) for m, u in predictions["unimodal"].items()}
+    return Scores(metrics.accuracy(logits, labels), metrics.macro_f1(logits, labels), unimodal)
 
 
 def learned(method: Method, loader: OrderedLoader, rows: list[dict]) -> list[dict[str, object]]:

@@ -1,4 +1,4 @@
-"""The contract between the harness and a method."""
+"""The contract between the harness and a method: all that a method file imports from the suite."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -9,11 +9,15 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
 
-from bench.config.settings import Settings
+from bench.config.settings import Settings, knob, share
 from bench.loading.loaders import OrderedLoader, TrainData
 from bench.networks.task import Task
+from bench.passes import collect
 from bench.seeds import generator
 from bench.types import Batch, Clock, Prediction
+
+__all__ = ["Batch", "Clock", "Method", "Prediction", "Settings", "Stage"]
+__all__ += ["collect", "descend", "knob", "share"]
 
 Metrics = dict[str, Tensor]  # scalars, detached; the harness averages them over the epoch
 Step = Callable[[Batch, Optimizer, Clock], Metrics]
@@ -60,6 +64,16 @@ class Stage:
         """How many times the stage is gone through: once for the scoring of one without epochs."""
         return self.epochs if self.epochs or self.answer is None else 1
 
+    def groups(self) -> list[dict]:
+        """`params` as groups, {"params": list, "factor": number}."""
+        plain = not (self.params and isinstance(self.params[0], dict))
+        groups = [{"params": self.params}] if plain else self.params
+        return [{"factor": 1.0} | group | {"params": list(group["params"])} for group in groups]
+
+    def parameters(self) -> list[nn.Parameter]:
+        """All that the stage's optimizer updates."""
+        return [p for group in self.groups() for p in group["params"]]
+
 
 def descend(loss: Tensor, optimizer: Optimizer) -> Metrics:
     """One plain update on `loss`."""
@@ -84,12 +98,12 @@ class Method(nn.Module):
     """
 
     separable: ClassVar[bool] = False  # needs a fusion whose logits split into shares
-    least: ClassVar[int] = 1  # fewest modalities that it makes sense for
-    own_heads: ClassVar[bool] = False  # `Prediction.unimodal` comes from heads trained for it
-    fuses: ClassVar[bool] = True  # uses the fusion that the network settings name
+    min_modalities: ClassVar[int] = 1  # fewest modalities that it makes sense for
+    has_own_heads: ClassVar[bool] = False  # `Prediction.unimodal` comes from heads trained for it
+    uses_fusion: ClassVar[bool] = True  # uses the fusion that the network settings name
     # Whether `predict` sees the inputs through `feature` alone, each modality by itself; then what
     # withholds modalities from a trained network starts from stored features.
-    separate_encoders: ClassVar[bool] = True
+    independent_encoders: ClassVar[bool] = True
 
     @dataclass(frozen=True)
     class Config(Settings):

@@ -14,8 +14,8 @@ class MethodEntry:
     target: "module:Class". settings: what the row sets on the class's Config, which is how an
     ablation is made. expand: the setting that takes the name of a modality, for a row that stands
     for one run of each modality; such a run is called `<name>-<modality>`. base: the row whose
-    presets it takes when it has none of its own. beyond_two: what of it is our own where there are
-    more than two modalities, in words; empty where the paper says it, or nothing depends on it.
+    presets it takes when it has none of its own. more_than_two: what of it is our own where there
+    are more than two modalities, in words; empty where the paper says it, or nothing depends on it.
     """
 
     name: str
@@ -26,7 +26,7 @@ class MethodEntry:
     settings: dict[str, object] = field(default_factory=dict)
     expand: str = ""
     base: str = ""
-    beyond_two: str = ""
+    more_than_two: str = ""
 
 
 @dataclass(frozen=True)

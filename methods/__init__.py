@@ -22,7 +22,7 @@ def ablation(name: str, what: str, **settings: object) -> Entry:
         DIMML_PAPER,
         settings,
         base="dimml",
-        beyond_two="" if settings.get("duc_weight") == 0 else DIMML_BEYOND,
+        more_than_two="" if settings.get("duc_weight") == 0 else DIMML_BEYOND,
     )
 
 
@@ -42,12 +42,12 @@ ENTRIES = (
         MODULATION,
         OGM_PAPER,
         {"noise_scale": 0.0},
-        beyond_two=OGM_BEYOND,
+        more_than_two=OGM_BEYOND,
     ),
     Entry(
-        "ogm_ge", "bench.methods.ogm:OGM", "OGM-GE", MODULATION, OGM_PAPER, beyond_two=OGM_BEYOND
+        "ogm_ge", "bench.methods.ogm:OGM", "OGM-GE", MODULATION, OGM_PAPER, more_than_two=OGM_BEYOND
     ),
-    Entry("dimml", DIMML, "DI-MML", DETACHED, DIMML_PAPER, beyond_two=DIMML_BEYOND),
+    Entry("dimml", DIMML, "DI-MML", DETACHED, DIMML_PAPER, more_than_two=DIMML_BEYOND),
     ablation("no-shared", "without the shared head", shared_weight=0.0),
     ablation("no-duc", "without DUC", duc_weight=0.0),
     ablation("no-clw", "mean instead of certainty weights", answer="mean"),

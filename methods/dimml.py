@@ -13,14 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from bench.config.settings import Settings, knob, share
-from bench.method import Method, Stage, descend
-from bench.passes import collect
+from bench.method import Method, Settings, Stage, collect, descend, knob, share
 
 
 class DIMML(Method):
-    own_heads = True
-    least = 2
+    has_own_heads = True
+    min_modalities = 2
 
     @dataclass(frozen=True)
     class Config(Settings):

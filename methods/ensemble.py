@@ -11,14 +11,12 @@ from math import log
 import torch
 from torch.nn.functional import cross_entropy
 
-from bench.config.settings import Settings, knob
-from bench.method import Method, Stage, descend
-from bench.types import Prediction
+from bench.method import Method, Prediction, Settings, Stage, descend, knob
 
 
 class Ensemble(Method):
-    own_heads = True
-    fuses = False
+    has_own_heads = True
+    uses_fusion = False
 
     @dataclass(frozen=True)
     class Config(Settings):

@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 
 from torch.nn.functional import cross_entropy
 
-from bench.config.settings import Settings, knob
-from bench.method import Method
+from bench.method import Method, Settings, knob
 
 
 class JointUni(Method):
-    own_heads = True
+    has_own_heads = True
 
     @dataclass(frozen=True)
     class Config(Settings):

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench.config.settings import Settings, knob, share
-from bench.method import Method
+from bench.method import Method, Settings, knob, share
 
 
 class OGM(Method):
     separable = True
-    least = 2
+    min_modalities = 2
 
     @dataclass(frozen=True)
     class Config(Settings):

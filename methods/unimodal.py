@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass
 
-from bench.config.settings import Settings, knob
-from bench.method import Method
-from bench.types import Prediction
+from bench.method import Method, Prediction, Settings, knob
 
 
 class Unimodal(Method):
-    own_heads = True
-    fuses = False
+    has_own_heads = True
+    uses_fusion = False
 
     @dataclass(frozen=True)
     class Config(Settings):

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from bench.commands import request
 from bench.errors import UserError, unknown
+from bench.report.comparison import compare as comparison
 from bench.report.comparison import text
-from bench.report.comparison.compare import compare as compare_pairs
 from bench.report.comparison.pairs import Pairs, of_folders, of_methods
-from bench.report.quantities.resampled import MEASURES
+from bench.report.quantities import RESAMPLED
 from bench.report.tables import collect
 from bench.runs import bundle
 from bench.runs.rundir import every
@@ -18,12 +18,12 @@ from bench.runs.rundir import every
 
 def compare(args: argparse.Namespace) -> int:
     protocols = request.protocols(args.protocol)
-    if args.metric not in MEASURES:
-        raise unknown(args.metric, "a measure that can be compared", MEASURES)
+    if args.metric not in RESAMPLED:
+        raise unknown(args.metric, "a measure that can be compared", RESAMPLED)
     with ExitStack() as stack:
         pairs = chosen(args, stack)
-        found = compare_pairs(pairs.found, MEASURES[args.metric], protocols)
-        sys.stdout.write(text.render(found, pairs, args.a, args.b))
+        compared = comparison.compare(pairs.found, args.metric, protocols)
+        sys.stdout.write(text.render(compared, pairs, args.a, args.b))
     return 0
 
 

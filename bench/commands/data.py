@@ -7,7 +7,7 @@ from pathlib import Path
 from bench import datasets
 from bench.commands import request
 from bench.config.experiment import Experiment, read_roots
-from bench.config.settings import build
+from bench.configure import open_adapter
 from bench.datasets.core.adapters.adapter import Adapter
 from bench.datasets.core.files.download import fetch
 from bench.datasets.core.prepare.progress import Meter
@@ -17,15 +17,15 @@ from bench.registry import load, lookup
 
 def data(args: argparse.Namespace) -> int:
     """Exit code 1 if `check` finds a problem."""
-    wanted = Experiment((args.name,), (), (0,)).with_settings(args.set)
-    if wanted.settings or wanted.train or wanted.network:
+    experiment = Experiment((args.name,), (), (0,)).with_settings(args.set)
+    if experiment.settings or experiment.train or experiment.network:
         raise UserError("`data` takes settings of the data set alone: --set data.KEY=VALUE.")
     adapter = load(lookup(datasets.ENTRIES, args.name, "data set").target)
     root = read_roots(args.root, (args.name,), request.saved_roots()).get(args.name)
     if args.action == "fetch":
         return fetch_raw(adapter, root)
-    config = build(adapter.Config, adapter.complete(dict(wanted.data), root), args.name)
-    opened, cache = adapter(config, root), request.cache_folder(args)
+    opened = open_adapter(args.name, adapter.complete(dict(experiment.data), root), root)
+    cache = request.cache_folder(args)
     if args.workers is not None:
         set_workers(opened, args)
     if args.action == "prepare":

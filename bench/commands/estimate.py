@@ -66,7 +66,7 @@ def epoch_seconds(results: Path) -> dict[tuple[str, str], float]:
     for run in every(results):
         if run.result.exists():
             result = run.read_result()
-            spec = result["spec"]
-            rate = result["cost"]["seconds"] / spec["train"]["epochs"]
+            spec = result.spec
+            rate = result.cost.seconds / spec["train"]["epochs"]
             found[spec["dataset"], spec["method"]].append(rate)
     return {key: sum(rates) / len(rates) for key, rates in found.items()}

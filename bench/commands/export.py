@@ -5,7 +5,7 @@ import sys
 
 from bench.commands.tables import chosen
 from bench.errors import UserError
-from bench.report import export as tidy
+from bench.report.export import Rows, rows, to_csv, write
 from bench.runs import bundle
 from bench.runs.rundir import RunDir
 
@@ -14,9 +14,9 @@ def export(args: argparse.Namespace) -> int:
     """Prints the rows, or writes files and prints their names."""
     runs = chosen(args)
     if args.out is None and args.archive is None:
-        sys.stdout.write(tidy.to_csv(rows(args, runs)))
+        sys.stdout.write(to_csv(finished(args, runs)))
     if args.out is not None:
-        tidy.write(args.out, rows(args, runs))
+        write(args.out, finished(args, runs))
         sys.stdout.write(f"{args.out}\n")
     if args.archive is not None:
         bundle.write(args.archive, args.results, runs)
@@ -24,11 +24,11 @@ def export(args: argparse.Namespace) -> int:
     return 0
 
 
-def rows(args: argparse.Namespace, runs: list[RunDir]) -> tidy.Rows:
-    found = tidy.rows(runs)
-    if not found:
+def finished(args: argparse.Namespace, runs: list[RunDir]) -> Rows:
+    lines = rows(runs)
+    if not lines:
         raise UserError(
             f"there are no finished runs under {args.results}; start some with "
             "`python -m bench run`."
         )
-    return found
+    return lines

@@ -1,19 +1,13 @@
-"""All arguments of the command line, verb by verb."""
+"""All arguments of the command line: a table of verbs, each with its arguments in the order of its
+help."""
 
 import argparse
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from bench import __version__
-from bench.commands.arguments import (
-    add_cluster,
-    add_places,
-    add_protocol,
-    add_resources,
-    add_settings,
-    add_verb,
-)
 from bench.errors import suggestion
 
 EPILOG = """example:
@@ -37,6 +31,198 @@ class Parser(argparse.ArgumentParser):
         raise SystemExit(2)
 
 
+@dataclass(frozen=True)
+class Argument:
+    """As argparse takes it."""
+
+    names: tuple[str, ...]
+    options: dict[str, object]
+
+
+def argument(*names: str, **options: object) -> Argument:
+    return Argument(names, options)
+
+
+def option(name: str, form: str, text: str | None = None, **options: object) -> Argument:
+    """`--name FORM`."""
+    return argument(name, metavar=form, help=text, **options)
+
+
+def flag(name: str, text: str) -> Argument:
+    return argument(name, action="store_true", help=text)
+
+
+def repeated(name: str, form: str, text: str | None = None, **options: object) -> Argument:
+    return option(name, form, text, action="append", **options)
+
+
+@dataclass(frozen=True)
+class Verb:
+    """handler: "module:function" in bench.commands. reads: only, so that a bundle will do."""
+
+    name: str
+    handler: str
+    arguments: tuple[Argument, ...]
+    help: str
+    reads: bool = False
+
+
+METHOD, DATASET = option("--method", "M[,M..]"), option("--dataset", "D[,D..]")
+SUITE = argument("suite", nargs="?", help="only the runs of this suite")
+CHOICE = (SUITE, METHOD, DATASET)
+RAW = "raw files of a data set (repeatable); else roots.yaml in the user's configuration"
+PLACES = (
+    repeated("--root", "[NAME=]DIR", RAW, default=[]),
+    option("--cache", "DIR", "packed data; default: $MML_BENCH_CACHE or ~/.cache", type=Path),
+)
+KEYS = "a method's setting, or train.KEY, network.KEY, data.KEY (repeatable)"
+SETTINGS = (
+    option("--seeds", "5|3,7", "a count, or a list with a comma"),
+    option("--epochs", "N", "the same as --set train.epochs=N"),
+    repeated("--set", "KEY=VALUE", KEYS, default=[]),
+    option("--preset", "NAME", "`paper`: the papers' settings", default=""),
+    argument("--device", choices=("auto", "cpu", "cuda"), default="auto"),
+)
+EPOCHS = "val (default), last, test-best: which epoch is read"
+PROTOCOL = option("--protocol", "P[,P..]", EPOCHS, default="val")
+TRAINING = (
+    *PLACES,
+    *SETTINGS,
+    option("--jobs", "N", "runs side by side", type=int, default=1),
+    flag("--dry", "tell what would run, and stop"),
+    flag("--retry", "run failed runs again"),
+    PROTOCOL,
+)
+# What stands in cluster.yaml too; texts, which bench.runner.slurm.resources reads.
+RESOURCES = (
+    option("--partition", "P", "of the cluster"),
+    option("--account", "A", "that is charged"),
+    option("--time", "H:MM", "limit of a task"),
+    option("--gpus-per-task", "G", "default: what the cluster gives"),
+    option("--cpus", "N", "of a task; default: one for each thread of its runs"),
+    option("--mem", "GB", "of a task"),
+    option("--pack", "K", "runs that a task works on side by side; default 1"),
+    option("--array-parallelism", "N", "tasks at a time"),
+    repeated("--slurm", "KEY=VALUE", "a flag of sbatch (repeatable)"),
+)
+QUANTITIES = "quantities of docs/metrics.md; default: accuracy,head,probe"
+OTHERS = "others' numbers, set apart; columns method,dataset,metric,value,std,source,notes"
+COLUMNS = (
+    option("--columns", "NAME[,NAME..]", QUANTITIES, default="accuracy,head,probe"),
+    option("--published", "FILE.csv", OTHERS, type=Path),
+)
+
+RUN = (
+    option("--method", "M[,M..]", required=True),
+    option("--dataset", "D[,D..]", required=True),
+    *TRAINING,
+)
+SWEEP = (
+    option("suite", "SUITE", "a name from `list suites`, or a YAML file"),
+    option("--dataset", "D[,D..]", "in place of the suite's; results/SUITE-D then"),
+    *TRAINING,
+)
+WHERE = "where data that is not packed yet is packed, on SLURM; default: a job of its own"
+SUBMIT = (
+    option("suite", "SUITE", "as `sweep` takes it; or else", nargs="?"),
+    *(METHOD, DATASET, *PLACES, *SETTINGS),
+    argument("--cluster", choices=("slurm", "local", "debug"), default="slurm"),
+    *RESOURCES,
+    argument("--prepare", choices=("job", "here", "task"), default="job", help=WHERE),
+    flag("--dry", "tell what would be submitted, and stop"),
+    flag("--retry", "submit failed runs too"),
+)
+CANCEL = (
+    option("name", "NAME", "a submission, a suite or a job", nargs="*"),
+    flag("--all", "all jobs below --results"),
+)
+LOGS = (
+    option("name", "RUN", "its folder, the end of it, or a submission"),
+    option("--lines", "N", "of each file; default 20", type=int, default=20),
+)
+PRUNE = (flag("--yes", "do not ask"),)
+STATUS = (SUITE, flag("--watch", "again and again, until all have ended"))
+LIST = (argument("what", choices=("methods", "datasets", "suites")),)
+PLAN = (
+    option("method", "METHOD"),
+    option("--dataset", "D", "default: the first of `list datasets`"),
+    *(*PLACES, *SETTINGS),
+)
+DOCTOR = (
+    *PLACES,
+    argument("--cluster", choices=("slurm",), help="check the settings for it instead"),
+    argument("suite", nargs="?", help="whose folder may hold a cluster.yaml too"),
+    *RESOURCES,
+)
+TABLE = (
+    argument("--format", choices=("md", "latex", "csv", "html"), default="md"),
+    option("--baseline", "METHOD", "mark what differs from it, and what not", default=""),
+    *(*COLUMNS, *CHOICE, PROTOCOL),
+)
+KINDS = (
+    "accuracy, curves, contribution, robustness, calibration, cost, ranks, profile, or a method "
+    "for what it learned; default: all there is"
+)
+PLOT = (
+    option("--out", "DIR", "default: results/<suite>, or results/figures", type=Path),
+    option("--kind", "NAME", KINDS, default="all"),
+    *(*CHOICE, PROTOCOL),
+)
+REPORT = (
+    option("--out", "DIR", "default: results/<suite>/report, or results/report", type=Path),
+    option("--baseline", "METHOD", "what the findings compare with; default: joint"),
+    *(*COLUMNS, *CHOICE, PROTOCOL),
+)
+BUNDLE = "specs, results, logs and predictions, which any verb that reads takes as --results"
+EXPORT = (
+    option("--out", "FILE", "rows as .csv or .parquet; default: CSV is printed", type=Path),
+    option("--bundle", "FILE.zip", BUNDLE, type=Path, dest="archive"),
+    *CHOICE,
+)
+MEASURES = "accuracy (default), macro_f1, balanced_accuracy, nll, brier"
+COMPARE = (
+    option("a", "A", "a method (or METHOD@DIGEST), or a results folder or bundle"),
+    option("b", "B", "what A is compared with, of the same kind"),
+    option("--metric", "NAME", MEASURES, default="accuracy"),
+    *(DATASET, PROTOCOL),
+)
+DATA = (
+    argument("action", choices=("prepare", "check", "fetch")),
+    option("name", "NAME", "a data set"),
+    repeated("--set", "data.KEY=VALUE", default=[]),
+    option("--workers", "N", "processes; default: one a core", type=int),
+    *PLACES,
+)
+PERF = (
+    argument("what", choices=("data",)),
+    option("--clips", "N", "default: 64", type=int, default=64),
+    option("--rounds", "N", "default: 9", type=int, default=9),
+)
+
+READS = True
+VERBS = (
+    Verb("run", "run:run", RUN, "train what is missing, then print the table"),
+    Verb("sweep", "run:sweep", SWEEP, "the same for a suite"),
+    Verb("submit", "submit:submit", SUBMIT, "hand a suite or runs to a cluster"),
+    Verb("cancel", "jobs:cancel", CANCEL, "end jobs; their runs can be gone on with"),
+    Verb("logs", "jobs:logs", LOGS, "what a run, or the jobs of a submission, printed"),
+    Verb("prune", "jobs:prune", PRUNE, "remove checkpoints of finished runs"),
+    Verb("status", "status:status", STATUS, "states of the runs", READS),
+    Verb("list", "listing:listing", LIST, "what there is"),
+    Verb("plan", "show:plan", PLAN, "stages of a method, their epochs, what each trains"),
+    Verb("doctor", "show:doctor", DOCTOR, "the machine, and what is missing for what"),
+    Verb("table", "tables:table", TABLE, "print tables of finished runs", READS),
+    Verb("plot", "tables:plot", PLOT, "draw figures of finished runs", READS),
+    Verb("report", "report:report", REPORT, "one page of HTML about finished runs", READS),
+    Verb("export", "export:export", EXPORT, "finished runs as one row each, or as a bundle", READS),
+    Verb(
+        "compare", "compare:compare", COMPARE, "what two methods, or two folders, differ by", READS
+    ),
+    Verb("data", "data:data", DATA, "packed caches of data sets"),
+    Verb("perf", "perf:perf", PERF, "how fast batches are made here"),
+)
+
+
 def parser() -> argparse.ArgumentParser:
     top = Parser(
         prog="python -m bench",
@@ -46,148 +232,18 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"mml-bench {__version__}")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
-    add_training(verbs)
-    add_cluster(verbs)
-    add_looking(verbs)
-    add_reading(verbs)
-    add_data(verbs)
-    add_perf(verbs)
+    for verb in VERBS:
+        description = f"{verb.help[0].upper()}{verb.help[1:]}."
+        one = verbs.add_parser(verb.name, help=verb.help, description=description)
+        one.set_defaults(handler=verb.handler, reads=verb.reads, bundle=None)
+        for each in (results(verb), *verb.arguments):
+            one.add_argument(*each.names, **each.options)
     return top
 
 
-def add_training(verbs) -> None:
-    run = add_verb(verbs, "run", "run:run", "train what is missing, then print the table")
-    run.add_argument("--method", required=True, metavar="M[,M..]")
-    run.add_argument("--dataset", required=True, metavar="D[,D..]")
-    sweep = add_verb(verbs, "sweep", "run:sweep", "the same for a suite")
-    sweep.add_argument("suite", metavar="SUITE", help="a name from `list suites`, or a YAML file")
-    sweep.add_argument(
-        "--dataset", metavar="D[,D..]", help="in place of the suite's; results/SUITE-D then"
+def results(verb: Verb) -> Argument:
+    """`--results`, which all verbs take; a bundle, if the verb only reads."""
+    bundle = "a folder, or a bundle that `export` made; " if verb.reads else ""
+    return option(
+        "--results", "DIR", f"{bundle}default: results", type=Path, default=Path("results")
     )
-    for verb in (run, sweep):
-        add_places(verb)
-        add_settings(verb)
-        verb.add_argument("--jobs", type=int, default=1, metavar="N", help="runs side by side")
-        verb.add_argument("--dry", action="store_true", help="tell what would run, and stop")
-        verb.add_argument("--retry", action="store_true", help="run failed runs again")
-        add_protocol(verb)
-
-
-def add_looking(verbs) -> None:
-    status = add_verb(verbs, "status", "status:status", "states of the runs", reads=True)
-    status.add_argument("suite", nargs="?", help="only the runs of this suite")
-    status.add_argument(
-        "--watch", action="store_true", help="again and again, until all have ended"
-    )
-    listing = add_verb(verbs, "list", "show:listing", "what there is")
-    listing.add_argument("what", choices=("methods", "datasets", "suites"))
-    plan = add_verb(
-        verbs, "plan", "show:plan", "stages of a method, their epochs, what each trains"
-    )
-    plan.add_argument("method", metavar="METHOD")
-    plan.add_argument("--dataset", metavar="D", help="default: the first of `list datasets`")
-    add_places(plan)
-    add_settings(plan)
-    doctor = add_verb(verbs, "doctor", "show:doctor", "the machine, and what is missing for what")
-    add_places(doctor)
-    doctor.add_argument("--cluster", choices=("slurm",), help="check the settings for it instead")
-    doctor.add_argument("suite", nargs="?", help="whose folder may hold a cluster.yaml too")
-    add_resources(doctor)
-
-
-def add_reading(verbs) -> None:
-    table = add_verb(verbs, "table", "tables:table", "print tables of finished runs", reads=True)
-    table.add_argument("--format", choices=("md", "latex", "csv", "html"), default="md")
-    table.add_argument(
-        "--baseline", default="", metavar="METHOD", help="mark what differs from it, and what not"
-    )
-    plot = add_verb(verbs, "plot", "tables:plot", "draw figures of finished runs", reads=True)
-    plot.add_argument(
-        "--out", type=Path, metavar="DIR", help="default: results/<suite>, or results/figures"
-    )
-    plot.add_argument(
-        "--kind",
-        default="all",
-        metavar="NAME",
-        help="accuracy, curves, contribution, robustness, calibration, cost, ranks, profile, or a "
-        "method for what it learned; default: all there is",
-    )
-    report = add_verb(
-        verbs, "report", "report:report", "one page of HTML about finished runs", reads=True
-    )
-    report.add_argument(
-        "--out", type=Path, metavar="DIR", help="default: results/<suite>/report, or results/report"
-    )
-    report.add_argument(
-        "--baseline", metavar="METHOD", help="what the findings compare with; default: joint"
-    )
-    export = add_verb(
-        verbs,
-        "export",
-        "export:export",
-        "finished runs as one row each, or as a bundle",
-        reads=True,
-    )
-    export.add_argument(
-        "--out", type=Path, metavar="FILE", help="rows as .csv or .parquet; default: CSV is printed"
-    )
-    export.add_argument(
-        "--bundle",
-        type=Path,
-        dest="archive",
-        metavar="FILE.zip",
-        help="specs, results, logs and predictions, which any verb that reads takes as --results",
-    )
-    compare = add_verb(
-        verbs,
-        "compare",
-        "compare:compare",
-        "what two methods, or two folders, differ by",
-        reads=True,
-    )
-    compare.add_argument(
-        "a", metavar="A", help="a method (or METHOD@DIGEST), or a results folder or bundle"
-    )
-    compare.add_argument("b", metavar="B", help="what A is compared with, of the same kind")
-    compare.add_argument(
-        "--metric",
-        default="accuracy",
-        metavar="NAME",
-        help="accuracy (default), macro_f1, balanced_accuracy, nll, brier",
-    )
-    compare.add_argument("--dataset", metavar="D[,D..]")
-    for verb in (table, report):
-        verb.add_argument(
-            "--columns",
-            default="accuracy,head,probe",
-            metavar="NAME[,NAME..]",
-            help="quantities of docs/metrics.md; default: accuracy,head,probe",
-        )
-        verb.add_argument(
-            "--published",
-            type=Path,
-            metavar="FILE.csv",
-            help="others' numbers, set apart; columns method,dataset,metric,value,std,source,notes",
-        )
-    for verb in (table, plot, report, export):
-        verb.add_argument("suite", nargs="?", help="only the runs of this suite")
-        verb.add_argument("--method", metavar="M[,M..]")
-        verb.add_argument("--dataset", metavar="D[,D..]")
-    for verb in (table, plot, report, compare):
-        add_protocol(verb)
-
-
-def add_data(verbs) -> None:
-    data = add_verb(verbs, "data", "data:data", "packed caches of data sets")
-    data.add_argument("action", choices=("prepare", "check", "fetch"))
-    data.add_argument("name", metavar="NAME", help="a data set")
-    data.add_argument("--set", action="append", default=[], metavar="data.KEY=VALUE")
-    data.add_argument("--workers", type=int, metavar="N", help="processes; default: one a core")
-    add_places(data)
-
-
-def add_perf(verbs) -> None:
-    perf = add_verb(verbs, "perf", "perf:perf", "how fast batches are made here")
-    perf.add_argument("what", choices=("data",))
-    perf.add_argument("--clips", type=int, default=64, metavar="N", help="default: 64")
-    perf.add_argument("--rounds", type=int, default=9, metavar="N", help="default: 9")

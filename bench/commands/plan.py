@@ -2,33 +2,25 @@
 
 from collections import Counter
 
-from bench import configure, datasets
+from bench import configure
 from bench.config.experiment import Experiment
-from bench.config.settings import build
-from bench.config.spec import RunSpec
+from bench.configure import open_adapter
 from bench.execute import build_method
 from bench.method import Method, Stage
-from bench.registry import load, lookup
-from bench.types import DatasetSpec
 
 
-def describe(wanted: Experiment) -> list[str]:
+def describe(experiment: Experiment) -> list[str]:
     """Lines for every configuration that is asked for; ends with an empty one."""
     lines = []
-    for spec in configure.specs(wanted):
-        if spec.seed != wanted.seeds[0]:
+    for spec in configure.specs(experiment):
+        if spec.seed != experiment.seeds[0]:
             continue
-        method = build_method(spec, described(spec, wanted))
+        adapter = open_adapter(spec.dataset, spec.data, experiment.roots.get(spec.dataset))
+        method = build_method(spec, adapter.describe())
         lines.append(f"{spec.method} on {spec.dataset}, {spec.train.epochs} planned epochs")
         lines += [line for s in method.stages(spec.train.epochs) for line in stage_lines(method, s)]
         lines += [f"  settings: {words(spec.settings)}", ""]
     return lines
-
-
-def described(spec: RunSpec, wanted: Experiment) -> DatasetSpec:
-    adapter = load(lookup(datasets.ENTRIES, spec.dataset, "data set").target)
-    config = build(adapter.Config, spec.data, spec.dataset)
-    return adapter(config, wanted.roots.get(spec.dataset)).describe()
 
 
 def stage_lines(method: Method, stage: Stage) -> list[str]:
@@ -36,8 +28,7 @@ def stage_lines(method: Method, stage: Stage) -> list[str]:
     if not stage.epochs:
         return [f"  {stage.name}: trains nothing, is scored once"]
     lines = [f"  {stage.name}: {stage.epochs} epochs"]
-    trained = {id(p) for e in stage.params for p in (e["params"] if isinstance(e, dict) else [e])}
-    lines.append(f"    trains {parts(method, trained)}")
+    lines.append(f"    trains {parts(method, set(map(id, stage.parameters())))}")
     if stage.answer is None:
         lines.append("    prepares only: not scored")
     elif stage.select:

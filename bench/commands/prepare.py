@@ -2,16 +2,15 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import datasets
-from bench.config.settings import build
 from bench.config.spec import RunSpec
+from bench.configure import open_adapter
 from bench.datasets.core.adapters.adapter import Adapter
 from bench.errors import UserError
-from bench.registry import load, lookup
+from bench.runs.places import Places
 from bench.runs.rundir import RunDir
 
 
@@ -22,44 +21,45 @@ class Needed:
     name: str
     adapter: Adapter
     runs: list[RunDir]
+    cache: Path
 
     @property
     def pending(self) -> RunDir:
         """One of its runs that is not done."""
         return next(run for run in self.runs if not run.result.exists())
 
-    def ready(self, cache: Path) -> bool:
+    @property
+    def ready(self) -> bool:
         """Whether nothing has to be packed; an adapter that cannot tell packs nothing."""
         look = getattr(self.adapter, "ready", None)
-        return look is None or look(cache)
+        return look is None or look(self.cache)
 
-    def open(self, cache: Path, note: Callable[[str], None]) -> None:
+    def open(self, note: Callable[[str], None]) -> None:
         """Packs it where need be. Raises UserError if its finished runs are on other data, which
         must not meet new ones in a table."""
-        bundle = self.adapter.open(cache, note)
+        bundle = self.adapter.open(self.cache, note)
         for sentence in self.adapter.notes:
             note(f"{self.name}: {sentence}")
         for finished in (run for run in self.runs if run.result.exists()):
-            found = finished.read_result()["data_hash"]
-            if found != bundle.hash:
+            trained_on = finished.read_result().data_hash
+            if trained_on != bundle.hash:
                 raise UserError(
-                    f"{finished.path} was trained on other data (hash {found[:12]}, now "
+                    f"{finished.path} was trained on other data (hash {trained_on[:12]}, now "
                     f"{bundle.hash[:12]}); use another --results, or remove those runs."
                 )
 
 
 def needed(
-    specs: Sequence[RunSpec], runs: Sequence[RunDir], roots: Mapping[str, Path], retry: bool
+    specs: Sequence[RunSpec], runs: Sequence[RunDir], places: Places, retry: bool
 ) -> list[Needed]:
     """The data sets that something will be trained on. retry: failed runs count too."""
     groups = defaultdict(list)
     for spec, run in zip(specs, runs, strict=True):
         groups[spec.dataset, json.dumps(spec.data, sort_keys=True)].append(run)
-    found = []
+    required = []
     for (name, data), group in groups.items():
         if all(run.result.exists() or (run.error.exists() and not retry) for run in group):
             continue
-        adapter = load(lookup(datasets.ENTRIES, name, "data set").target)
-        opened = adapter(build(adapter.Config, json.loads(data), name), roots.get(name))
-        found.append(Needed(name, opened, group))
-    return found
+        adapter = open_adapter(name, json.loads(data), places.roots.get(name))
+        required.append(Needed(name, adapter, group, places.cache))
+    return required

@@ -11,7 +11,7 @@ from bench.errors import UserError
 from bench.report.page import Content, build
 from bench.report.tables import ablation, collect, published
 from bench.report.tables.columns import DEFAULT
-from bench.report.tables.layout import View
+from bench.report.tables.layout import TableView
 from bench.report.tables.model import Table, check_named, rows_named
 from bench.runs import manifest
 from bench.runs.files import make_folder, write_text
@@ -33,7 +33,7 @@ def report(args: argparse.Namespace) -> int:
             found=found,
             ablations=ablations(args, found),
             runs=runs,
-            view=View(
+            view=TableView(
                 protocols,
                 request.words(args.columns),
                 baseline(found, args.baseline),

@@ -10,13 +10,13 @@ from pathlib import Path
 import yaml
 
 from bench.config.experiment import Experiment, read_roots, read_seeds
-from bench.errors import UserError, unknown
-from bench.runner.slurm.resources import READERS, Source
+from bench.config.spec import PROTOCOLS, check_protocols
+from bench.errors import UserError
+from bench.runner.slurm.resources import READERS, SettingsSource
 from bench.runner.slurm.resources import read as read_cluster
+from bench.runs.places import Places
 from bench.suites import Suite
 from bench.suites import read as read_suite
-
-PROTOCOLS = ("val", "last", "test-best")
 
 
 def note(text: str) -> None:
@@ -41,22 +41,22 @@ def from_run(args: argparse.Namespace) -> Experiment:
 def from_suite(args: argparse.Namespace) -> Suite:
     """What `sweep` was asked for: the suite, under what the arguments change."""
     suite = read_suite(args.suite)
-    wanted = suite.wanted
+    experiment = suite.experiment
     if args.dataset is not None:
-        wanted = replace(wanted, datasets=words(args.dataset))
-        tail = "-".join(re.sub(r"[^\w-]+", "-", d) for d in wanted.datasets)
+        experiment = replace(experiment, datasets=words(args.dataset))
+        tail = "-".join(re.sub(r"[^\w-]+", "-", d) for d in experiment.datasets)
         suite = replace(suite, name=f"{suite.name}-{tail}")
     if args.seeds is not None:
-        wanted = replace(wanted, seeds=read_seeds(args.seeds))
-    return replace(suite, wanted=overridden(wanted, args))
+        experiment = replace(experiment, seeds=read_seeds(args.seeds))
+    return replace(suite, experiment=overridden(experiment, args))
 
 
-def overridden(wanted: Experiment, args: argparse.Namespace) -> Experiment:
+def overridden(experiment: Experiment, args: argparse.Namespace) -> Experiment:
     pairs = list(args.set)
     if args.epochs is not None:
         pairs.append(f"train.epochs={args.epochs}")
-    wanted = replace(wanted.with_settings(pairs), preset=args.preset)
-    return replace(wanted, roots=read_roots(args.root, wanted.datasets, saved_roots()))
+    experiment = replace(experiment.with_settings(pairs), preset=args.preset)
+    return replace(experiment, roots=read_roots(args.root, experiment.datasets, saved_roots()))
 
 
 def asked(args: argparse.Namespace) -> tuple[Experiment, Suite | None]:
@@ -65,13 +65,13 @@ def asked(args: argparse.Namespace) -> tuple[Experiment, Suite | None]:
         if args.method is not None:
             raise UserError("submit takes a SUITE, or --method and --dataset, not both.")
         suite = from_suite(args)
-        return suite.wanted, suite
+        return suite.experiment, suite
     if args.method is None or args.dataset is None:
         raise UserError("submit takes a SUITE, or --method and --dataset.")
     return from_run(args), None
 
 
-def cluster_sources(args: argparse.Namespace, suite: str | None) -> list[Source]:
+def cluster_sources(args: argparse.Namespace, suite: str | None) -> list[SettingsSource]:
     """Where settings of the cluster stand: the user's file, the one beside the suite's, options."""
     files = [own_file("cluster.yaml")]
     if suite is not None and Path(suite).is_file():
@@ -84,14 +84,15 @@ def cluster_sources(args: argparse.Namespace, suite: str | None) -> list[Source]
             raise UserError("--slurm takes key=value, as --slurm qos=low.")
     if pairs:
         given["slurm"] = {name: value for name, _, value in pairs}
-    return [*(read_cluster(file) for file in files if file.is_file()), Source("the options", given)]
+    return [
+        *(read_cluster(file) for file in files if file.is_file()),
+        SettingsSource("the options", given),
+    ]
 
 
 def protocols(text: str) -> tuple[str, ...]:
     chosen = words(text)
-    for name in chosen:
-        if name not in PROTOCOLS:
-            raise unknown(name, "a protocol", PROTOCOLS)
+    check_protocols(chosen)
     if not chosen:
         raise UserError(f"--protocol takes one or more of {', '.join(PROTOCOLS)}.")
     return chosen
@@ -124,6 +125,10 @@ def saved_roots() -> dict[str, str]:
     if not isinstance(plain, dict) or not all(isinstance(v, str) for v in plain.values()):
         raise UserError(f"{file} maps names of data sets to folders; mend or remove it.")
     return plain
+
+
+def places(args: argparse.Namespace, experiment: Experiment) -> Places:
+    return Places(cache_folder(args), experiment.roots, args.device)
 
 
 def cache_folder(args: argparse.Namespace) -> Path:

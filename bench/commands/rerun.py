@@ -79,8 +79,8 @@ def of_groups(parse: Parse, specs: Sequence[RunSpec]) -> tuple[list[list[str]], 
 
 def deviations(spec: RunSpec) -> list[str]:
     """`key=value` of everything that is not as the data set's recipe and the method have it."""
-    wanted = Experiment((spec.dataset,), ((spec.method, {}),), (spec.seed,), roots=roots(spec))
-    (usual,) = configure.specs(wanted)
+    experiment = Experiment((spec.dataset,), ((spec.method, {}),), (spec.seed,), roots=roots(spec))
+    (usual,) = configure.specs(experiment)
     there, here = flatten(usual.to_json()), flatten(spec.to_json())
     return [
         f"{name.removeprefix('settings.')}={text(value)}"
@@ -101,8 +101,10 @@ def text(value: object) -> str:
 def asks_for(parse: Parse, words: list[str], specs: Sequence[RunSpec]) -> bool:
     args = parse(words)
     try:
-        wanted = request.from_run(args) if words[0] == "run" else request.from_suite(args).wanted
-        asked = configure.specs(wanted)
+        experiment = (
+            request.from_run(args) if words[0] == "run" else request.from_suite(args).experiment
+        )
+        asked = configure.specs(experiment)
     except UserError:
         return False
     return set(map(identity, asked)) == set(map(identity, specs))

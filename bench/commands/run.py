@@ -22,9 +22,9 @@ DEVICES = ("auto", "cpu", "cuda")
 
 
 def run(args: argparse.Namespace) -> int:
-    wanted = request.from_run(args)
+    experiment = request.from_run(args)
     protocols = request.protocols(args.protocol)
-    runs, code = train(wanted, args)
+    runs, code = train(experiment, args)
     if runs and any(r.state == "done" for r in runs):
         print_tables(args.results, runs, "md", protocols)
     return code
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
 def sweep(args: argparse.Namespace) -> int:
     suite = request.from_suite(args)
     protocols = request.protocols(args.protocol)
-    runs, code = train(suite.wanted, args, suite)
+    runs, code = train(suite.experiment, args, suite)
     if runs and any(r.state == "done" for r in runs):
         folder = args.results / suite.name
         found = print_tables(args.results, runs, "md", protocols)
@@ -46,25 +46,25 @@ def sweep(args: argparse.Namespace) -> int:
 
 
 def train(
-    wanted: Experiment, args: argparse.Namespace, suite: Suite | None = None
+    experiment: Experiment, args: argparse.Namespace, suite: Suite | None = None
 ) -> tuple[list[RunDir], int]:
     """Runs what is missing. Returns all runs, none if this was a dry call, and the exit code."""
     if args.jobs < 1:
         raise UserError(f"--jobs is at least 1, not {args.jobs}.")
     check_device(args.device)
-    specs = configure.specs(wanted)
+    specs = configure.specs(experiment)
     runs = [place(args.results.absolute(), s) for s in specs]
     if args.dry:
         sys.stdout.write(estimate(specs, runs, args.results.absolute(), args.jobs, args.retry))
         return [], 0
-    cache = request.cache_folder(args)
-    for data in needed(specs, runs, wanted.roots, args.retry):
-        data.open(cache, note)  # once, before any worker starts
+    places = request.places(args, experiment)
+    for data in needed(specs, runs, places, args.retry):
+        data.open(note)  # once, before any worker starts
     for spec, one in zip(specs, runs, strict=True):
         one.create(spec)
     if suite:
         manifest.write(args.results.absolute(), suite.name, runs, suite.ablation)
-    outcome = run_local(runs, args.jobs, cache, wanted.roots, args.device, args.retry, sys.stderr)
+    outcome = run_local(runs, args.jobs, places, args.retry, sys.stderr)
     return runs, tell(outcome, runs)
 
 

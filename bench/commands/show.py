@@ -1,4 +1,4 @@
-"""`list`, `plan` and `doctor`: what there is, what a method will do, what the machine has."""
+"""`plan` and `doctor`: what a method will do, what the machine has."""
 
 import argparse
 import os
@@ -7,10 +7,10 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from bench import datasets, methods, suites
+from bench import datasets
 from bench.commands import request
+from bench.commands.listing import columns
 from bench.errors import UserError
-from bench.runner.slurm import check
 
 PACKAGES = (
     "torch",
@@ -23,39 +23,6 @@ PACKAGES = (
     "matplotlib",
     "submitit",
 )
-
-
-def listing(args: argparse.Namespace) -> int:
-    if args.what == "methods":
-        rows = [(e.name, e.family, e.title, e.paper) for e in methods.ENTRIES]
-    elif args.what == "datasets":
-        rows = [
-            (e.name, e.modalities, e.title, "needs --root" if e.needs_root else "embedded")
-            for e in datasets.ENTRIES
-        ]
-    else:
-        rows = [suite_row(name) for name in suites.names()]
-    sys.stdout.write(columns(rows))
-    return 0
-
-
-def suite_row(name: str) -> tuple[str, ...]:
-    wanted = suites.read(name).wanted
-    return (
-        name,
-        f"{len(wanted.methods)} methods x {', '.join(wanted.datasets)} x {len(wanted.seeds)} seeds",
-        ", ".join(method for method, _ in wanted.methods),
-    )
-
-
-def columns(rows: list[tuple[str, ...]]) -> str:
-    """Rows as lines, every column as wide as its widest cell."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-    return "\n".join(lines) + "\n"
 
 
 def plan(args: argparse.Namespace) -> int:
@@ -84,6 +51,8 @@ def doctor(args: argparse.Namespace) -> int:
 
 
 def cluster(args: argparse.Namespace) -> int:
+    from bench.runner.slurm import check  # only who asks for it pays for it
+
     sources = request.cluster_sources(args, args.suite)
     files = [source.name for source in sources[:-1]]
     own = request.own_file("cluster.yaml")

@@ -16,32 +16,30 @@ from bench.config.spec import RunSpec
 from bench.runner.local import forgive
 from bench.runner.slurm.resources import hours, resolve
 from bench.runner.slurm.submissions import Jobs
-from bench.runner.slurm.submit import Order, hand_over, packed
+from bench.runner.slurm.submit import SlurmOrder, hand_over, in_packs
 from bench.runs import manifest
 from bench.runs.durations import clock
 from bench.runs.rundir import RunDir, place
 
 
 def submit(args: argparse.Namespace) -> int:
-    wanted, suite = request.asked(args)
+    experiment, suite = request.asked(args)
     resources = resolve(request.cluster_sources(args, args.suite))
     if args.cluster != "slurm":
         check_device(args.device)
-    specs, results = configure.specs(wanted), args.results.absolute()
+    specs, results = configure.specs(experiment), args.results.absolute()
     runs = [place(results, spec) for spec in specs]
     choice = chosen(specs, runs, results, args.retry)
-    cache = request.cache_folder(args)
-    data = needed(specs, runs, wanted.roots, args.retry) if choice.runs else []
-    ahead = [d for d in data if args.cluster == "slurm" and not d.ready(cache)]
-    order = Order(
+    places = request.places(args, experiment)
+    data = needed(specs, runs, places, args.retry) if choice.runs else []
+    ahead = [d for d in data if args.cluster == "slurm" and not d.ready]
+    order = SlurmOrder(
         args.cluster,
         suite.name if suite else "",
-        packed(choice.runs, resources.pack),
+        in_packs(choice.runs, resources.pack),
         resources,
         resources.cpus or resources.pack * max((s.train.threads for s in specs), default=1),
-        cache,
-        wanted.roots,
-        args.device,
+        places,
         [d.pending for d in ahead] if args.prepare == "job" else [],
         gpus_here(args),
     )
@@ -50,7 +48,7 @@ def submit(args: argparse.Namespace) -> int:
         return 0
     for one in data:
         if one not in ahead or args.prepare == "here":
-            one.open(cache, note)
+            one.open(note)
     for spec, run in zip(specs, runs, strict=True):
         run.create(spec)
     if suite:
@@ -102,7 +100,11 @@ def gpus_here(args: argparse.Namespace) -> tuple[int, ...]:
 
 
 def told(
-    order: Order, choice: Choice, times: Estimate, ahead: list[Needed], args: argparse.Namespace
+    order: SlurmOrder,
+    choice: Choice,
+    times: Estimate,
+    ahead: list[Needed],
+    args: argparse.Namespace,
 ) -> str:
     """What will be submitted, and what will not and why."""
     lines = list(times.lines)
@@ -122,7 +124,7 @@ def told(
     return "\n".join(lines) + "\n"
 
 
-def plan(order: Order, times: Estimate) -> list[str]:
+def plan(order: SlurmOrder, times: Estimate) -> list[str]:
     """Tasks, what each asks for, and how long they take."""
     size, asked = order.resources.pack, order.resources
     longest = max(sum(times.seconds[i : i + size]) for i in range(0, len(times.seconds), size))
@@ -140,7 +142,7 @@ def plan(order: Order, times: Estimate) -> list[str]:
     return lines
 
 
-def asks(order: Order) -> str:
+def asks(order: SlurmOrder) -> str:
     """What a task asks the cluster for, in its own words."""
     asked = order.resources
     own = {
@@ -167,7 +169,7 @@ def data_line(one: Needed, args: argparse.Namespace) -> str:
     return f"{one.name} is not packed in {request.cache_folder(args)}: {how[args.prepare]}."
 
 
-def hand(results: Path, order: Order) -> int:
+def hand(results: Path, order: SlurmOrder) -> int:
     """Submits and says how to follow it; of `debug`, how it ended."""
     submission = hand_over(results, order)
     numbers = [entry.job for entry in submission.entries]

@@ -2,12 +2,19 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 
 from bench import FORMAT
 from bench.config.settings import Settings, build, knob
-from bench.errors import UserError
+from bench.errors import UserError, unknown
+
+VAL, LAST, TEST_BEST = "val", "last", "test-best"
+PROTOCOLS = {  # ways of reading one training run, in words for captions
+    VAL: "the epoch chosen on validation",
+    LAST: "the last epoch",
+    TEST_BEST: "the best epoch on test, which is optimistic",
+}
 
 
 @dataclass(frozen=True)
@@ -76,17 +83,29 @@ class RunSpec:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+def check_protocols(protocols: Iterable[str]) -> None:
+    """Raises UserError for a name that is not a protocol."""
+    for name in protocols:
+        if name not in PROTOCOLS:
+            raise unknown(name, "a protocol", PROTOCOLS)
+
+
+def check_format(plain: Mapping[str, object], where: str) -> None:
+    """Raises UserError if what was read there is of another format version."""
+    version = plain.get("format")
+    if version != FORMAT:
+        raise UserError(
+            f"{where} is of format version {version!r}, this code reads {FORMAT}; "
+            "use the version of mml-bench that wrote it, or another --results."
+        )
+
+
 def from_json(plain: Mapping[str, object], where: str) -> RunSpec:
     """The spec that `to_json` wrote. `where` it was read, for messages.
 
     Raises UserError if it is of another format version or not a spec.
     """
-    found = plain.get("format") if isinstance(plain, Mapping) else None
-    if found != FORMAT:
-        raise UserError(
-            f"{where} is of format version {found!r}, this code reads {FORMAT}; "
-            "use the version of mml-bench that wrote it, or another --results."
-        )
+    check_format(plain, where)
     names = {f.name for f in fields(RunSpec)}
     if set(plain) != names | {"format"}:
         raise UserError(f"{where} is not a run's specification; remove it to start that run anew.")

@@ -1,5 +1,7 @@
 """What a run cost: time, memory, parameters and floating-point operations."""
 
+from dataclasses import dataclass
+
 import torch
 
 from bench.config.spec import TrainConfig
@@ -7,38 +9,55 @@ from bench.evaluation import operations
 from bench.loading.loaders import OrderedLoader, TrainData
 from bench.method import Method, Stage
 from bench.passes import eval_mode
+from bench.runs.result import Cost
 from bench.training.optimizers import build_optimizers
 from bench.training.timing import Times
-from bench.training.trainer import Progress, set_modes
+from bench.training.trainer import TrainingProgress, set_modes
 from bench.types import Batch, Clock
 
 PARTS = 3  # of a stage's epochs; the middle one of each part is looked at
 
 
-def cost(
-    method: Method, progress: Progress, peak: dict[str, float | None], test: OrderedLoader
-) -> dict[str, object]:
-    """Of a trained method. peak: memory at the end of training, in MiB.
+@dataclass(frozen=True)
+class Operations:
+    """Floating-point operations of training, in all and in each stage.
 
-    `stages` has the times that were measured during training; `operations` adds to it.
+    stages: name -> epochs, steps, step_flops, epoch_flops, once_flops.
     """
+
+    total: int
+    stages: dict[str, dict[str, object]]
+
+
+def cost(
+    method: Method,
+    progress: TrainingProgress,
+    peak: dict[str, float | None],
+    test: OrderedLoader,
+    computed: Operations,
+) -> Cost:
+    """Of a trained method. peak: memory at the end of training, in MiB."""
     batch = two(test)
     with torch.no_grad(), eval_mode(method):
         forward = operations.operations(method, lambda: method.predict(batch))
     with eval_mode(method):
         used = operations.answering(method, lambda: method.predict(batch).logits)
-    trained = [p for stage in method.stages(1) for p in parameters_of(stage)]
-    return {
-        "seconds": progress.seconds,
-        "epochs": progress.done,
-        "steps": progress.steps,
-        "parameters": operations.parameters(method.parameters()),
-        "parameters_trained": operations.parameters(trained),
-        "parameters_inference": used,
+    trained = [p for stage in method.stages(1) for p in stage.parameters()]
+    stages = {name: Times(**times).summary() for name, times in progress.times.items()}
+    for name, row in computed.stages.items():
+        stages[name] = stages.get(name, {}) | row
+    return Cost(
+        seconds=progress.seconds,
+        epochs=progress.done,
+        steps=progress.steps,
+        parameters=operations.parameters(method.parameters()),
+        parameters_trained=operations.parameters(trained),
+        parameters_inference=used,
         **peak,
-        "forward_flops": forward / len(batch.label),
-        "stages": {name: Times(**times).summary() for name, times in progress.times.items()},
-    }
+        forward_flops=forward / len(batch.label),
+        stages=stages,
+        training_flops=computed.total,
+    )
 
 
 def two(loader: OrderedLoader) -> Batch:
@@ -46,13 +65,8 @@ def two(loader: OrderedLoader) -> Batch:
     return next(iter(OrderedLoader(loader.source, loader.index[:2])))
 
 
-def parameters_of(stage: Stage) -> list[torch.Tensor]:
-    groups = [entry["params"] if isinstance(entry, dict) else [entry] for entry in stage.params]
-    return [p for group in groups for p in group]
-
-
-def add_operations(found: dict, copy: Method, data: TrainData, config: TrainConfig) -> None:
-    """Adds to the result of `cost` what training computes, from real steps of `copy`.
+def training_operations(copy: Method, data: TrainData, config: TrainConfig) -> Operations:
+    """From real steps of `copy`.
 
     copy: a second instance of the method with the trained weights, which this trains on. Of every
     stage that trains, three epochs are looked at, each the middle of a third: what their hook
@@ -62,7 +76,7 @@ def add_operations(found: dict, copy: Method, data: TrainData, config: TrainConf
     plan = copy.stages(config.epochs)
     optimizers = build_optimizers(plan, config)
     state = {k: v.clone() for k, v in copy.state_dict().items()}
-    total = 0
+    total, stages = 0, {}
     for stage in plan:
         once = operations.operations(copy, lambda: stage.begin(data))  # noqa: B023
         if stage.epochs:
@@ -71,15 +85,15 @@ def add_operations(found: dict, copy: Method, data: TrainData, config: TrainConf
                 copy.load_state_dict(state)
                 looks.append(one_epoch(copy, data, stage, optimizers, epoch))
             hook, step = (sum(column) / len(looks) for column in zip(*looks, strict=True))
-            row = found["stages"].setdefault(stage.name, Times().summary())
-            row |= {"epochs": stage.epochs, "steps": len(data), "step_flops": step}
-            row["epoch_flops"] = hook + step * len(data)
-            total += row["epoch_flops"] * stage.epochs
+            whole = hook + step * len(data)
+            total += whole * stage.epochs
+            row = {"epochs": stage.epochs, "steps": len(data), "step_flops": step}
+            stages[stage.name] = row | {"epoch_flops": whole}
         once += operations.operations(copy, lambda: stage.end(data))  # noqa: B023
         total += once
         if once:
-            found["stages"].setdefault(stage.name, {})["once_flops"] = once
-    found["training_flops"] = total
+            stages.setdefault(stage.name, {})["once_flops"] = once
+    return Operations(total, stages)
 
 
 def one_epoch(

@@ -15,21 +15,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bench.config.spec import LAST, VAL
 from bench.evaluation import probe
 from bench.evaluation.gradients import gradient_cosines
 from bench.evaluation.masking import Reader, past_features, reading
 from bench.evaluation.moments import Spread
 from bench.evaluation.robustness import FEATURES, INPUTS, LEVELS, Curves
-from bench.evaluation.subsets import Heads, Withheld
+from bench.evaluation.subsets import Heads, SubsetAnswers
 from bench.loading.loaders import OrderedLoader, Source
 from bench.method import Method
 from bench.metrics import balance
-from bench.training.trainer import LAST, VAL
 from bench.types import Batch, DataBundle
 
 
 @dataclass(frozen=True)
-class Looked:
+class EncodedSplit:
     """A split as the network sees it: features, modality -> [N, D], and labels [N]."""
 
     features: dict[str, NDArray]
@@ -37,16 +37,16 @@ class Looked:
 
 
 @dataclass(frozen=True)
-class Evaluated:
-    """found: entries of the result. arrays: those of subsets.npz."""
+class EvaluatedRun:
+    """entries: of bench.runs.result.Result. arrays: those of subsets.npz."""
 
-    found: dict[str, object]
+    entries: dict[str, object]
     arrays: dict[str, NDArray]
 
 
 def evaluate(
     method: Method, bundle: DataBundle, seed: int, device: torch.device, stored: Tensor
-) -> Evaluated:
+) -> EvaluatedRun:
     """stored: the logits [N, C] that the run keeps of this network on test.
 
     Raises TrainingFailed if the method does not answer from its features as it does from inputs.
@@ -56,30 +56,30 @@ def evaluate(
     with reading(method) as reader:
         looked = {"train": look(reader, loaders["train"], spread)}
         reader.learn_fills(first(loaders["test"]), means(spread))
-        withheld, heads = Withheld(reader), Heads(reader)
+        subsets, heads = SubsetAnswers(reader), Heads(reader)
         curves = Curves(reader, seed, scales(method, spread))
         if "val" in loaders:
             looked["val"] = look(reader, loaders["val"])
-        looked["test"] = look(reader, loaders["test"], withheld, heads, curves)
-    check(method, withheld.whole, stored)
+        looked["test"] = look(reader, loaders["test"], subsets, heads, curves)
+    check_answers(method, subsets.whole, stored)
     protocol = VAL if "val" in loaders else LAST
     labels = looked["test"].labels
-    found = {
+    entries = {
         "probe": {"protocol": protocol, **probes(looked)},
-        "unimodal": {"protocol": protocol, **withheld.alone(), **heads.accuracies()},
-        "subsets": withheld.records(),
+        "unimodal": {"protocol": protocol, **subsets.alone(), **heads.accuracies()},
+        "subsets": subsets.records(),
         "robustness": {"levels": list(LEVELS), "curves": curves.records()},
         "alignment": alignment(looked["test"].features),
         "gradient_cosine": gradient_cosines(method, loaders["train"].source, seed),
     }
-    return Evaluated(found, withheld.arrays() | {"label": labels})
+    return EvaluatedRun(entries, subsets.arrays() | {"label": labels})
 
 
 def first(loader: OrderedLoader) -> Batch:
     return next(iter(loader))
 
 
-def look(reader: Reader, loader: Iterable[Batch], *watchers) -> Looked:
+def look(reader: Reader, loader: Iterable[Batch], *watchers) -> EncodedSplit:
     """One pass, at which each watcher sees every batch, as loaded and as features."""
     features, labels = {}, []
     for batch in loader:
@@ -90,7 +90,7 @@ def look(reader: Reader, loader: Iterable[Batch], *watchers) -> Looked:
         for m, z in out.features.items():
             features.setdefault(m, []).append(z.cpu().numpy())
         labels.append(batch.label.cpu().numpy())
-    return Looked({m: np.concatenate(z) for m, z in features.items()}, np.concatenate(labels))
+    return EncodedSplit({m: np.concatenate(z) for m, z in features.items()}, np.concatenate(labels))
 
 
 def means(spread: Spread) -> dict[str, Tensor]:
@@ -100,18 +100,18 @@ def means(spread: Spread) -> dict[str, Tensor]:
 def scales(method: Method, spread: Spread) -> dict[str, dict[str, Tensor]]:
     """Training deviations of what noise can be put on."""
     inputs = {m: x.std for m, x in spread.inputs.items() if m in method.modalities}
-    if not method.separate_encoders:
+    if not method.independent_encoders:
         return {INPUTS: inputs}
     return {FEATURES: {m: z.std for m, z in spread.features.items()}, INPUTS: inputs}
 
 
-def check(method: Method, whole: Tensor, stored: Tensor) -> None:
+def check_answers(method: Method, whole: Tensor, stored: Tensor) -> None:
     """Raises TrainingFailed unless answers from features are those from inputs."""
     if not torch.allclose(whole, stored, rtol=1e-3, atol=1e-3 * float(stored.abs().max())):
         raise past_features(method)
 
 
-def probes(looked: dict[str, Looked]) -> dict[str, object]:
+def probes(looked: dict[str, EncodedSplit]) -> dict[str, object]:
     """Linear probes of each modality's features, and of all of them side by side."""
     labels = {p: one.labels for p, one in looked.items()}
     names = list(looked["train"].features)
@@ -123,7 +123,7 @@ def probes(looked: dict[str, Looked]) -> dict[str, object]:
     return found
 
 
-def wide(looked: dict[str, Looked], names: list[str]) -> dict[str, NDArray]:
+def wide(looked: dict[str, EncodedSplit], names: list[str]) -> dict[str, NDArray]:
     """The features of these modalities side by side in each part, float64."""
     return {
         p: np.hstack([one.features[m] for m in names]).astype(np.float64)

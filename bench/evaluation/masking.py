@@ -24,7 +24,7 @@ ZERO, MEAN, INPUT = "mask", "mask_mean", "mask_input"
 class Reader:
     """Asks a trained network, in eval mode and without gradients, inside `reading`.
 
-    A method whose encoders see one another (`separate_encoders` is False) has no features to
+    A method whose encoders see one another (`independent_encoders` is False) has no features to
     replace: its batches stay as they are, `mask` withholds through `Batch.keep`, `mask_input`
     blanks the inputs, and there is no `mask_mean`.
     """
@@ -36,12 +36,12 @@ class Reader:
 
     @property
     def readouts(self) -> tuple[str, ...]:
-        return (ZERO, MEAN, INPUT) if self.method.separate_encoders else (ZERO, INPUT)
+        return (ZERO, MEAN, INPUT) if self.method.independent_encoders else (ZERO, INPUT)
 
     def encoded(self, batch: Batch) -> Batch:
         """The batch with features [B, D] for inputs, of the method's modalities."""
         names = self.method.modalities
-        if not self.method.separate_encoders:
+        if not self.method.independent_encoders:
             return batch
         self.encoding = True
         features = {m: self.feature(batch, m) for m in names}
@@ -60,7 +60,7 @@ class Reader:
 
     def learn_fills(self, batch: Batch, means: dict[str, Tensor]) -> None:
         """Prepares `taken`. batch: any, as loaded. means: of features over training, [D]."""
-        if self.method.separate_encoders:
+        if self.method.independent_encoders:
             blank = self.encoded(batch.only())
             self.fills = {
                 ZERO: {m: torch.zeros_like(mean) for m, mean in means.items()},
@@ -71,7 +71,7 @@ class Reader:
     def taken(self, encoded: Batch, present: Tensor, readout: str) -> Batch:
         """`encoded` with what `present` [B, M] lacks taken away, by one of `readouts`."""
         shown = {m: present[:, i] for i, m in enumerate(self.method.modalities)}
-        if self.method.separate_encoders:
+        if self.method.independent_encoders:
             fill = self.fills[readout]
             changed = {m: where(shown[m], z, fill[m]) for m, z in encoded.inputs.items()}
             return replace(encoded, inputs=changed)
@@ -98,7 +98,7 @@ def where(shown: Tensor, x: Tensor, fill: Tensor) -> Tensor:
 def past_features(method: Method) -> TrainingFailed:
     return TrainingFailed(
         f"{type(method).__name__}.predict does not answer from `feature` alone, so that no "
-        "modality can be withheld from it; set `separate_encoders = False` in the class."
+        "modality can be withheld from it; set `independent_encoders = False` in the class."
     )
 
 
@@ -107,7 +107,7 @@ def reading(method: Method) -> Iterator[Reader]:
     """Inside, `method.feature` returns a batch's inputs, which are features already."""
     reader, hooks = Reader(method), []
     with torch.no_grad(), eval_mode(method):
-        if method.separate_encoders:
+        if method.independent_encoders:
             method.feature = lambda batch, modality: batch.inputs[modality]
             encoders = method.encoders.values()
             hooks = [encoder.register_forward_pre_hook(reader.guard) for encoder in encoders]

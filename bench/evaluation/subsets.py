@@ -21,7 +21,7 @@ def asked(modalities: int) -> NDArray:
     return np.concatenate([~whole, one, ~one, whole])
 
 
-class Withheld:
+class SubsetAnswers:
     """Answers with every set of modalities, by each readout of `reader`."""
 
     def __init__(self, reader: Reader):
@@ -93,7 +93,7 @@ class Heads:
     def add(self, batch: Batch, encoded: Batch, out: Prediction) -> None:
         self.samples += len(batch.label)
         heads = {"slice": self.method.shares(out.features)}
-        if self.method.own_heads:
+        if self.method.has_own_heads:
             heads["own_head"] = out.unimodal
         for readout, logits in heads.items():
             counts = self.counts.setdefault(readout, {})

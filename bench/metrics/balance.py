@@ -1,5 +1,5 @@
-"""Who contributes what: Shapley values, imbalance, utilisation, speed of learning, and how far
-apart the modalities' features lie.
+"""Who contributes what: Shapley values, imbalance, utilisation, and how far apart the
+modalities' features lie.
 
 A set of modalities is a row of `present` [S, M] bool; `values` [S] is what the sets are worth, such
 as the accuracy with those modalities alone.
@@ -91,18 +91,6 @@ def discrepancy_ratios(scores: NDArray) -> NDArray:
     """
     others = np.array([np.delete(scores, m).mean() for m in range(len(scores))])
     return scores / others
-
-
-def learning_speed(weights: NDArray, gradients: NDArray) -> NDArray:
-    """Conditional learning speed after every step, [T, M] (Wu et al., ICML 2022).
-
-    weights: [M, 2], or [T, M, 2] where they change, sums of squares of the parameters of each
-    modality's own path and of its cross-modal path. gradients: [T, M, 2], the same of their
-    gradients. The speed is log10 of the running sum of gradients over weights on the cross-modal
-    path over that on the own path.
-    """
-    sums = np.cumsum(checked(gradients / weights, "gradients"), axis=0)
-    return np.log10(sums[..., 1] / sums[..., 0])
 
 
 def unit(features: NDArray) -> NDArray:

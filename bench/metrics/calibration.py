@@ -78,15 +78,25 @@ def root_mean_square_error(bins: Bins) -> float:
     return float(np.sqrt((bins.shares * bins.gaps**2).sum()))
 
 
+def surprises(logits: NDArray, labels: NDArray) -> NDArray:
+    """-log p of each sample's label in nats, from logits [N, C] -> [N]."""
+    return -log_softmax(logits)[np.arange(len(labels)), labels]
+
+
 def negative_log_likelihood(logits: NDArray, labels: NDArray) -> float:
-    """Mean -log p of the label in nats, from logits [N, C]."""
-    return float(-log_softmax(logits)[np.arange(len(labels)), labels].mean())
+    """The mean of the surprises."""
+    return float(surprises(logits, labels).mean())
+
+
+def squared_distances(probs: NDArray, labels: NDArray) -> NDArray:
+    """Of each sample to its one-hot label, from 0 to 2, [N]."""
+    target = labels[:, None] == np.arange(probs.shape[1])
+    return ((checked(probs, "probabilities") - target) ** 2).sum(axis=1)
 
 
 def brier(probs: NDArray, labels: NDArray) -> float:
-    """Mean over samples of the squared distance to the one-hot label, from 0 to 2."""
-    target = labels[:, None] == np.arange(probs.shape[1])
-    return float(((checked(probs, "probabilities") - target) ** 2).sum(axis=1).mean())
+    """The mean of the squared distances."""
+    return float(squared_distances(probs, labels).mean())
 
 
 def aurc(probs: NDArray, labels: NDArray) -> float:

@@ -30,7 +30,11 @@ def macro_f1(logits: NDArray, labels: NDArray, classes: str = "support") -> floa
     classes: those that have samples (`support`), those in labels or answers (`seen`), or `all`;
     the same where every class occurs.
     """
-    counts = confusion(logits, labels)
+    return macro_f1_of(confusion(logits, labels), classes)
+
+
+def macro_f1_of(counts: NDArray, classes: str = "support") -> float:
+    """The same from a confusion matrix, [C, C]."""
     real, claimed = counts.sum(axis=1) > 0, counts.sum(axis=0) > 0
     taken = {"support": real, "seen": real | claimed, "all": np.ones_like(real)}[classes]
     return float(class_f1(counts)[taken].mean())
@@ -38,13 +42,21 @@ def macro_f1(logits: NDArray, labels: NDArray, classes: str = "support") -> floa
 
 def weighted_f1(logits: NDArray, labels: NDArray) -> float:
     """F1 averaged over classes in proportion to their samples. Refuses NaN."""
-    counts = confusion(logits, labels)
+    return weighted_f1_of(confusion(logits, labels))
+
+
+def weighted_f1_of(counts: NDArray) -> float:
+    """The same from a confusion matrix, [C, C]."""
     return float(np.average(class_f1(counts), weights=counts.sum(axis=1)))
 
 
 def balanced_accuracy(logits: NDArray, labels: NDArray) -> float:
     """Recall averaged over the classes that have samples. Refuses NaN."""
-    counts = confusion(logits, labels)
+    return balanced_accuracy_of(confusion(logits, labels))
+
+
+def balanced_accuracy_of(counts: NDArray) -> float:
+    """The same from a confusion matrix, [C, C]."""
     real = counts.sum(axis=1)
     return float((np.diag(counts)[real > 0] / real[real > 0]).mean())
 

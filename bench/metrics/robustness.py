@@ -30,10 +30,3 @@ def effective(curve: NDArray, reference: NDArray) -> float:
     fusion, would have if it were shifted to the same clean score."""
     lost = checked(curve, "scores") - curve[0]
     return float((lost - (checked(reference, "scores") - reference[0])).mean())
-
-
-def min_max(values: NDArray) -> NDArray:
-    """Values from 0, the least, to 1, the greatest; all 0 if they are equal. For plots alone: it
-    depends on who else is there."""
-    low, high = checked(values, "scores").min(), values.max()
-    return (values - low) / (high - low) if high > low else np.zeros_like(values)

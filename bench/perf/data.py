@@ -25,7 +25,7 @@ from bench.types import DatasetSpec, Modality, Ragged, Split, View
 
 FRAMES, HEIGHT, WIDTH = 3, 360, 480
 SPECTROGRAM = (1, 257, 1004)
-STORED = (256, 341)  # height and width of a packed picture
+STORED = (256, 341)  # height and width of a stored picture
 SIZE = 224
 BATCH = 16
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, for values up to 1
@@ -34,7 +34,7 @@ SIDES = ("plain", "bench")
 
 
 @dataclass(frozen=True)
-class Times:
+class SampleTimes:
     """Milliseconds per sample of one side in one form, a number for each round."""
 
     wall: list[float]
@@ -42,15 +42,15 @@ class Times:
 
 
 def make(folder: Path, clips: int) -> None:
-    """Writes each clip as files, and all of them packed."""
+    """Writes each clip as files, and all of them as the suite stores them."""
     frames = np.memmap(folder / "frames.bin", np.uint8, "w+", shape=clip_shape(clips))
-    packed = np.memmap(folder / "spectrograms.bin", np.float16, "w+", shape=(clips, *SPECTROGRAM))
+    stored = np.memmap(folder / "spectrograms.bin", np.float16, "w+", shape=(clips, *SPECTROGRAM))
     draw = np.random.default_rng(0)
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     for i in range(clips):
         spectrogram = draw.normal(size=SPECTROGRAM).astype(np.float32)
         np.save(folder / f"{i}.npy", spectrogram)
-        packed[i] = spectrogram
+        stored[i] = spectrogram
         for k in range(FRAMES):
             slope = draw.uniform(-0.2, 0.2, size=(3, 2))
             smooth = 128 + slope[:, 0] * (y[..., None] - 180) + slope[:, 1] * (x[..., None] - 240)
@@ -60,7 +60,7 @@ def make(folder: Path, clips: int) -> None:
             smaller = Image.open(path).resize(STORED[::-1], Image.Resampling.BILINEAR)
             frames[i, k] = np.asarray(smaller)
     frames.flush()
-    packed.flush()
+    stored.flush()
 
 
 def clip_shape(clips: int) -> tuple[int, ...]:
@@ -97,8 +97,8 @@ def plain_pass(folder: Path, clips: int, train: bool) -> Callable[[int], int]:
 
 
 def bench_pass(folder: Path, clips: int, train: bool) -> Callable[[int], int]:
-    """A pass over all clips from the packed files, without the thread that works ahead."""
-    source = packed_source(folder, clips, train)
+    """A pass over all clips from the stored files, without the thread that works ahead."""
+    source = stored_source(folder, clips, train)
 
     def run(epoch: int) -> int:
         order = torch.randperm(clips, generator=generator(0, "order", epoch))
@@ -108,7 +108,7 @@ def bench_pass(folder: Path, clips: int, train: bool) -> Callable[[int], int]:
     return run
 
 
-def packed_source(folder: Path, clips: int, train: bool) -> Source:
+def stored_source(folder: Path, clips: int, train: bool) -> Source:
     mean, std = (tuple(255 * x for x in values) for values in (MEAN, STD))
     pictures = Modality("frames", (3, FRAMES, SIZE, SIZE), mean, std, View((SIZE, SIZE), FRAMES))
     spec = DatasetSpec(
@@ -124,7 +124,7 @@ def packed_source(folder: Path, clips: int, train: bool) -> Source:
     return Source(split, spec, torch.device("cpu"), train)
 
 
-def measure(folder: Path, clips: int, rounds: int) -> dict[tuple[str, str], Times]:
+def measure(folder: Path, clips: int, rounds: int) -> dict[tuple[str, str], SampleTimes]:
     """(form, side) -> times. All take turns in every round, in an order shuffled anew."""
     makers = dict(zip(SIDES, (plain_pass, bench_pass), strict=True))
     passes = {
@@ -134,7 +134,7 @@ def measure(folder: Path, clips: int, rounds: int) -> dict[tuple[str, str], Time
     }
     for run in passes.values():
         run(0)  # fills the page cache
-    times = {key: Times([], []) for key in passes}
+    times = {key: SampleTimes([], []) for key in passes}
     order = random.Random(0)
     for epoch in range(1, rounds + 1):
         for key in order.sample(list(passes), len(passes)):

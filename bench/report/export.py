@@ -33,7 +33,7 @@ def rows(runs: Sequence[RunDir]) -> Rows:
 def row(run: RunDir) -> dict[str, object]:
     known = read(run)
     first = {name: getattr(known, name) for name in WHO}
-    rest = flatten(run.read_result())
+    rest = flatten(run.result_json())
     return first | {k: plain(v) for k, v in rest.items() if k not in SAID}
 
 

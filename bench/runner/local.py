@@ -1,5 +1,6 @@
 """Runs on this machine: worker processes side by side, watched by the process that was asked."""
 
+import signal
 import time
 import uuid
 from collections.abc import Sequence
@@ -7,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from bench.runner.pool import Interrupt, Pool, Worker
+from bench.runner.pool import Interrupt, RunWorker, WorkerPool
 from bench.runner.progress import Progress, follow, label
-from bench.runner.worker import ENDED, LEFT, STOPPED, STUCK, UNWRITABLE, Request, ended
+from bench.runner.worker import ENDED, LEFT, STOPPED, STUCK, UNWRITABLE, WorkerRequest, ended
 from bench.runs.lock import Owner
+from bench.runs.places import Places
+from bench.runs.processes import end_of
 from bench.runs.rundir import RunDir
 
 TICK = 0.25  # seconds between two looks at the run directories, at least
@@ -30,12 +33,10 @@ class Outcome:
 def run_local(
     runs: list[RunDir],
     jobs: int,
-    cache: Path,
-    roots: dict[str, Path],
-    device: str,
+    places: Places,
     retry: bool,
     out: TextIO,
-    execute: str = Request.execute,
+    execute: str = WorkerRequest.execute,
     interrupt: Interrupt | None = None,
     patience: float | None = None,
 ) -> Outcome:
@@ -53,10 +54,9 @@ def run_local(
     progress = follow(runs, left, out)
     if not left:
         return outcome(runs, interrupted=False)
-    plain = {name: str(root) for name, root in roots.items()}
-    request = Request([], str(cache), plain, device, execute, uuid.uuid4().hex, patience)
+    request = WorkerRequest([], places.to_json(), execute, uuid.uuid4().hex, patience)
     with interrupt or Interrupt() as interrupt:
-        watch = Watch(left, Pool(request), progress, interrupt)
+        watch = Watch(left, WorkerPool(request), progress, interrupt)
         watch.follow(jobs)
     return outcome(runs, interrupt.asked)
 
@@ -80,7 +80,7 @@ class Watch:
     """The parent's view of the runs and of the workers, until all workers are gone."""
 
     def __init__(
-        self, runs: list[RunDir], pool: Pool, progress: Progress, interrupt: Interrupt
+        self, runs: list[RunDir], pool: WorkerPool, progress: Progress, interrupt: Interrupt
     ) -> None:
         self.left = runs
         self.pool = pool
@@ -141,7 +141,7 @@ class Watch:
         if self.interrupt.insisted or self.pool.stopping_for > GRACE:
             self.pool.kill()
 
-    def bury(self, worker: Worker, code: int) -> None:
+    def bury(self, worker: RunWorker, code: int) -> None:
         """Says why a worker crashed and lets another go on without the run it held."""
         if code in (ENDED, STOPPED, LEFT) or self.pool.stopping:
             return
@@ -151,7 +151,7 @@ class Watch:
         if held and self.pool.size < sum(not self.lost(run) for run in self.left):
             self.pool.start(self.left)
 
-    def held_by(self, run: RunDir, worker: Worker) -> bool:
+    def held_by(self, run: RunDir, worker: RunWorker) -> bool:
         owner = run.lock.owner()
         return owner is not None and (owner.call, owner.pid) == (
             self.pool.request.call,
@@ -174,7 +174,5 @@ def cause(code: int) -> str:
         return "files of runs cannot be written."
     if code == STUCK:
         return "its process did not stop in time; the same command goes on from its checkpoint."
-    if code > 0:
-        return f"its process ended with code {code}; the same command goes on from its checkpoint."
-    why = f"signal {-code}, out of memory?" if code == -9 else f"signal {-code};"
-    return f"its process was killed by {why} the same command goes on from its checkpoint."
+    hint = " (out of memory?)" if code == -signal.SIGKILL else ""
+    return f"its process {end_of(code)}{hint}; the same command goes on from its checkpoint."

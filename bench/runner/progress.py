@@ -9,7 +9,9 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-from bench.runs.rundir import AGAIN, RunDir, read_json
+from bench.config.spec import VAL
+from bench.runs.durations import clock
+from bench.runs.rundir import RunDir
 
 QUIET = 10.0  # seconds between two plain lines about one run
 
@@ -66,7 +68,7 @@ class Log:
         return self.done if self.ended else self.row.get("of", 0)
 
     def __str__(self) -> str:
-        """`train epoch 3/40  loss 0.123  val 91.2 %  02:10 left`."""
+        """`train epoch 3/40  loss 0.123  val 91.2 %  2 min 10 s left`."""
         if not self.rows:
             return "starting"
         row = self.row
@@ -75,8 +77,10 @@ class Log:
             parts.append(f"loss {row['loss']:.3f}")
         if row.get("val_accuracy") is not None:
             parts.append(f"val {percent(row['val_accuracy'])}")
-        left = (self.planned - self.done) * self.seconds / self.rows
-        return "  ".join([*parts, f"{tqdm.format_interval(left)} left"])
+        if self.done < self.planned:
+            left = (self.planned - self.done) * self.seconds / self.rows
+            parts.append(f"{clock(left)} left")
+        return "  ".join(parts)
 
 
 class Progress:
@@ -124,7 +128,7 @@ class Progress:
         log.update()
         log.ended = True
         self.ended += 1
-        self.close_run(run, f"{self.place()} {label(run)}: {verdict(run, log)}")
+        self.close_run(run, f"{self.place()} {label(run)}: {verdict(run)}")
 
     def close_run(self, run: RunDir, line: str) -> None:
         self.say(line)
@@ -200,21 +204,15 @@ def label(run: RunDir) -> str:
     return f"{dataset}/{method} {seed.replace('-', ' ')}"
 
 
-def verdict(run: RunDir, log: Log) -> str:
-    """`done in 4.1 s, val 96.4 %` or `failed: reason`."""
+def verdict(run: RunDir) -> str:
+    """`done in 4 s, val 96.4 %` or `failed: reason`."""
     if not run.result.exists():
         return f"failed: {run.reason()}"
-    result = read_json(run.result, AGAIN)
-    seconds = result.get("cost", {}).get("seconds", log.seconds)
-    chosen = (result.get("protocols", {}).get("val") or {}).get("val")
-    score = f", val {percent(chosen['accuracy'])}" if chosen else ""
-    return f"done in {duration(seconds)}{score}"
+    result = run.read_result()
+    chosen = result.protocols.get(VAL)
+    score = f", val {percent(chosen.val.accuracy)}" if chosen and chosen.val else ""
+    return f"done in {clock(result.cost.seconds)}{score}"
 
 
 def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
-
-
-def duration(seconds: float) -> str:
-    """`4.1 s` below two minutes, `12:30` (minutes and seconds) or `1:02:30` above."""
-    return f"{seconds:.1f} s" if seconds < 120 else tqdm.format_interval(seconds)

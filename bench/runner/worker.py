@@ -1,6 +1,7 @@
 """A worker process: works through a list of runs, one at a time, beside others that do the same.
 
-`python -m bench.runner.worker` reads one line of JSON from its input, the fields of Request.
+`python -m bench.runner.worker` reads one line of JSON from its input, the fields of
+WorkerRequest.
 It stops when that input is closed: its parent is gone, or wants it to stop.
 Exit codes: 0 all listed runs have ended, 4 stopped, 3 did not stop in time, 5 files of some runs
 could not be written, 6 some runs were left to others who hold them; anything else is a crash.
@@ -21,6 +22,7 @@ from pathlib import Path
 from bench.errors import UserError
 from bench.runs.files import Unwritable, unwritable, write_text
 from bench.runs.lock import Lock, heartbeat
+from bench.runs.places import Places
 from bench.runs.rundir import RunDir
 
 ENDED, STUCK, STOPPED, UNWRITABLE, LEFT = 0, 3, 4, 5, 6
@@ -29,13 +31,11 @@ POLL = 0.5  # seconds between two looks at runs that others hold
 
 
 @dataclass(frozen=True)
-class Request:
+class WorkerRequest:
     """What a parent asks of a worker."""
 
     runs: list[str]  # directories
-    cache: str
-    roots: dict[str, str]
-    device: str = "auto"
+    places: dict[str, object]  # of Places
     execute: str = "bench.execute:execute"  # another one for tests and for embedding, see load
     call: str = ""  # of the parent, see Lock
     patience: float | None = None  # seconds to wait for runs that others hold; None: no end
@@ -43,7 +43,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Engine:
-    """What trains a run, bound to this machine's cache, roots and device."""
+    """What trains a run, bound to the places of this machine."""
 
     execute: Callable[[RunDir, Callable[[], bool]], None]  # (run, stop)
     stopped: type[Exception]  # what it raises after stop() came true
@@ -68,7 +68,7 @@ class Wish:
 
 
 def main() -> int:
-    request = Request(**json.loads(sys.stdin.readline()))
+    request = WorkerRequest(**json.loads(sys.stdin.readline()))
     wish = Wish()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, wish.ask)
@@ -80,7 +80,7 @@ def main() -> int:
     return work(runs, load(request), lambda: wish.asked, request.call, patience=request.patience)
 
 
-def load(request: Request) -> Engine:
+def load(request: WorkerRequest) -> Engine:
     """The engine that `request.execute` names, "module:function"; imports torch if that does.
 
     The module also holds the exceptions Stopped and TrainingFailed.
@@ -88,10 +88,9 @@ def load(request: Request) -> Engine:
     name, _, function = request.execute.partition(":")
     module = importlib.import_module(name)
     execute = getattr(module, function)
-    cache = Path(request.cache)
-    roots = {key: Path(path) for key, path in request.roots.items()}
+    places = Places.from_json(request.places)
     return Engine(
-        execute=lambda run, stop: execute(run, cache, roots, request.device, stop),
+        execute=lambda run, stop: execute(run, places, stop),
         stopped=module.Stopped,
         told=(UserError, module.TrainingFailed),
     )

@@ -47,11 +47,11 @@ def write(archive: Path, results: Path, runs: Sequence[RunDir]) -> int:
     for name in by_name:
         if not NAME.fullmatch(name):
             raise UserError(f"{name!r} has characters that a bundle's names do not; rename it.")
-    with replacing(archive) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+    with replacing(archive) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archived:
         for name in sorted(by_name):
             info = zipfile.ZipInfo(name, EPOCH)
             info.compress_type, info.external_attr, info.create_system = (8, PLAIN, 3)
-            packed.writestr(info, content(by_name[name]))
+            archived.writestr(info, content(by_name[name]))
     return len(finished)
 
 
@@ -93,13 +93,13 @@ def unpack(archive: Path, folder: Path) -> None:
     """Writes the members below `folder`. Nobody vouches for an archive: only names that a bundle
     has are taken, as plain files."""
     try:
-        with zipfile.ZipFile(archive) as packed:
-            found = [info for info in packed.infolist() if not info.is_dir()]
-            check(archive, folder, found)
+        with zipfile.ZipFile(archive) as archived:
+            found = [info for info in archived.infolist() if not info.is_dir()]
+            check_members(archive, folder, found)
             for info in found:
                 target = folder / info.filename
                 target.parent.mkdir(parents=True, exist_ok=True)
-                with packed.open(info) as source, open(target, "xb") as copy:
+                with archived.open(info) as source, open(target, "xb") as copy:
                     shutil.copyfileobj(source, copy)
     except UserError:
         raise
@@ -109,7 +109,7 @@ def unpack(archive: Path, folder: Path) -> None:
         raise UserError(f"{archive} is no bundle, or damaged ({error}); fetch it again.") from None
 
 
-def check(archive: Path, folder: Path, found: list[zipfile.ZipInfo]) -> None:
+def check_members(archive: Path, folder: Path, found: list[zipfile.ZipInfo]) -> None:
     """Raises UserError unless all members are a bundle's, once each, and fit on the disk."""
     names = [info.orig_filename for info in found]
     for name in names:

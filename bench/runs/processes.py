@@ -1,9 +1,68 @@
-"""Processes of this machine: who runs where, and whether it still lives."""
+"""Processes of this machine: who runs where, whether it still lives, and those that work for us."""
 
 import contextlib
+import json
 import os
+import signal
 import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
+
+SHOWN = 15  # lines of a dead process's output
+
+
+@dataclass
+class Child:
+    """A process that works for this one, in a session of its own: the terminal's Ctrl-C does not
+    reach it."""
+
+    process: subprocess.Popen
+    output: IO[bytes]  # what it printed: a file without a name
+
+    def send(self, plain: object) -> None:
+        """A line of JSON to its input."""
+        with contextlib.suppress(BrokenPipeError):  # it is dead, as its parent sees elsewhere
+            self.process.stdin.write(json.dumps(plain).encode() + b"\n")
+            self.process.stdin.flush()
+
+    def hang_up(self) -> None:
+        """Closes its input."""
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+
+    def tail(self) -> str:
+        """The end of its output as further lines of a message; empty if it printed nothing."""
+        self.output.seek(0)
+        lines = self.output.read().decode(errors="replace").splitlines()[-SHOWN:]
+        return "".join(f"\n    {line}" for line in lines)
+
+
+def start(
+    module: str, environment: Mapping[str, str], replies: bool = False
+) -> tuple[subprocess.Popen, IO[bytes]]:
+    """The process and the output of a Child that runs a module and finds the same modules as this
+    process. replies: its standard output is a pipe to this process."""
+    modules = os.pathsep.join(os.path.abspath(path) for path in sys.path)
+    output = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", module],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE if replies else output,
+        stderr=output,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": modules, **environment},
+    )
+    return process, output
+
+
+def end_of(code: int) -> str:
+    """What an exit code says, as the end of a sentence."""
+    return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
 
 
 def place() -> tuple[str, str, str]:

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import FORMAT
-from bench.config.spec import RunSpec, from_json
+from bench.config.spec import RunSpec, check_format, from_json
 from bench.errors import UserError
 from bench.runs.files import Unwritable, make_folder, write_json
 from bench.runs.lock import STALE, Lock, server_time
+from bench.runs.result import Result
 
 ANEW = "remove that file, and the command that trained the run writes it anew"
 AGAIN = "remove that file, and the command that trained the run finishes it again"
@@ -117,18 +117,18 @@ class RunDir:
                 if not shared or now - file.stat().st_mtime > STALE:
                     file.unlink()
 
-    def read_result(self) -> dict:
-        """result.json as bench.execute wrote it.
+    def read_result(self) -> Result:
+        """Raises UserError if result.json is unreadable, of another format version, or lacks what
+        none may lack."""
+        return Result.from_json(read_json(self.result, AGAIN), str(self.result))
+
+    def result_json(self) -> dict:
+        """All that stands in result.json, also what this code does not know.
 
         Raises UserError if it is unreadable or of another format version.
         """
         plain = read_json(self.result, AGAIN)
-        found = plain.get("format")
-        if found != FORMAT:
-            raise UserError(
-                f"{self.result} is of format version {found!r}, this code reads {FORMAT}; "
-                "use the version of mml-bench that wrote it, or another --results."
-            )
+        check_format(plain, str(self.result))
         return plain
 
     def rows(self) -> list[dict]:

@@ -21,7 +21,7 @@ class Suite:
     """ablation: what makes an ablation table of the suite, empty for a plain one; see below."""
 
     name: str
-    wanted: Experiment
+    experiment: Experiment
     ablation: dict[str, object] = field(default_factory=dict)
 
 
@@ -64,13 +64,13 @@ def parse(text: str, where: str) -> Suite:
             f"not one of {', '.join(RESERVED)}."
         )
     maps = {key: mapping(plain, key, where) for key in ("settings", "train", "network", "data")}
-    wanted = Experiment(
+    experiment = Experiment(
         tuple(str(d) for d in listed(plain, "datasets", where)),
         tuple(method(item, where) for item in listed(plain, "methods", where)),
         read_seeds(plain.get("seeds", 5)),
         **maps,
     )
-    return Suite(name, wanted, ablation(plain, [m for m, _ in wanted.methods], where))
+    return Suite(name, experiment, ablation(plain, [m for m, _ in experiment.methods], where))
 
 
 def ablation(plain: dict, methods: list[str], where: str) -> dict[str, object]:

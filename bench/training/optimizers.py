@@ -14,10 +14,7 @@ def build_optimizers(plan: list[Stage], config: TrainConfig) -> dict[str, Optimi
 
 
 def build_optimizer(stage: Stage, config: TrainConfig) -> Optimizer:
-    plain = not isinstance(stage.params[0], dict)
-    groups = [{"params": list(stage.params)}] if plain else [dict(g) for g in stage.params]
-    for group in groups:
-        group.setdefault("factor", 1.0)
+    groups = stage.groups()
     if config.optimizer == "adamw":
         return AdamW(groups, lr=config.lr, weight_decay=config.weight_decay)
     return SGD(groups, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)

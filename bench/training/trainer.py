@@ -12,16 +12,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from bench.config.spec import TrainConfig
+from bench.config.spec import LAST, TEST_BEST, VAL, TrainConfig
 from bench.loading.loaders import OrderedLoader, TrainData
 from bench.method import Answer, Method, Metrics, Stage, nothing
 from bench.passes import collect
 from bench.training.optimizers import build_optimizers, learning_rate
 from bench.training.timing import WARM_UP, Laps, Times
 from bench.types import Batch, Clock
-
-VAL, LAST, TEST_BEST = "val", "last", "test-best"
-PROTOCOLS = (VAL, LAST, TEST_BEST)
 
 
 class Stopped(Exception):
@@ -33,7 +30,7 @@ class TrainingFailed(Exception):
 
 
 @dataclass
-class Progress:
+class TrainingProgress:
     """Where a run stands: what a checkpoint holds besides weights. Plain values and tensors."""
 
     stage: int = 0
@@ -78,10 +75,10 @@ class Trainer:
         self.log, self.save, self.stop = log, save, stop
         self.plan = method.stages(config.epochs)
         self.optimizers = build_optimizers(self.plan, config)
-        self.at = Progress()
+        self.at = TrainingProgress()
         self.warm = dict.fromkeys((s.name for s in self.plan), 0)  # steps of this sitting
 
-    def train(self, resume: dict | None = None) -> Progress:
+    def train(self, resume: dict | None = None) -> TrainingProgress:
         """Raises Stopped, or TrainingFailed for a loss or an answer that is not finite."""
         if resume is not None:
             self.restore(resume)
@@ -258,7 +255,7 @@ class Trainer:
             optimizer.load_state_dict(state["optimizers"][key])
         self.method.generator.set_state(state["generator"])
         torch.set_rng_state(state["global_generator"])
-        self.at = Progress(**state["progress"])
+        self.at = TrainingProgress(**state["progress"])
 
 
 def set_modes(method: nn.Module, stage: Stage) -> None:
@@ -270,9 +267,8 @@ def set_modes(method: nn.Module, stage: Stage) -> None:
     method.requires_grad_(False)
     for module in stage.frozen:
         module.eval()
-    for entry in stage.params:
-        for p in entry["params"] if isinstance(entry, dict) else [entry]:
-            p.requires_grad_(True)
+    for p in stage.parameters():
+        p.requires_grad_(True)
 
 
 def accuracy(logits: Tensor, labels: Tensor) -> float:

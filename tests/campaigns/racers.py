@@ -9,16 +9,17 @@ import signal
 import time
 from pathlib import Path
 
-from bench.runner.worker import Request, load, work
+from bench.runner.worker import WorkerRequest, load, work
 from bench.runs import lock
-from bench.runs.files import write_json
+from bench.runs.places import Places
 from bench.runs.rundir import RunDir
 from tests.campaigns.tally import Tally, share
+from tests.helpers.fake_runs import finish
 from tests.helpers.kills import FORK
 
 ROUNDS, RACERS, RUNS = 50, 8, 20
 EPOCHS, SECONDS = 3, 0.002
-REQUEST = Request([], "cache", {}, execute=f"{__name__}:fake")
+REQUEST = WorkerRequest([], Places(Path("cache")).to_json(), execute=f"{__name__}:fake")
 
 
 class Stopped(Exception):
@@ -29,7 +30,7 @@ class TrainingFailed(Exception):
     pass
 
 
-def fake(run, cache, roots, device, stop):
+def fake(run, places, stop):
     """Trains in a moment, and notes that it began and whom it met; the kernel takes its flock
     away when it dies, so that this judges our locks by other means than theirs."""
     with open(run.path / "inside", "a") as inside:
@@ -42,7 +43,7 @@ def fake(run, cache, roots, device, stop):
             time.sleep(random.uniform(0, SECONDS))
             mark(run.log, "{}")
         mark(run.path / "ended")
-        write_json(run.result, {"format": 1})
+        finish(run)
 
 
 def mark(path: Path, text: str = "") -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from bench.runs.rundir import every
 from tests.helpers.commands import bench, environment
-from tests.helpers.training import SYNTHETIC
+from tests.helpers.kills import start
+from tests.helpers.training import SYNTHETIC, spec_of
 
 RUN = ("run", "--method", "joint,ensemble", "--dataset", SYNTHETIC, "--set", "train.lr=0.05")
 
@@ -186,6 +187,17 @@ def test_looking_needs_no_torch(tmp_path, words):
     command = [sys.executable, "-c", code, *words]
     done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("words", [("list", "methods"), ("list", "datasets"), ("status",)])
+def test_what_is_asked_most_imports_the_least(tmp_path, words):
+    start(tmp_path / "results", spec_of("joint"))
+    code = "import sys; from bench.__main__ import main; main(sys.argv[1:]); print(*sys.modules)"
+    command = [sys.executable, "-c", code, *words]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    heavy = {"numpy", "scipy", "sklearn", "pandas", "matplotlib", "torch", "yaml", "tqdm"}
+    assert done.returncode == 0, done.stderr
+    assert not heavy & set(done.stdout.splitlines()[-1].split())
 
 
 def test_plan_tells_stages_epochs_and_what_each_trains(tmp_path):

@@ -9,12 +9,12 @@ from bench.config.experiment import Experiment, read_roots, read_seeds
 from bench.config.spec import from_json
 from bench.errors import UserError
 from bench.suites import parse
-from tests.helpers.experiments import wanted
+from tests.helpers.experiments import experiment
 from tests.helpers.training import SYNTHETIC
 
 
 def specs(*methods, **options):
-    return configure.specs(wanted(*methods, **options))
+    return configure.specs(experiment(*methods, **options))
 
 
 def refused(match, *methods, **options):
@@ -171,7 +171,7 @@ methods: [joint, {{name: dimml, set: {{temperature: 10}}}}]
 seeds: 3,7
 train: {{epochs: 4}}
 """
-    found = configure.specs(parse(text, "mine").wanted)
+    found = configure.specs(parse(text, "mine").experiment)
     assert [(s.method, s.seed) for s in found] == [
         ("joint", 3),
         ("joint", 7),

@@ -9,7 +9,7 @@ from bench.config.settings import build
 from bench.config.spec import NetworkConfig, TrainConfig
 from bench.errors import UserError
 from bench.registry import load, lookup
-from tests.helpers.experiments import wanted
+from tests.helpers.experiments import experiment
 
 PAIRS = [
     (preset, method, dataset)
@@ -45,12 +45,12 @@ def test_the_papers_schedule_is_in_whole_epochs():
 
 
 def specs_with(monkeypatch, content, *names, **options):
-    dataset = wanted("joint").datasets[0]
+    dataset = experiment("joint").datasets[0]
     made = {m: {dataset: parts} for m, parts in content.items()}
     monkeypatch.setattr(presets, "read", lambda name: made)
     from dataclasses import replace
 
-    return configure.specs(replace(wanted(*names, **options), preset="made"))
+    return configure.specs(replace(experiment(*names, **options), preset="made"))
 
 
 def test_a_setting_wins_over_a_preset_and_a_preset_over_the_recipe(monkeypatch):
@@ -84,7 +84,7 @@ def test_an_ablation_takes_the_preset_of_its_whole_method_as_far_as_it_can_act(m
 def test_a_preset_that_says_nothing_of_what_is_asked_for_is_refused():
     from dataclasses import replace
 
-    with pytest.raises(UserError, match=r"'paper' says nothing of joint on tests\.helpers\.synthetic"):
-        configure.specs(replace(wanted("joint"), preset="paper"))
+    with pytest.raises(UserError, match=r"'paper' says nothing of joint on tests\.helpers"):
+        configure.specs(replace(experiment("joint"), preset="paper"))
     with pytest.raises(UserError, match=r"'papr' is not a preset; .* Did you mean 'paper'\?"):
-        configure.specs(replace(wanted("joint"), preset="papr"))
+        configure.specs(replace(experiment("joint"), preset="papr"))

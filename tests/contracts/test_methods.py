@@ -15,6 +15,7 @@ from bench.methods import ENTRIES
 from bench.networks.task import Task
 from bench.passes import collect, eval_mode
 from bench.registry import load, lookup
+from bench.runs.places import Places
 from bench.seeds import derive
 from bench.training.checkpoint import dump
 from bench.training.trainer import Stopped, set_modes
@@ -31,7 +32,7 @@ NEUTRAL = {
 
 def case(name, modalities=2, **options):
     spec = spec_of(name, modalities, **options)
-    return spec, open_data(spec, None, {})
+    return spec, open_data(spec, Places(None))
 
 
 @pytest.mark.parametrize("modalities", [2, 3])
@@ -119,7 +120,7 @@ def test_frozen_modules_and_what_is_not_trained_do_not_move(name):
         if not stage.epochs:
             continue
         set_modes(trainer.method, stage)
-        trained = {id(p) for p in stage.params}
+        trained = {id(p) for p in stage.parameters()}
         frozen = [(module, copy.deepcopy(module.state_dict())) for module in stage.frozen]
         resting = [(p, p.clone()) for p in trainer.method.parameters() if id(p) not in trained]
         for i, batch in enumerate(trainer.data):
@@ -142,7 +143,7 @@ def test_every_trained_parameter_gets_a_gradient(name):
         batch = next(iter(trainer.data))
         optimizer = trainer.optimizers[stage.optimizer or stage.name]
         stage.step(batch, optimizer, Clock(0, stage.epochs, 0, 1))
-        assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in stage.params)
+        assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in stage.parameters())
 
 
 @pytest.mark.parametrize("name", rows())

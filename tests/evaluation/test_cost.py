@@ -16,7 +16,7 @@ WIDTHS = {"m0": 16, "m1": 12}
 def cost(tmp_path, name, **options):
     run = start(tmp_path, spec_of(name, **options))
     finish(run)
-    return run.read_result()["cost"]
+    return run.result_json()["cost"]
 
 
 def encoder_macs(width):

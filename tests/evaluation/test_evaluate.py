@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bench import metrics
-from bench.evaluation.evaluate import Evaluated, evaluate
+from bench.evaluation.evaluate import EvaluatedRun, evaluate
 from bench.evaluation.gradients import gradient_cosines
 from bench.evaluation.moments import Moments
 from bench.evaluation.robustness import LEVELS
@@ -16,16 +16,17 @@ from bench.execute import build_method, open_data
 from bench.loading.loaders import OrderedLoader, Source
 from bench.metrics import balance
 from bench.passes import collect
+from bench.runs.places import Places
 from bench.training.trainer import TrainingFailed
 from tests.helpers.kills import finish, start
 from tests.helpers.training import CPU, fit, spec_of
 
 
 def data(modalities=2, split="clean"):
-    return open_data(spec_of("joint", modalities, split=split), None, {})
+    return open_data(spec_of("joint", modalities, split=split), Places(None))
 
 
-def evaluated(trainer, bundle, seed=0) -> Evaluated:
+def evaluated(trainer, bundle, seed=0) -> EvaluatedRun:
     """Of a trained Trainer; `stored` is what its method says."""
     method = trainer.method
     loader = OrderedLoader(Source(bundle.parts["test"], bundle.spec, CPU))
@@ -44,14 +45,16 @@ def found(joint):
 
 
 def worth(found, readout, *modalities):
-    (one,) = [s[readout] for s in found.found["subsets"] if set(s["modalities"]) == set(modalities)]
+    (one,) = [
+        s[readout] for s in found.entries["subsets"] if set(s["modalities"]) == set(modalities)
+    ]
     return one
 
 
 def curve(found, kind, modality=None):
     (one,) = [
         c["accuracy"]
-        for c in found.found["robustness"]["curves"]
+        for c in found.entries["robustness"]["curves"]
         if (c["kind"], c["modality"]) == (kind, modality)
     ]
     return one
@@ -71,7 +74,7 @@ def test_every_set_has_its_answers_and_accuracies(found):
 
 def test_all_readouts_agree_where_nothing_is_withheld(found):
     assert len({worth(found, r, *NAMES) for r in ("mask", "mask_mean", "mask_input")}) == 1
-    unimodal = found.found["unimodal"]
+    unimodal = found.entries["unimodal"]
     assert unimodal["protocol"] == "val" and "own_head" not in unimodal
     for readout in ("mask", "mask_mean", "mask_input"):
         assert unimodal[readout] == {m: worth(found, readout, m) for m in NAMES}
@@ -85,7 +88,7 @@ def test_the_mask_keeps_the_bias_whole_and_the_slice_shares_it(joint, found):
     kept = head.bias.detach().clone()
     with torch.no_grad():
         head.bias.zero_()
-    unimodal = evaluated(joint, data(3)).found["unimodal"]
+    unimodal = evaluated(joint, data(3)).entries["unimodal"]
     with torch.no_grad():
         head.bias.copy_(kept)
     assert unimodal["slice"] == unimodal["mask"]
@@ -100,8 +103,8 @@ def test_a_modality_that_is_always_missing_is_withheld(found):
 
 
 def test_every_curve_starts_at_the_clean_accuracy(found):
-    curves = found.found["robustness"]["curves"]
-    assert len(curves) == 4 * (3 + 1) and found.found["robustness"]["levels"] == list(LEVELS)
+    curves = found.entries["robustness"]["curves"]
+    assert len(curves) == 4 * (3 + 1) and found.entries["robustness"]["levels"] == list(LEVELS)
     assert {c["accuracy"][0] for c in curves} == {worth(found, "mask", *NAMES)}
     assert all(len(c["accuracy"]) == len(LEVELS) for c in curves)
 
@@ -122,10 +125,10 @@ def test_noise_hurts(found):
 
 def test_the_draws_belong_to_the_seed(joint, found):
     again, other = evaluated(joint, data(3)), evaluated(joint, data(3), seed=1)
-    assert again.found == found.found
+    assert again.entries == found.entries
     assert np.array_equal(again.arrays["logits"], found.arrays["logits"])
-    assert other.found["robustness"] != found.found["robustness"]
-    assert other.found["subsets"] == found.found["subsets"]
+    assert other.entries["robustness"] != found.entries["robustness"]
+    assert other.entries["subsets"] == found.entries["subsets"]
 
 
 def test_evaluation_leaves_the_method_and_the_global_generator_alone(joint):
@@ -147,16 +150,16 @@ def test_nothing_is_fitted_to_test(joint, found):
     changed = replace(test, labels=test.labels.flip(0))
     other = evaluated(joint, replace(bundle, parts=bundle.parts | {"test": changed}))
     for key in ("val", "strength"):
-        assert other.found["probe"][key] == found.found["probe"][key]
+        assert other.entries["probe"][key] == found.entries["probe"][key]
     assert np.array_equal(other.arrays["logits"], found.arrays["logits"])
-    assert other.found["probe"]["test"] != found.found["probe"]["test"]
+    assert other.entries["probe"]["test"] != found.entries["probe"]["test"]
 
 
 def test_all_features_side_by_side_are_probed_too(found):
-    probe = found.found["probe"]
+    probe = found.entries["probe"]
     assert set(probe["concatenation"]) == {"test", "val", "strength"}
     assert probe["concatenation"]["test"] >= max(probe["test"].values()) - 0.1
-    assert [a["pair"] for a in found.found["alignment"]] == [
+    assert [a["pair"] for a in found.entries["alignment"]] == [
         ["m0", "m1"],
         ["m0", "m2"],
         ["m1", "m2"],
@@ -164,22 +167,22 @@ def test_all_features_side_by_side_are_probed_too(found):
 
 
 def test_own_heads_are_read_where_there_are_any():
-    both = evaluated(fit("joint-uni"), data()).found["unimodal"]
+    both = evaluated(fit("joint-uni"), data()).entries["unimodal"]
     assert set(both) == {"protocol", "mask", "mask_mean", "mask_input", "slice", "own_head"}
-    apart = evaluated(fit("ensemble"), data()).found["unimodal"]
+    apart = evaluated(fit("ensemble"), data()).entries["unimodal"]
     assert "own_head" in apart and "slice" not in apart
 
 
 def test_one_modality_alone_is_its_own_answer():
     alone = evaluated(fit("unimodal-m1"), data())
     assert alone.arrays["present"].tolist() == [[False], [True]]
-    assert alone.found["unimodal"]["mask"] == alone.found["unimodal"]["own_head"]
-    assert alone.found["alignment"] == [] and "concatenation" not in alone.found["probe"]
-    assert alone.found["gradient_cosine"] == {"m1": pytest.approx(1)}
+    assert alone.entries["unimodal"]["mask"] == alone.entries["unimodal"]["own_head"]
+    assert alone.entries["alignment"] == [] and "concatenation" not in alone.entries["probe"]
+    assert alone.entries["gradient_cosine"] == {"m1": pytest.approx(1)}
 
 
 def test_without_validation_it_is_the_last_epoch():
-    one = evaluated(fit("joint", split="literature"), data(split="literature")).found
+    one = evaluated(fit("joint", split="literature"), data(split="literature")).entries
     assert one["unimodal"]["protocol"] == one["probe"]["protocol"] == "last"
 
 
@@ -196,7 +199,7 @@ def test_encoders_that_see_one_another_are_read_from_inputs(tmp_path):
     """Through `Batch.keep`, and without what has no meaning for them."""
     run = start(tmp_path, spec_of("tests.helpers.outside:Crossed"))
     finish(run)
-    result, arrays = run.read_result(), np.load(run.subsets)
+    result, arrays = run.result_json(), np.load(run.subsets)
     assert set(result["unimodal"]) == {"protocol", "mask", "mask_input", "slice"}
     kinds = {c["kind"] for c in result["robustness"]["curves"]}
     assert kinds == {"missing_zero", "noise_inputs"}

@@ -2,7 +2,7 @@
 gives the arrays of one file, key -> array, for modalities `names`."""
 
 from itertools import combinations, pairwise, permutations
-from math import log, log10
+from math import log
 
 import numpy as np
 
@@ -66,24 +66,11 @@ def metrics_balance(names, seed):
     x, y = (z - z.mean(axis=0) for z in both)
     cross = (x.T @ y, x.T @ x, y.T @ y)
     made["linear_cka"] = length(cross[0]) ** 2 / (length(cross[1]) * length(cross[2]))
-    weights, gradients = rng.uniform(1, 2, (2, 2)), rng.uniform(0.1, 1, (4, 2, 2))
-    speed = [
-        [log10(ratio(gradients[: t + 1], weights, m)) for m in range(2)]
-        for t in range(len(gradients))
-    ]
-    made |= {"speed_weight_sq": weights, "speed_grad_sq": gradients, "speed_log10": np.array(speed)}
-    made["speed_difference"] = np.array([u - v for u, v in speed])
     return made
 
 
 def length(x):
     return np.sqrt((x**2).sum())
-
-
-def ratio(gradients, weights, m):
-    """Sum over the steps on the cross-modal path, over that on the own path."""
-    own, cross = (sum(g[m, i] / weights[m, i] for g in gradients) for i in range(2))
-    return cross / own
 
 
 def fused(rng, modalities):
@@ -215,8 +202,6 @@ def metrics_robustness(names, seed):
         "relative_ours": np.array([a / 0.8 / c[0] for a, c in zip(areas, curves, strict=True)]),
         "effective_raw": np.array(above),
         "effective_ours": np.array(above) / 9,
-        "relative_normalised": (areas[-1] - min(areas)) / (max(areas) - min(areas)),
-        "effective_normalised": (above[-1] - min(above)) / (max(above) - min(above)),
     }
 
 

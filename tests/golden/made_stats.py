@@ -58,18 +58,13 @@ def over_datasets(means):
     w = [stats.wilcoxon(one - means[0], method="exact").pvalue for one in means[1:]]
     made = {"ttest_p": t, "wilcoxon_p": w, "holm_t": adjusted(t), "holm_w": adjusted(w)}
     made |= {"wilcoxon_min_p": 2 / 2**datasets, "ranks": stats.rankdata(-means, axis=0)}
-    mean = made["mean_ranks"] = made["ranks"].mean(axis=1)
+    made["mean_ranks"] = made["ranks"].mean(axis=1)
     chi2, p = stats.friedmanchisquare(*means)
     f = (datasets - 1) * chi2 / (datasets * (methods - 1) - chi2)
     freedom = methods - 1, (methods - 1) * (datasets - 1)
     made |= {"friedman_chi2": chi2, "friedman_p": p}
     made |= {"iman_davenport_f": f, "iman_davenport_p": stats.f.sf(f, *freedom)}
-    q = stats.studentized_range.ppf(0.95, methods, np.inf) / np.sqrt(2)
-    unit = np.sqrt(methods * (methods + 1) / (6 * datasets))
-    far = np.abs(mean[:, None] - mean) / unit * np.sqrt(2)
-    p = stats.studentized_range.sf(far, methods, np.inf)
-    made |= {"nemenyi_cd": q * unit, "nemenyi_q_over_sqrt2": q}
-    return made | {"nemenyi_p": p, "nemenyi_p_posthocs": p}
+    return made
 
 
 def posterior(scores):

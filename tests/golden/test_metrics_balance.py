@@ -1,12 +1,12 @@
-"""Shapley values, imbalance, utilisation, ratios, likeness of features and speed of learning, on a
-concatenation head; its answers with modalities withheld are those of the evaluation."""
+"""Shapley values, imbalance, utilisation, ratios and likeness of features, on a concatenation
+head; its answers with modalities withheld are those of the evaluation."""
 
 import pytest
 import torch
 
 from bench.config.spec import NetworkConfig
 from bench.evaluation.masking import ZERO, reading
-from bench.evaluation.subsets import Heads, Withheld
+from bench.evaluation.subsets import Heads, SubsetAnswers
 from bench.methods.joint import Joint
 from bench.metrics import accuracy, balance
 from bench.networks.fusion import ConcatHead
@@ -44,8 +44,8 @@ class Case:
 
     def worths(self):
         """The sets of modalities and their accuracies."""
-        withheld = self.watch(Withheld)
-        return withheld.present, torch.tensor(withheld.accuracies(ZERO), dtype=torch.double)
+        answers = self.watch(SubsetAnswers)
+        return answers.present, torch.tensor(answers.accuracies(ZERO), dtype=torch.double)
 
     def shares(self):
         return torch.stack(list(self.method.shares(self.features).values())).detach().numpy()
@@ -64,10 +64,10 @@ def test_slice_accuracies(golden, case):
 @CASES
 def test_masked_accuracies(golden, case):
     one = Case(golden, case)
-    withheld = one.watch(Withheld)
-    alone = withheld.alone()[ZERO]
+    answers = one.watch(SubsetAnswers)
+    alone = answers.alone()[ZERO]
     close(array([alone[m] for m in one.features]), golden[f"{case}acc_zero_feature"])
-    fused = accuracy(withheld.whole.numpy(), one.labels.numpy())
+    fused = accuracy(answers.whole.numpy(), one.labels.numpy())
     assert fused == pytest.approx(golden[f"{case}acc_fused"].item(), abs=DOUBLE)
 
 
@@ -125,8 +125,7 @@ def gap_names(golden):
     return [n for n in golden.names("gap_") if golden.arrays[f"gap_{n}"].ndim == 2]
 
 
-def test_speed_of_learning(golden):
-    weights, gradients = (x.numpy() for x in golden.need("speed_weight_sq", "speed_grad_sq"))
-    speed = array(balance.learning_speed(weights, gradients))
-    close(speed, golden["speed_log10"])
-    close(speed[:, 0] - speed[:, 1], golden["speed_difference"])
+@pytest.mark.parametrize("key", ["weight_sq", "grad_sq", "log10", "difference"])
+def test_what_is_not_ours(golden, key):
+    golden.need(f"speed_{key}")
+    pytest.skip(f"speed_{key}: conditional learning speed, which no run stores")

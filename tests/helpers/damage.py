@@ -5,9 +5,9 @@ import io
 import os
 
 from bench.__main__ import main
+from bench.report.comparison.answers import answers
 from bench.report.figures import curves
-from bench.report.figures import curves as learning
-from bench.report.quantities import resampled
+from bench.report.quantities import QUANTITIES
 from bench.report.tables import collect
 from bench.runs.rundir import RunDir, every
 from tests.helpers.faults import attempt
@@ -72,6 +72,6 @@ def told_by(results):
 def numbers(results):
     """The points of all curves, and what a comparison reads of the predictions."""
     runs = list(every(results))
-    lines = [[*learning.lines(t, curves.curves(t))] for t in collect.collect(results, runs)]
-    answers = [resampled.answers(run, "val", resampled.MEASURES["nll"]) for run in runs]
-    return lines, [one.values.tolist() for one in answers]
+    lines = [[*curves.lines(t, curves.curves(t))] for t in collect.collect(results, runs)]
+    stored = [answers(run, "val", QUANTITIES["nll"]) for run in runs]
+    return lines, [one.values.tolist() for one in stored]

@@ -4,6 +4,6 @@ from bench.config.experiment import Experiment
 from tests.helpers.training import SYNTHETIC
 
 
-def wanted(*methods, sets=(), seeds=(0,), **options):
+def experiment(*methods, sets=(), seeds=(0,), **options):
     chosen = tuple((m, {}) if isinstance(m, str) else m for m in methods)
     return Experiment((SYNTHETIC,), chosen, seeds, **options).with_settings(sets)

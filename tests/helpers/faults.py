@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.runner.worker import Request, load, work
+from bench.runner.worker import WorkerRequest, load, work
+from bench.runs.places import Places
 
 # A command after it has mounts and processes of its own, which end with it.
 FENCE = ("unshare", "-rmpf", "--mount-proc", "--kill-child")
@@ -25,7 +26,9 @@ CREATING = os.O_CREAT | (os.O_TMPFILE & ~os.O_DIRECTORY)
 
 def attempt(run):
     """Works on the run as a worker process does; its exit code."""
-    return work([run], load(Request([], str(run.path), {}, "cpu")), lambda: False)
+    return work(
+        [run], load(WorkerRequest([], Places(run.path, device="cpu").to_json())), lambda: False
+    )
 
 
 class Disk:

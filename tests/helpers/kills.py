@@ -9,6 +9,7 @@ import time
 from bench.execute import execute
 from bench.runner.worker import UNWRITABLE
 from bench.runs.files import Unwritable
+from bench.runs.places import Places
 from bench.runs.rundir import place
 from tests.helpers.faults import attempt
 from tests.helpers.training import spec_of
@@ -25,7 +26,7 @@ def start(results, spec):
 
 
 def finish(run):
-    execute(run, run.path, {}, "cpu")
+    execute(run, Places(run.path, device="cpu"))
 
 
 def launch(run):
@@ -85,7 +86,7 @@ def outcome(run):
 
 def facts(run):
     """What of the result must not depend on interruptions."""
-    result = run.read_result()
+    result = run.result_json()
     timed = ("cost", "finished")
     cost = {k: v for k, v in result["cost"].items() if k in COUNTED}
     return {key: v for key, v in result.items() if key not in timed} | {"cost": cost}

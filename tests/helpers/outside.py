@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from bench.config.settings import Settings, knob
-from bench.method import Method
+from bench.method import Method, Settings, knob
 
 
 class Loud(Method):
@@ -18,7 +17,7 @@ class Loud(Method):
 class Crossed(Method):
     """Its encoders see one another: each feature is scaled by the others' mean."""
 
-    separate_encoders = False
+    independent_encoders = False
 
     def encode(self, batch):
         plain = super().encode(batch)

@@ -6,6 +6,7 @@ from bench import configure
 from bench.config.experiment import Experiment
 from bench.datasets.core.adapters import audiovisual
 from bench.execute import execute
+from bench.runs.places import Places
 from tests.helpers.kills import start
 
 
@@ -14,7 +15,7 @@ def short_run(
 ) -> dict:
     """The result of the run. data: settings of the data set."""
     monkeypatch.setattr(audiovisual, "SIZE", (32, 32))
-    wanted = Experiment(
+    experiment = Experiment(
         (dataset,),
         (("joint", {}),),
         (0,),
@@ -23,7 +24,7 @@ def short_run(
         data=data,
         roots={dataset: root},
     )
-    (spec,) = configure.specs(wanted)
+    (spec,) = configure.specs(experiment)
     run = start(results, spec)
-    execute(run, cache, {dataset: root}, "cpu")
-    return run.read_result()
+    execute(run, Places(cache, {dataset: root}, "cpu"))
+    return run.result_json()

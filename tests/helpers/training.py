@@ -7,6 +7,7 @@ from bench.config.experiment import Experiment
 from bench.config.spec import TrainConfig
 from bench.loading.loaders import OrderedLoader, Source, TrainData
 from bench.methods import ENTRIES
+from bench.runs.places import Places
 from bench.training.trainer import Evaluation, Trainer
 
 CPU = torch.device("cpu")
@@ -27,7 +28,7 @@ def spec_of(
     name, modalities=2, epochs=2, seed=0, split="clean", train=None, network=None, **settings
 ):
     """The RunSpec of one row; a row's own settings give way to `settings`."""
-    wanted = Experiment(
+    experiment = Experiment(
         (SYNTHETIC,),
         ((name, {}),),
         (seed,),
@@ -35,14 +36,14 @@ def spec_of(
         network=network or {},
         data={"modalities": modalities, "split": split},
     )
-    (spec,) = configure.specs(wanted)
+    (spec,) = configure.specs(experiment)
     spec.settings.update(settings)
     return spec
 
 
 def trainer_of(spec, **hooks):
     """A Trainer over the spec's method and data, as a run would have it."""
-    bundle = execute.open_data(spec, None, {})
+    bundle = execute.open_data(spec, Places(None))
     method = execute.build_method(spec, bundle.spec)
     data = TrainData(bundle.parts["train"], bundle.spec, spec.train.batch_size, spec.seed, CPU)
     loaders = {p: OrderedLoader(Source(s, bundle.spec, CPU)) for p, s in bundle.parts.items()}

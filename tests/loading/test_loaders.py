@@ -14,13 +14,14 @@ from PIL import Image
 from bench.execute import open_data
 from bench.loading.crops import plan
 from bench.loading.loaders import TrainData, ahead
+from bench.runs.places import Places
 from bench.types import DatasetSpec, Modality, View
 from tests.helpers.pictures import SHAPES, inputs, ragged, source_of, split_of
 from tests.helpers.training import CPU, spec_of
 
 
 def data_of(batch_size=32, seed=0, count=None):
-    bundle = open_data(spec_of("joint"), None, {})
+    bundle = open_data(spec_of("joint"), Places(None))
     data = TrainData(bundle.parts["train"], bundle.spec, batch_size, seed, CPU)
     if count is not None:
         data.resample(torch.arange(count))

@@ -108,10 +108,3 @@ def test_the_gap_is_none_between_the_same_directions_and_two_between_opposite_on
     assert balance.modality_gap(z, 5 * z) == pytest.approx(0, abs=1e-15)
     assert balance.modality_gap(z, -z) == pytest.approx(2)
     assert balance.paired_distance(z, -z) == pytest.approx(2)
-
-
-def test_paths_that_learn_alike_have_speed_zero():
-    same = np.full((5, 2, 2), 0.3)
-    assert not balance.learning_speed(np.full((2, 2), 2.0), same).any()
-    same[:, 0, 1] *= 10  # the first modality's cross-modal path
-    np.testing.assert_allclose(balance.learning_speed(np.ones((2, 2)), same)[-1], [1, 0])

@@ -33,11 +33,6 @@ def test_late_fusion_shifted_is_not_above_itself():
     assert robustness.effective(np.full(11, 0.9), FALLING) == pytest.approx(0.3)
 
 
-def test_min_max_is_for_several_values():
-    assert robustness.min_max(np.array([2.0, 4.0, 3.0])).tolist() == [0, 1, 0.5]
-    assert robustness.min_max(np.array([2.0, 2.0])).tolist() == [0, 0]
-
-
 def test_nan_is_refused():
     with pytest.raises(ValueError, match="the scores hold NaN"):
         robustness.area(LEVELS, np.full(11, np.nan))

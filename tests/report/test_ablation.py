@@ -11,7 +11,7 @@ import scipy.stats
 
 from bench.__main__ import main
 from bench.errors import UserError
-from bench.report.quantities.names import ACCURACY
+from bench.report.quantities import ACCURACY
 from bench.report.tables.ablation import collect, render
 from bench.report.tables.captions import DASH
 from bench.report.tables.collect import collect as collect_tables

@@ -13,7 +13,6 @@ SCORES = DRAW.uniform(0.4, 0.9, (5, 4, 7))  # [method, seed, data set]
 def test_identical_methods_are_nowhere_told_apart():
     assert ranks.friedman(np.ones((3, 4))) == ranks.Friedman(0.0, 1.0, 0.0, 1.0)
     assert (ranks.pairwise(np.ones((3, 4))) == 1).all()
-    assert (ranks.nemenyi(np.ones((3, 4))) == 1).all()
     assert ranks.diagram(np.ones((3, 4)), list("abc")).cliques == ((0, 2),)
     assert aggregates.improvement(SCORES[0], SCORES[0]) == pytest.approx(0.5)
 
@@ -62,13 +61,6 @@ def test_improvement_of_both_sides_adds_to_1():
     )
     assert both == pytest.approx(1)
     assert aggregates.improvement(SCORES[0] + 1, SCORES[1]) == 1
-
-
-def test_normalised_scores_do_not_depend_on_who_else_is_there():
-    scaled = aggregates.normalise([[0.1, 0.5], [1.0, 1.0]], low=[0.1, 0.5], high=1.0)
-    assert np.allclose(scaled, [[0, 0], [1, 1]])
-    with pytest.raises(ValueError, match="no scale"):
-        aggregates.normalise([[0.5]], low=[1.0], high=[1.0])
 
 
 # Ranks

@@ -6,12 +6,13 @@ import pandas
 import pytest
 
 from bench.errors import UserError
-from bench.report.quantities.names import ACCURACY, HEAD, PROBE
+from bench.report.quantities import ACCURACY, HEAD, PROBE
 from bench.report.tables.collect import collect
 from bench.report.tables.columns import NAMES, chosen, scale
 from bench.report.tables.display import BEST, SECOND
 from bench.report.tables.layout import marks
 from bench.report.tables.model import Column
+from bench.report.tables.numbers import Numbers
 from bench.report.tables.render import render
 from tests.helpers.results import add
 
@@ -38,7 +39,9 @@ def test_default_columns_are_accuracy_then_head_and_probe_of_each_modality(tmp_p
     both = {"m0": 0.6, "m1": 0.5}
     add(tmp_path, "x", heads=both, probe=both)
     (table,) = collect(tmp_path)
-    found = [(c.kind, c.modality) for c in chosen(table, ("val",), (ACCURACY, HEAD, PROBE))]
+    found = [
+        (c.kind, c.modality) for c in chosen(Numbers(table), ("val",), (ACCURACY, HEAD, PROBE))
+    ]
     assert found == [
         (ACCURACY, ""),
         *((kind, m) for m in ("m0", "m1") for kind in (HEAD, PROBE)),
@@ -48,7 +51,7 @@ def test_default_columns_are_accuracy_then_head_and_probe_of_each_modality(tmp_p
 def test_costs_stand_once_and_last_whatever_the_protocols(tmp_path):
     costly(tmp_path, "x", parameters=1500)
     (table,) = collect(tmp_path)
-    found = chosen(table, ("val", "last"), ("parameters", "accuracy"))
+    found = chosen(Numbers(table), ("val", "last"), ("parameters", "accuracy"))
     assert found == [Column("val", ACCURACY), Column("last", ACCURACY), Column("", "parameters")]
 
 
@@ -80,7 +83,7 @@ def test_counts_are_in_thousands_or_millions_and_without_a_spread(tmp_path):
     ],
 )
 def test_numbers_show_what_their_size_warrants(kind, largest, shown):
-    assert scale(kind, [largest, None], 1).text(largest) == shown
+    assert scale(kind, [largest, None]).text(largest) == shown
 
 
 def test_what_no_row_has_is_said_instead_of_shown(tmp_path):
@@ -104,7 +107,7 @@ def test_under_training_is_the_accuracy_alone_minus_the_probe(tmp_path):
         add(tmp_path, "alone", seed, accuracy=0.9 + seed / 100, probe={"m0": 0.89})
         add(tmp_path, "x", seed, probe={"m0": 0.8, "m1": 0.7})
     text = render(collect(tmp_path), "md", columns=("accuracy", "under_training"))
-    assert line(text, "Method") == ["Accuracy", "m0 under training"]  # nobody trained m1 alone
+    assert line(text, "Method") == ["Accuracy", "m0 under-training"]  # nobody trained m1 alone
     assert line(text, "x")[1] == "10.5 ± 0.7" and line(text, "alone")[1] == DASH
 
 
@@ -139,7 +142,7 @@ def test_rows_on_other_data_have_no_mean(tmp_path):
 def test_extensions_are_said_where_there_are_more_than_two_modalities(tmp_path):
     three = ("m0", "m1", "m2")
     for folder, modalities in (("two", three[:2]), ("three", three)):
-        add(tmp_path / folder, "x", modalities=modalities, beyond_two="a mean over the others")
+        add(tmp_path / folder, "x", modalities=modalities, more_than_two="a mean over the others")
         add(tmp_path / folder, "y", modalities=modalities)
     words = (
         "Our extension of the paper to more than two modalities: a mean over the others for `x`."

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from bench.__main__ import main
-from bench.metrics import accuracy, balanced_accuracy, macro_f1
-from bench.metrics.calibration import brier, negative_log_likelihood
-from bench.report.quantities.resampled import MEASURES, answers, value
+from bench.report.comparison.answers import answers
+from bench.report.quantities import RESAMPLED
+from bench.report.read.results import read
 from bench.report.tables.captions import DASH
 from bench.runs import bundle
 from bench.runs.rundir import every
@@ -25,11 +25,13 @@ def logits_of(right, labels, draw):
 
 
 def finished(folder, method, seed, right, labels, seed_of_noise=0, **options):
-    """A run whose stored predictions are right where `right` says."""
+    """A run whose stored predictions, on both parts, are right where `right` says."""
     run = add(folder, method, seed, accuracy=float(np.mean(right)), **options)
     draw = np.random.default_rng(seed_of_noise)
     arrays = {"index": np.arange(len(labels)), "label": labels}
-    np.savez(run.predictions("test"), **arrays, **{"val/logits": logits_of(right, labels, draw)})
+    arrays |= {"val/logits": logits_of(right, labels, draw)}
+    for part in ("val", "test"):
+        np.savez(run.predictions(part), **arrays)
     return run
 
 
@@ -135,37 +137,28 @@ def test_the_same_call_prints_the_same(tmp_path, capsys):
     assert shown(capsys, *words) == shown(capsys, *words)
 
 
-@pytest.mark.parametrize(
-    ("name", "plain"),
-    [
-        ("accuracy", accuracy),
-        ("macro_f1", macro_f1),
-        ("balanced_accuracy", balanced_accuracy),
-        ("nll", negative_log_likelihood),
-        ("brier", lambda logits, labels: brier(softmax(logits), labels)),
-    ],
-)
-def test_a_measure_is_the_metric_of_that_name(tmp_path, name, plain):
-    labels = np.random.default_rng(0).integers(CLASSES, size=50)
-    run = finished(tmp_path, "x", 0, labels > 0, labels)
-    with np.load(run.predictions("test")) as stored:
-        expected = plain(stored["val/logits"], labels)
-    found = answers(run, "val", MEASURES[name])
-    assert value(found, MEASURES[name]) == pytest.approx(expected, rel=1e-12)
+def test_every_quantity_that_can_be_resampled_is_compared():
+    counted = {"macro_f1", "macro_f1_seen", "macro_f1_all", "weighted_f1", "balanced_accuracy"}
+    proper = {"nll", "nll_scaled", "brier", "brier_scaled"}
+    assert set(RESAMPLED) == {"accuracy"} | counted | proper
 
 
-def softmax(logits):
-    exp = np.exp(logits.astype(float))
-    return exp / exp.sum(axis=1, keepdims=True)
+@pytest.mark.parametrize("metric", RESAMPLED)
+def test_a_comparison_shows_the_numbers_of_the_table(tmp_path, metric):
+    planted(tmp_path, 0.15)
+    for run in map(read, every(tmp_path)):
+        stated = RESAMPLED[metric].value(run, "val")
+        scored = answers(run.directory, "val", RESAMPLED[metric]).score
+        assert scored == pytest.approx(stated, rel=1e-12)
 
 
-@pytest.mark.parametrize("metric", sorted(MEASURES))
-def test_every_measure_finds_a_clear_difference_and_says_whose(tmp_path, capsys, metric):
+@pytest.mark.parametrize("metric", RESAMPLED)
+def test_every_quantity_finds_a_clear_difference_and_says_whose(tmp_path, capsys, metric):
     planted(tmp_path, 0.15)
     text = shown(capsys, "ours", "theirs", "--results", tmp_path, "--metric", metric)
     cells = lines(text)["toy, clean"]
     assert cells["A is"] == "**better**" and cells["P(A beats B)"] == "1.00"
-    lower = metric in ("nll", "brier")
+    lower = RESAMPLED[metric].better < 0
     assert cells["A - B"].startswith("-" if lower else "+")
     for column in ("t interval", "Bootstrap"):
         ends = [float(end) for end in cells[column].strip("[]").split(",")]
@@ -316,4 +309,4 @@ def test_predictions_of_other_samples_are_refused(tmp_path, capsys):
     changed = whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]
     for content in (b"", b"PK", whole[:place], changed):
         run.predictions("test").write_bytes(content)
-        assert "cannot be read as" in refused(capsys, "ours", "theirs", "--results", tmp_path)
+        assert "test.npz is damaged" in refused(capsys, "ours", "theirs", "--results", tmp_path)

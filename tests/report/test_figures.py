@@ -14,8 +14,7 @@ from matplotlib.text import Text
 
 from bench.errors import UserError
 from bench.report import figures
-from bench.report.figures import cost, labels, ranks, style
-from bench.report.figures import scores as across
+from bench.report.figures import cost, labels, ranks, scores, style
 from bench.report.quantities import QUANTITIES
 from bench.report.stats.ranks import diagram
 from bench.report.tables.collect import collect
@@ -141,8 +140,8 @@ def test_learning_curves_are_compared_with_the_modality_alone(small):
 
 def test_ranks_are_those_of_the_statistics(small):
     found, made = small
-    scores = across.over_datasets(found, figures.kinds.accuracy.columns(found[0], "val")[0])
-    told = diagram(scores.values.mean(axis=1), list(scores.methods))
+    array = scores.over_datasets(found, figures.kinds.accuracy.columns(found[0], "val")[0])
+    told = diagram(array.values.mean(axis=1), list(array.methods))
     lines = frame(made["ranks"][0])
     assert tuple(lines["method"]) == told.names
     assert lines["mean_rank"].to_numpy() == pytest.approx(told.mean_ranks)

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from bench.report.tables.collect import collect
-from bench.report.tables.display import BEST, SECOND, Entry, Head
+from bench.report.tables.display import BEST, SECOND, DisplayCell, DisplayColumn
 from bench.report.tables.render import render
 from bench.report.tables.writers.latex import cell
 from tests.helpers.results import add, suite
@@ -57,8 +57,11 @@ def test_latex_marks_the_mean_of_the_best_and_of_the_second(tmp_path):
 
 
 def test_a_best_mean_below_zero_has_a_minus_not_a_hyphen():
-    assert cell(Entry("-0.8", "1.4", mark=BEST), Head("x")) == r"$\textbf{$-$0.8} \pm 1.4$"
-    assert cell(Entry("-0.7", mark=SECOND), Head("x")) == r"$\underline{-0.7}$"
+    assert (
+        cell(DisplayCell("-0.8", "1.4", mark=BEST), DisplayColumn("x"))
+        == r"$\textbf{$-$0.8} \pm 1.4$"
+    )
+    assert cell(DisplayCell("-0.7", mark=SECOND), DisplayColumn("x")) == r"$\underline{-0.7}$"
 
 
 def test_latex_rules_cover_the_modalities_columns(tmp_path):

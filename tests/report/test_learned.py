@@ -11,7 +11,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from bench.__main__ import main
 from bench.errors import UserError
 from bench.report.figures import learned
-from bench.report.figures import learned as learned_figure
 from bench.report.tables.collect import collect
 from bench.report.write import write_figures
 from tests.helpers.results import add
@@ -23,7 +22,7 @@ LOSS = {"title": "Own loss", "unit": "nats", "logged": "own"}
 def tell(results, method, seed=0, panels=(), log=(), **options):
     """A finished run whose method tells `panels`."""
     run = add(results, method, seed, log=list(log), **options)
-    run.result.write_text(json.dumps(run.read_result() | {"learned": list(panels)}))
+    run.result.write_text(json.dumps(run.result_json() | {"learned": list(panels)}))
     return run
 
 
@@ -43,7 +42,7 @@ def drawn(results, **options):
     (table,) = collect(results)
     (rows,) = learned.groups(table)
     panels = learned.panels(rows)
-    return panels, learned_figure.draw(table, panels)
+    return panels, learned.draw(table, panels)
 
 
 def test_values_are_kept_seed_by_seed(tmp_path):
@@ -180,7 +179,7 @@ def test_nothing_collides_and_nothing_leaves_the_page(tmp_path, rows):
         full(tmp_path, f"a-method-of-some-length-{i}", seeds=2, shift=i / 10, order=i)
     (table,) = collect(tmp_path)
     panels = learned.panels(table.rows)
-    figure = learned_figure.draw(table, [*panels, *panels, panels[0]])
+    figure = learned.draw(table, [*panels, *panels, panels[0]])
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     renderer = canvas.get_renderer()

@@ -6,12 +6,13 @@ import pandas
 import pytest
 
 from bench.errors import UserError
-from bench.report.quantities.names import ACCURACY
+from bench.report.quantities import ACCURACY
 from bench.report.stats.paired import paired
 from bench.report.stats.verdicts import Verdict, judge
 from bench.report.tables.collect import collect
 from bench.report.tables.marks import SIGNS, judged
 from bench.report.tables.model import Column
+from bench.report.tables.numbers import Numbers
 from bench.report.tables.render import render
 from tests.helpers.results import add
 
@@ -52,7 +53,7 @@ def test_without_a_baseline_there_is_no_mark(tmp_path):
 def test_verdicts_are_those_of_one_family(tmp_path):
     (table,) = results(tmp_path)
     column = Column("val", ACCURACY)
-    found = judged(table, [column], "base").found
+    found = judged(Numbers(table), [column], "base").found
     values = {m: dict(enumerate(v)) for m, v in SHARES.items()}
     expected = judge([paired(values[m], values["base"]) for m in list(SHARES)[1:]])
     assert [found[i, column].adjusted for i in range(1, 5)] == pytest.approx(
@@ -80,7 +81,9 @@ def test_the_footnote_says_test_level_family_and_what_could_be_resolved(tmp_path
     ):
         assert words in note
     (table,) = collect(tmp_path)
-    least = judged(table, [Column("val", ACCURACY)], "base").found[4, Column("val", ACCURACY)]
+    least = judged(Numbers(table), [Column("val", ACCURACY)], "base").found[
+        4, Column("val", ACCURACY)
+    ]
     assert f"would have to be {100 * least.resolvable:.1f} points to be resolved." in note
 
 

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from bench.errors import UserError
-from bench.report.quantities.names import ACCURACY, HEAD, PROBE
+from bench.report.quantities import ACCURACY, HEAD, PROBE
 from bench.report.read.settings import natural, told_apart
 from bench.report.tables.collect import collect
 from bench.report.tables.model import Column

@@ -8,10 +8,9 @@ import pytest
 
 from bench.errors import UserError
 from bench.report.figures import accuracy
-from bench.report.figures import curves as learning_figure
-from bench.report.figures.curves import curves
+from bench.report.figures.curves import curves, draw
 from bench.report.figures.style import WIDTH, image
-from bench.report.quantities.names import ACCURACY, PROBE
+from bench.report.quantities import ACCURACY, PROBE
 from bench.report.tables.collect import collect
 from bench.report.tables.model import Column
 from bench.report.write import write_all, write_figures
@@ -85,7 +84,7 @@ def test_the_numbers_beside_the_curves_are_means_over_seeds(made):
 
 def test_curves_of_shares_of_the_fused_logits_have_a_dagger(made):
     table, _ = made  # method_0 is the one without heads of its own
-    figure = learning_figure.draw(table, curves(table))
+    figure = draw(table, curves(table))
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert titles == ["ensemble", "method_0 †", "method_1", "method_2"]
     assert any("† share of the fused logits" in t.get_text() for t in figure.texts)

@@ -8,7 +8,8 @@ import pytest
 from bench import metrics
 from bench.errors import UserError
 from bench.metrics import calibration
-from bench.report.quantities import IMPERFECTIONS, QUANTITIES, values
+from bench.report.quantities import IMPERFECTIONS, QUANTITIES
+from bench.report.quantities.robustness import effective
 from bench.report.read.predictions import predictions
 from bench.report.read.results import read
 from tests.helpers.kills import finish, start
@@ -77,7 +78,7 @@ def test_the_temperature_is_fitted_on_validation(run):
 
 
 def test_shapley_values_are_efficient(run):
-    subsets = {tuple(s["modalities"]): s["mask"] for s in run.read_result()["subsets"]}
+    subsets = {tuple(s["modalities"]): s["mask"] for s in run.result_json()["subsets"]}
     total = subsets["m0", "m1", "m2"] - subsets[()]
     assert sum(value(run, "shapley").values()) == pytest.approx(total)
     samples = sum(value(run, "sample_value").values())
@@ -105,7 +106,7 @@ OLD_COST = ("epochs", "seconds", "parameters", "peak_memory_mib")
 
 def test_an_older_result_has_dashes_and_nothing_breaks(tmp_path):
     one = trained(tmp_path)
-    result = one.read_result()
+    result = one.result_json()
     for key in NEW:
         del result[key]
     del result["probe"]["concatenation"]
@@ -146,20 +147,10 @@ def test_a_damaged_file_is_named_with_what_to_do(tmp_path, name):
 def test_effective_robustness_is_against_late_fusion_of_the_same_levels(run, tmp_path):
     joint, other = read(run), read(trained(tmp_path, "joint-uni"))
     for kind in IMPERFECTIONS:
-        assert values.effective(joint, joint, kind) == 0
+        assert effective(joint, joint, kind) == 0
         curves = [r.evaluated.curves[kind, "m0"] for r in (other, joint)]
         shifted = np.array(curves[1]) + curves[0][0] - curves[1][0]
         expected = np.mean(np.array(curves[0]) - shifted)
-        assert values.effective(other, joint, kind, "m0") == pytest.approx(expected)
+        assert effective(other, joint, kind, "m0") == pytest.approx(expected)
     older = read(add(tmp_path, "x"))
-    assert values.effective(joint, older, "missing_zero") is None
-
-
-def test_under_training_is_the_gap_to_the_encoder_alone(tmp_path):
-    top = {"m0": 0.9, "m1": 0.8}
-    alone = {m: read(add(tmp_path, f"u-{m}", accuracy=a, heads={m: a})) for m, a in top.items()}
-    joint = read(add(tmp_path, "joint", probe={"m0": 0.7, "m1": 0.85}))
-    found = values.under_training(joint, alone, "val")
-    assert found == {"m0": pytest.approx(0.2), "m1": pytest.approx(-0.05)}
-    assert values.under_training(joint, {"m1": alone["m1"]}, "val").keys() == {"m1"}
-    assert values.under_training(joint, alone, "last") == {}
+    assert effective(joint, older, "missing_zero") is None

@@ -5,7 +5,7 @@ import pytest
 
 from bench.errors import UserError
 from bench.report.figures.scores import scores
-from bench.report.quantities.names import ACCURACY
+from bench.report.quantities import ACCURACY
 from bench.report.tables.collect import collect
 from bench.report.tables.model import Column
 from tests.helpers.results import add

@@ -18,8 +18,10 @@ from bench.runner.progress import Bars, Log
 from bench.runner.worker import ENDED, LEFT, STOPPED, UNWRITABLE, Engine, work
 from bench.runs.files import write_json
 from bench.runs.lock import Lock, parse, ticket
+from bench.runs.places import Places
 from bench.runs.processes import lives
 from bench.runs.rundir import RunDir
+from tests.helpers import fake_runs
 from tests.helpers.fake_runs import (
     FAKE,
     Stopped,
@@ -33,23 +35,24 @@ from tests.helpers.fake_runs import (
 )
 
 ROOT = Path(__file__).parents[2]
+PLACES = Places(Path("cache"), {"digits": Path("here")}, "cpu")
 
 
 def call(runs, jobs=2, retry=False, out=None):
     out = out or io.StringIO()
-    roots = {"digits": Path("here")}
-    return run_local(runs, jobs, Path("cache"), roots, "cpu", retry, out, execute=FAKE)
+    return run_local(runs, jobs, PLACES, retry, out, execute=FAKE)
 
 
 CALL = """
 import io, json, pathlib, signal, sys
+from bench.runs.places import Places
 from bench.runs.rundir import RunDir
 from bench.runner.local import run_local
 signal.signal(signal.SIGINT, signal.default_int_handler)
 fake, jobs, *paths = sys.argv[1:]
 runs = [RunDir(pathlib.Path(path)) for path in paths]
-cache = pathlib.Path("cache")
-end = run_local(runs, int(jobs), cache, {}, "cpu", False, sys.stderr, execute=fake)
+places = Places(pathlib.Path("cache"))
+end = run_local(runs, int(jobs), places, False, sys.stderr, execute=fake)
 print(json.dumps([len(end.done), len(end.failed), len(end.stopped), end.interrupted]))
 """
 
@@ -77,19 +80,18 @@ def test_every_run_is_done_once(tmp_path, jobs):
     assert not [run for run in runs if run.lock.path.exists()]
 
 
-def test_the_worker_gets_cache_roots_and_device(tmp_path):
+def test_the_worker_gets_the_places(tmp_path):
     (run,) = make(tmp_path, 1)
     call([run])
-    told = json.loads((run.path / "told.json").read_text())
-    assert told == {"cache": "cache", "device": "cpu", "roots": 1}
+    assert Places.from_json(json.loads((run.path / "places.json").read_text())) == PLACES
 
 
 def test_there_are_never_more_workers_than_runs(tmp_path, monkeypatch):
     runs = make(tmp_path, 3)
     write_json(runs[0].result, {})
     begun = []
-    original = local.Pool.start
-    monkeypatch.setattr(local.Pool, "start", lambda *a: begun.append(1) or original(*a))
+    original = local.WorkerPool.start
+    monkeypatch.setattr(local.WorkerPool, "start", lambda *a: begun.append(1) or original(*a))
     assert len(call(runs, jobs=9).done) == 3
     assert len(begun) == 2 and not times_run(runs[0])
 
@@ -99,7 +101,7 @@ def test_with_nothing_to_do_no_process_starts(tmp_path, monkeypatch):
     for run in runs[:2]:
         write_json(run.result, {})
     runs[2].error.write_text("it failed before\n")
-    monkeypatch.setattr(local.Pool, "start", lambda *a: pytest.fail("a worker was started"))
+    monkeypatch.setattr(local.WorkerPool, "start", lambda *a: pytest.fail("a worker was started"))
     out = io.StringIO()
     end = call(runs, out=out)
     assert out.getvalue() == "2 of 3 runs were done already\n"
@@ -159,7 +161,7 @@ def test_a_killed_worker_costs_only_its_run(tmp_path):
     end = call(runs, jobs=2, out=out)
     assert end.stopped == [runs[0].path] and len(end.done) == 4 and not end.interrupted
     assert [times_run(run) for run in runs] == [1] * 5
-    assert "digits/joint seed 0: stopped: its process was killed by signal 9" in out.getvalue()
+    assert "digits/joint seed 0: stopped: its process was ended by SIGKILL" in out.getvalue()
     assert "last words" in out.getvalue()
     assert runs[0].state == "stopped"
 
@@ -174,7 +176,7 @@ def test_after_a_killed_worker_another_takes_its_place_and_the_next_call_its_run
 
 def test_a_worker_that_cannot_start_ends_the_call(tmp_path):
     runs, out = make(tmp_path, 2), io.StringIO()
-    end = run_local(runs, 2, Path("c"), {}, "cpu", False, out, execute="no_such_module:fake")
+    end = run_local(runs, 2, PLACES, False, out, execute="no_such_module:fake")
     assert end.stopped == [run.path for run in runs]
     assert "No module named 'no_such_module'" in out.getvalue()
 
@@ -383,9 +385,8 @@ def test_plain_lines_tell_start_end_and_score(tmp_path):
     log_epoch(runs[10], 1, 4)
     shown = progress.follow(runs, runs[9:], out)
     shown.update(runs[9:])
-    write_json(runs[9].result, {"cost": {"seconds": 4.1}, "protocols": {"last": {}}})
-    val = {"val": {"val": {"accuracy": 0.964}}}
-    write_json(runs[10].result, {"cost": {"seconds": 754.0}, "protocols": val})
+    fake_runs.finish(runs[9], 4.1, None)
+    fake_runs.finish(runs[10], 754.0)
     shown.end(runs[9])
     shown.end(runs[10])
     shown.close()
@@ -393,17 +394,15 @@ def test_plain_lines_tell_start_end_and_score(tmp_path):
         "9 of 11 runs were done already",
         "digits/joint seed 9: starts",
         "digits/joint seed 10: starts, goes on after epoch 1/4",
-        "[10/11] digits/joint seed 9: done in 4.1 s",
-        "[11/11] digits/joint seed 10: done in 12:34, val 96.4 %",
+        "[10/11] digits/joint seed 9: done in 4 s",
+        "[11/11] digits/joint seed 10: done in 12 min 34 s, val 96.4 %",
     ]
 
 
 def test_a_call_without_a_terminal_prints_plain_lines(tmp_path):
     runs, out = make(tmp_path, 1), io.StringIO()
     call(runs, out=out)
-    assert out.getvalue().splitlines()[-1] == (
-        "[1/1] digits/joint seed 0: done in 4.1 s, val 96.4 %"
-    )
+    assert out.getvalue().splitlines()[-1] == ("[1/1] digits/joint seed 0: done in 4 s, val 96.4 %")
 
 
 def test_a_running_run_speaks_no_more_than_agreed(tmp_path, monkeypatch):
@@ -414,7 +413,7 @@ def test_a_running_run_speaks_no_more_than_agreed(tmp_path, monkeypatch):
         now[0] = moment
         log_epoch(run, 1, 4, seconds=20.0, loss=0.1234)
         shown.update([run])
-    line = "digits/joint seed 0: train epoch 1/4  loss 0.123  01:00 left"
+    line = "digits/joint seed 0: train epoch 1/4  loss 0.123  1 min 0 s left"
     assert out.getvalue().splitlines() == ["digits/joint seed 0: starts", line, line]
 
 
@@ -447,7 +446,7 @@ def test_a_terminal_gets_bars(tmp_path):
     assert isinstance(shown, Bars)
     log_epoch(runs[1], 3, 4, seconds=1.0, val_accuracy=0.912)
     shown.update(runs[1:])
-    assert "digits/joint seed 1  train epoch 3/4  val 91.2 %  00:01 left" in out.getvalue()
+    assert "digits/joint seed 1  train epoch 3/4  val 91.2 %  1 s left" in out.getvalue()
     assert "digits/joint seed 2  starting" in out.getvalue()
     assert "runs 1/3" in out.getvalue() and "3/8 epochs" in out.getvalue()
     shown.close()

@@ -15,15 +15,19 @@ from bench.__main__ import main
 from bench.errors import UserError
 from bench.runner.slurm import scheduler, submit, task
 from bench.runner.slurm.check import check
-from bench.runner.slurm.resources import Resources, Source, read, resolve
+from bench.runner.slurm.resources import Resources, SettingsSource, read, resolve
 from bench.runner.slurm.scheduler import Job, read_accounts, read_queue
 from bench.runner.slurm.submissions import Jobs, every
-from bench.runner.slurm.submit import Order, dealt, hand_over, packed, parameters
-from bench.runner.slurm.task import Task
+from bench.runner.slurm.submit import SlurmOrder, dealt, hand_over, in_packs, parameters
+from bench.runner.slurm.task import SlurmTask
 from bench.runs.lock import STALE
+from bench.runs.places import Places
 from tests.helpers.fake_runs import FAKE, change, make, times_run, wait
 
 ROOT = Path(__file__).parents[2]
+
+
+PLACES = Places(Path("c"), device="cpu")
 
 
 def wrong(reader, *arguments) -> str:
@@ -32,8 +36,8 @@ def wrong(reader, *arguments) -> str:
     return str(caught.value)
 
 
-def options(**values) -> list[Source]:
-    return [Source("the options", values)]
+def options(**values) -> list[SettingsSource]:
+    return [SettingsSource("the options", values)]
 
 
 @pytest.mark.parametrize(
@@ -103,16 +107,16 @@ def test_what_submitit_is_given_for_slurm():
 
 def test_packs_keep_the_order_and_miss_no_run(tmp_path):
     runs = make(tmp_path, 5)
-    assert [len(pack) for pack in packed(runs, 2)] == [2, 2, 1]
-    assert [run for pack in packed(runs, 2) for run in pack] == runs
-    hands = dealt(packed(runs, 2), 2)
+    assert [len(pack) for pack in in_packs(runs, 2)] == [2, 2, 1]
+    assert [run for pack in in_packs(runs, 2) for run in pack] == runs
+    hands = dealt(in_packs(runs, 2), 2)
     assert [len(hand) for hand in hands] == [3, 2]
     assert {run for hand in hands for run in hand} == set(runs)
 
 
-def order(runs, name, size=2, **more) -> Order:
+def order(runs, name, size=2, **more) -> SlurmOrder:
     resources = Resources(pack=size, **more)
-    return Order(name, "", packed(runs, size), resources, 1, Path("c"), {}, "cpu", execute=FAKE)
+    return SlurmOrder(name, "", in_packs(runs, size), resources, 1, PLACES, execute=FAKE)
 
 
 @pytest.fixture
@@ -176,7 +180,7 @@ def printed(results: Path, submission) -> str:
 
 def test_a_signal_before_the_first_run_is_not_lost(tmp_path, monkeypatch):
     """Submitit has its handler in place before ours: it finds the hook under either name."""
-    made = Task([], 1, "c", {}, "cpu")
+    made = SlurmTask([], 1, PLACES.to_json())
     for name in ("checkpoint", "__submitit_checkpoint__"):
         again = getattr(made, name)()
         assert again.function == made and not again.args and not again.done()
@@ -211,7 +215,7 @@ def test_runs_that_a_live_process_holds_are_left_to_it(tmp_path, monkeypatch, ca
     runs = make(tmp_path, 2)
     monkeypatch.setattr(task, "PATIENCE", 0.5)
     runs[0].lock.acquire()
-    found = Task([str(run.path) for run in runs], 2, "c", {}, "cpu", FAKE)()
+    found = SlurmTask([str(run.path) for run in runs], 2, PLACES.to_json(), FAKE)()
     assert found == {"done": 1, "failed": 0, "unfinished": 1}
     assert f"not finished: {runs[0].path}" in capsys.readouterr().out
     runs[0].lock.path.unlink()
@@ -248,7 +252,9 @@ def test_doctor_finds_what_cannot_be_without_a_scheduler(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     (tmp_path / "bash").symlink_to("/bin/bash")
     sources = [
-        Source("the file", {"time": "soon", "cpus": "2", "setup": ["if"], "python": "gone -m x"}),
+        SettingsSource(
+            "the file", {"time": "soon", "cpus": "2", "setup": ["if"], "python": "gone -m x"}
+        ),
         *options(cpus="3"),
     ]
     found = {one.key: one for one in check(sources)}

@@ -9,6 +9,7 @@ import pytest
 
 from bench.errors import UserError
 from bench.runs.lock import STALE
+from bench.runs.places import Places
 from bench.runs.rundir import every
 from bench.training import checkpoint
 from tests.helpers.damage import FILES, bench, cut, goes_on, reads, sentence, told_by
@@ -109,7 +110,7 @@ def stopped(tmp_path, epochs):
 
     run = start(tmp_path, SPEC)
     with pytest.raises(Stopped):
-        execute(run, run.path, {}, "cpu", lambda: len(run.rows()) == epochs)
+        execute(run, Places(run.path, device="cpu"), lambda: len(run.rows()) == epochs)
     return run
 
 

@@ -10,6 +10,8 @@ from bench import metrics
 from bench.errors import UserError
 from bench.execute import build_method, open_data
 from bench.passes import collect
+from bench.runs.places import Places
+from bench.runs.result import Result
 from bench.training import checkpoint
 from bench.training.trainer import Stopped, TrainingFailed
 from tests.helpers.kills import compare_with_uninterrupted, facts, finish, outcome, start
@@ -35,7 +37,7 @@ def test_a_finished_run_has_all_its_files(run):
 
 def test_the_result_says_what_a_reviewer_asks(run):
     finish(run)
-    result = run.read_result()
+    result = run.result_json()
     assert result["spec"] == run.spec().to_json()
     assert result["digest"] == run.spec().digest
     assert list(result["protocols"]) == ["val", "last", "test-best"]
@@ -49,9 +51,28 @@ def test_the_result_says_what_a_reviewer_asks(run):
     assert len(result["code"]["source"]) == 12
 
 
+def test_a_result_is_read_as_it_was_written(run):
+    finish(run)
+    again = json.dumps(run.read_result().to_json(), indent=1) + "\n"
+    assert again == run.result.read_text()
+
+
+def test_what_a_result_of_older_code_lacks_is_none(run):
+    finish(run)
+    plain, optional = run.result_json(), ("readout", "probe", "subsets", "learned", "environment")
+    whole = {k: v for k, v in plain.items() if k not in optional}
+    whole["cost"] = {"epochs": 3}
+    result = Result.from_json(whole, "here")
+    assert [getattr(result, name) for name in (*optional, "selected")] == [None] * 5 + [{}]
+    assert result.cost.epochs == 3 and result.cost.seconds is None
+    del whole["data_hash"]
+    with pytest.raises(UserError, match=r"here lacks what a report needs \('data_hash'\)"):
+        Result.from_json(whole, "here")
+
+
 def test_predictions_are_what_the_metrics_say(run):
     finish(run)
-    result = run.read_result()
+    result = run.result_json()
     for part in ("val", "test"):
         stored = np.load(run.predictions(part))
         assert np.array_equal(stored["index"], np.arange(len(stored["label"])))
@@ -66,7 +87,7 @@ def test_predictions_are_what_the_metrics_say(run):
 def test_the_weights_are_those_that_val_selects(run):
     finish(run)
     spec = run.spec()
-    bundle = open_data(spec, None, {})
+    bundle = open_data(spec, Places(None))
     method = build_method(spec, bundle.spec)
     method.load_state_dict(torch.load(run.weights, weights_only=True))
     loader = trainer_of(spec).evaluation.test
@@ -101,7 +122,7 @@ def stopped_after(run, steps):
 
     calls = iter([False] * steps + [True] * 9)
     with pytest.raises(Stopped):
-        execute(run, run.path, {}, "cpu", lambda: next(calls))
+        execute(run, Places(run.path, device="cpu"), lambda: next(calls))
 
 
 def test_a_stopped_run_says_so_and_goes_on(run, tmp_path):
@@ -155,7 +176,7 @@ def test_a_checkpoint_or_result_of_another_format_is_refused(run):
     result = json.loads(run.result.read_text()) | {"format": 99}
     run.result.write_text(json.dumps(result))
     with pytest.raises(UserError, match=r"is of format version 99, this code reads 1"):
-        run.read_result()
+        run.result_json()
     run.checkpoint.write_bytes(checkpoint.dump({"format": 99}))
     with pytest.raises(UserError, match=r"is of format version 99, this code reads 2"):
         checkpoint.newest(run)
@@ -164,13 +185,13 @@ def test_a_checkpoint_or_result_of_another_format_is_refused(run):
 def test_an_unreadable_result_is_named(run):
     run.result.write_text('{"format": 1, ')
     with pytest.raises(UserError, match=r"result\.json is damaged: it is not a whole"):
-        run.read_result()
+        run.result_json()
 
 
 def test_what_a_method_learned_is_in_the_result(tmp_path):
     run = start(tmp_path, spec_of("dimml", modalities=3, epochs=8))
     finish(run)
-    effective, duc, certainty = run.read_result()["learned"]
+    effective, duc, certainty = run.result_json()["learned"]
     assert set(effective["values"]) == {"m0", "m1", "m2", "in all"}
     assert effective["values"]["in all"] <= min(effective["values"].values())
     assert [epoch for epoch, _ in duc["curve"]] == list(range(1, 8))  # from round(20/150 * 8) on
@@ -183,4 +204,4 @@ def test_what_a_method_learned_is_in_the_result(tmp_path):
 def test_a_method_is_silent_on_what_it_did_not_learn(tmp_path):
     run = start(tmp_path, spec_of("dimml-detached", epochs=8))
     finish(run)
-    assert [p["title"] for p in run.read_result()["learned"]] == ["Certainty weights"]
+    assert [p["title"] for p in run.result_json()["learned"]] == ["Certainty weights"]

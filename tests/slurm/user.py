@@ -107,8 +107,9 @@ def execute(runs: list[RunDir], cache: Path) -> None:
     """One after the other in a process of its own, without pauses."""
     code = (
         "import sys; from pathlib import Path; from bench.execute import execute; "
-        "from bench.runs.rundir import RunDir; cache, *runs = map(Path, sys.argv[1:])\n"
-        "for run in runs: execute(RunDir(run), cache, {}, 'cpu')"
+        "from bench.runs.places import Places; from bench.runs.rundir import RunDir; "
+        "cache, *runs = map(Path, sys.argv[1:]); places = Places(cache, device='cpu')\n"
+        "for run in runs: execute(RunDir(run), places)"
     )
     env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "MML_TEST_PAUSE": "0"}
     paths = [run.path for run in runs]

@@ -216,3 +216,14 @@ def test_batches_are_the_same_whatever_the_method_draws():
         object.__setattr__(trainer.plan[0], "step", spy)
         trainer.train()
     assert all(torch.equal(a, b) for a, b in zip(seen["joint"], seen["ogm_ge"], strict=True))
+
+
+def test_a_stage_names_its_parameters_alone_or_in_groups():
+    a, b = torch.nn.Parameter(torch.ones(1)), torch.nn.Parameter(torch.ones(2))
+    plain = Stage("plain", 1, [a, b], step=None)
+    grouped = Stage("grouped", 1, [{"params": [a]}, {"params": [b], "factor": 0.1}], step=None)
+    for stage in (plain, grouped):
+        assert list(map(id, stage.parameters())) == [id(a), id(b)]
+    assert [group["factor"] for group in plain.groups()] == [1.0]
+    assert [group["factor"] for group in grouped.groups()] == [1.0, 0.1]
+    assert Stage("idle", 0, [], step=None).parameters() == []

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import UserError
+from bench.report.comparison.answers import Answers, answers, bootstrap
 from bench.report.comparison.pairs import Pair
-from bench.report.quantities.names import ACCURACY
-from bench.report.quantities.resampled import Answers, Measure, answers, bootstrap, value
+from bench.report.quantities import RESAMPLED, Quantity
 from bench.report.stats import aggregates, bayes, permutation
 from bench.report.stats.paired import ROPE, Paired, paired
 from bench.report.stats.resampling import REPEATS, generator, percentiles
@@ -22,7 +22,7 @@ from bench.report.tables.model import Cell, Column, Row
 class Compared:
     """One line of a comparison, over the seeds that both have.
 
-    a, b: values of the measure. difference: oriented, positive where A is better. exact: p of the
+    a, b: values of the quantity. difference: oriented, positive where A is better. exact: p of the
     sign-flip test. interval: the two-level bootstrap's of A - B, not oriented; None without stored
     predictions. improvement: probability that a run of A beats one of B. same: seeds under which
     the predictions are equal bit for bit.
@@ -44,7 +44,7 @@ class Overall:
     """Over data sets, each with the mean of its lines; of the first protocol.
 
     improvement: probability that A beats B, with its stratified bootstrap interval. posterior: with
-    a rope of one point; None for a measure that is no share. signed_rank: exact two-sided p, and
+    a rope of one point; None for a quantity that is no share. signed_rank: exact two-sided p, and
     the least that so many data sets allow.
     """
 
@@ -58,51 +58,58 @@ class Overall:
 
 @dataclass(frozen=True)
 class Comparison:
-    """judged: what each line shows; all are one family. None where the predictions are equal under
-    every seed: there is nothing to test. overall: None with a single data set."""
+    """name: of the quantity. judged: what each line shows; all are one family. None where the
+    predictions are equal under every seed: there is nothing to test. overall: None with a single
+    data set."""
 
-    measure: Measure
+    name: str
     protocols: tuple[str, ...]
     lines: tuple[Compared, ...]
     judged: tuple[Judgement | None, ...]
     overall: Overall | None
 
+    @property
+    def quantity(self) -> Quantity:
+        return RESAMPLED[self.name]
 
-def compare(pairs: Sequence[Pair], measure: Measure, protocols: tuple[str, ...]) -> Comparison:
-    """Every pair under every protocol that it has.
+
+def compare(pairs: Sequence[Pair], name: str, protocols: tuple[str, ...]) -> Comparison:
+    """Every pair by the quantity of that name under every protocol that it has.
 
     Raises UserError if none has any, or if stored predictions cannot be read.
     """
-    made = [line(pair, measure, protocol) for protocol in protocols for pair in pairs]
+    made = [line(pair, name, protocol) for protocol in protocols for pair in pairs]
     lines = [one for one in made if one is not None]
     if not lines:
         raise UserError(
-            f"no pair of runs has {measure.title} under protocol {' or '.join(protocols)}; "
-            "choose another --protocol, or train with a split that has a validation part."
+            f"no pair of runs has {RESAMPLED[name].title} under protocol "
+            f"{' or '.join(protocols)}; choose another --protocol, or train with a split that has "
+            "a validation part."
         )
     tested = [one for one in lines if one.same < one.difference.count]
-    rope = ROPE if measure.share else None
-    found = judge([one.difference for one in tested], rope=rope)
-    judged = {id(one): verdict for one, verdict in zip(tested, found, strict=True)}
+    rope = ROPE if RESAMPLED[name].share else None
+    verdicts = judge([one.difference for one in tested], rope=rope)
+    judged = {id(one): verdict for one, verdict in zip(tested, verdicts, strict=True)}
     first = [one for one in lines if one.protocol == lines[0].protocol]
     several = len({one.pair.table.dataset for one in first}) > 1
-    over = over_datasets(first, measure) if several else None
-    verdicts = tuple(judged.get(id(one)) for one in lines)
-    return Comparison(measure, protocols, tuple(lines), verdicts, over)
+    over = over_datasets(first, name) if several else None
+    return Comparison(
+        name, protocols, tuple(lines), tuple(judged.get(id(one)) for one in lines), over
+    )
 
 
-def line(pair: Pair, measure: Measure, protocol: str) -> Compared | None:
+def line(pair: Pair, name: str, protocol: str) -> Compared | None:
     """None if the two have no seed with this protocol in common."""
-    stored = [stored_of(row, measure, protocol) for row in (pair.a, pair.b)]
+    stored = [stored_of(row, name, protocol) for row in (pair.a, pair.b)]
     values = [
-        values_of(row, measure, protocol, found)
-        for row, found in zip((pair.a, pair.b), stored, strict=True)
+        values_of(row, name, protocol, answers)
+        for row, answers in zip((pair.a, pair.b), stored, strict=True)
     ]
     seeds = [s for s in values[0] if s in values[1]]
     if not seeds:
         return None
     a, b = ({s: side[s] for s in seeds} for side in values)
-    sign = 1 if measure.higher else -1
+    sign = RESAMPLED[name].better
     difference = paired(*({s: sign * v for s, v in side.items()} for side in (a, b)))
     return Compared(
         pair=pair,
@@ -111,29 +118,27 @@ def line(pair: Pair, measure: Measure, protocol: str) -> Compared | None:
         b=Cell(b),
         difference=difference,
         exact=permutation.sign_flip(list(difference.values.values())),
-        interval=resampled(pair, measure, protocol, stored, seeds),
+        interval=resampled(pair, name, protocol, stored, seeds),
         improvement=beats(a, b, sign),
         same=sum(s in stored[0] and s in stored[1] and equal(stored, s) for s in seeds),
     )
 
 
-def stored_of(row: Row, measure: Measure, protocol: str) -> dict[int, Answers]:
-    found = {run.seed: answers(run.directory, protocol, measure) for run in row.runs}
-    return {seed: one for seed, one in found.items() if one is not None}
+def stored_of(row: Row, name: str, protocol: str) -> dict[int, Answers]:
+    by_seed = {r.seed: answers(r.directory, protocol, RESAMPLED[name]) for r in row.runs}
+    return {seed: one for seed, one in by_seed.items() if one is not None}
 
 
-def values_of(
-    row: Row, measure: Measure, protocol: str, stored: dict[int, Answers]
-) -> dict[int, float]:
-    """seed -> value: the accuracy of the result, another measure of the stored predictions."""
-    if measure.name == ACCURACY:
-        return row.cell(Column(protocol, ACCURACY)).values
-    return {seed: value(one, measure) for seed, one in sorted(stored.items())}
+def values_of(row: Row, name: str, protocol: str, stored: dict[int, Answers]) -> dict[int, float]:
+    """seed -> value: what the result states, such as the accuracy, else of stored predictions."""
+    if RESAMPLED[name].of_run:
+        return row.cell(Column(protocol, name)).values
+    return {seed: one.score for seed, one in sorted(stored.items())}
 
 
 def resampled(
     pair: Pair,
-    measure: Measure,
+    name: str,
     protocol: str,
     stored: Sequence[dict[int, Answers]],
     seeds: Sequence[int],
@@ -148,7 +153,8 @@ def resampled(
             f"{pair.where}: the stored predictions are of different samples, although the data's "
             "hash and the splits are the same; somebody changed a test.npz."
         )
-    return bootstrap(a, b, measure, generator("compare", pair.where, measure.name, protocol))
+    draw = generator("compare", pair.where, name, protocol)
+    return bootstrap(a, b, RESAMPLED[name], draw)
 
 
 def equal(stored: Sequence[dict[int, Answers]], seed: int) -> bool:
@@ -160,28 +166,28 @@ def beats(a: dict[int, float], b: dict[int, float], sign: int) -> float:
     return float(aggregates.improvement(*sides))
 
 
-def over_datasets(lines: Sequence[Compared], measure: Measure) -> Overall:
+def over_datasets(lines: Sequence[Compared], name: str) -> Overall:
     """Seeds are not data sets: the tests take one number of each data set."""
+    sign = RESAMPLED[name].better
     by_dataset: dict[str, list[Compared]] = {}
     for one in lines:
         by_dataset.setdefault(one.pair.table.dataset, []).append(one)
     groups = list(by_dataset.values())
     means = [fmean(one.difference.mean for one in group) for group in groups]
-    draw = generator("overall", measure.name, *by_dataset)
-    drawn = np.mean([np.mean([chances(o, measure, draw) for o in g], axis=0) for g in groups], 0)
+    draw = generator("overall", name, *by_dataset)
+    drawn = np.mean([np.mean([chances(o, sign, draw) for o in g], axis=0) for g in groups], 0)
     return Overall(
         datasets=tuple(by_dataset),
         improvement=fmean(fmean(one.improvement for one in group) for group in groups),
         interval=percentiles(drawn),
-        posterior=bayes.signed_rank(means, draw) if measure.share else None,
+        posterior=bayes.signed_rank(means, draw) if RESAMPLED[name].share else None,
         signed_rank=permutation.signed_rank(means),
         smallest=permutation.smallest_p(len(means)),
     )
 
 
-def chances(one: Compared, measure: Measure, draw: np.random.Generator) -> NDArray:
+def chances(one: Compared, sign: int, draw: np.random.Generator) -> NDArray:
     """Probabilities of improvement with A's seeds and B's drawn anew, [REPEATS]."""
-    sign = 1 if measure.higher else -1
     sides = []
     for cell in (one.a, one.b):
         scores = sign * np.array(list(cell.values.values()))[:, None]  # [seed, 1]

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from tabulate import tabulate
 
+from bench.config.spec import PROTOCOLS
 from bench.report.comparison.compare import Compared, Comparison, Overall
 from bench.report.comparison.pairs import Pair, Pairs
-from bench.report.quantities.resampled import Measure
-from bench.report.read.results import PROTOCOLS
+from bench.report.quantities import Quantity
 from bench.report.stats.paired import LEVEL, TINY
 from bench.report.stats.verdicts import Judgement, Verdict
 from bench.report.tables import captions
@@ -22,17 +22,17 @@ HEAD = ("Seeds", "A", "B", "A - B", "t interval", "Bootstrap", "P(A beats B)", "
 
 def render(comparison: Comparison, pairs: Pairs, a: str, b: str) -> str:
     """a, b: what A and B are, as the user named them."""
-    measure = comparison.measure
+    quantity = comparison.quantity
     read = "; ".join(f"`{p}`, {PROTOCOLS[p]}" for p in comparison.protocols)
     label = "Protocols" if len(comparison.protocols) > 1 else "Protocol"
-    unit = " in percent, differences in points" if measure.share else ""
-    better = "higher" if measure.higher else "lower"
+    unit = " in percent, differences in points" if quantity.share else ""
+    better = "higher" if quantity.better > 0 else "lower"
     intro = (
-        f"A is `{a}`, B is `{b}`. Test {measure.title}{unit}, mean ± sample standard deviation "
+        f"A is `{a}`, B is `{b}`. Test {quantity.title}{unit}, mean ± sample standard deviation "
         f"(ddof 1) over the seeds that both have; {better} is better. {label} {read}."
     )
     said = "\n".join(f"- {one}" for one in verdicts(comparison))
-    parts = [f"### A against B: {measure.title}", intro, table(comparison), said]
+    parts = [f"### A against B: {quantity.title}", intro, table(comparison), said]
     if comparison.overall:
         parts.append(overall(comparison.overall))
     parts.append("\n".join(f"- {one}" for one in footnotes(comparison, pairs)))
@@ -47,50 +47,50 @@ def table(comparison: Comparison) -> str:
         protocol = [one.protocol] if several else []
         verdict = judged.words if judged else IDENTICAL
         shown = f"**{verdict}**" if judged and judged.resolved else verdict
-        numbers = numbers_of(one, judged, comparison.measure)
+        numbers = numbers_of(one, judged, comparison.quantity)
         body.append([escape(one.pair.where), *protocol, *numbers, shown])
     align = ["left"] * (1 + several) + ["right"] * len(HEAD) + ["left"]
     return tabulate(body, head, "pipe", disable_numparse=True, colalign=align)
 
 
-def numbers_of(one: Compared, judged: Judgement | None, measure: Measure) -> list[str]:
+def numbers_of(one: Compared, judged: Judgement | None, quantity: Quantity) -> list[str]:
     mean = one.a.mean - one.b.mean
     interval = one.difference.interval
-    if interval and not measure.higher:
+    if interval and quantity.better < 0:
         interval = (-interval[1], -interval[0])
     return [
         str(one.difference.count),
-        cell(one.a, measure),
-        cell(one.b, measure),
-        signed(mean, measure),
-        between(interval, measure),
-        between(one.interval, measure),
+        cell(one.a, quantity),
+        cell(one.b, quantity),
+        signed(mean, quantity),
+        between(interval, quantity),
+        between(one.interval, quantity),
         f"{one.improvement:.2f}",
         probability(judged.adjusted if judged else None),
         probability(one.exact if judged else None),
     ]
 
 
-def cell(of: Cell, measure: Measure) -> str:
-    spread = f" ± {number(of.std, measure)}" if of.std is not None else ""
-    return f"{number(of.mean, measure)}{spread}"
+def cell(of: Cell, quantity: Quantity) -> str:
+    spread = f" ± {number(of.std, quantity)}" if of.std is not None else ""
+    return f"{number(of.mean, quantity)}{spread}"
 
 
-def number(value: float, measure: Measure) -> str:
-    return f"{100 * value:.1f}" if measure.share else f"{value:.3f}"
+def number(value: float, quantity: Quantity) -> str:
+    return f"{100 * value:.1f}" if quantity.share else f"{value:.3f}"
 
 
-def signed(value: float, measure: Measure) -> str:
+def signed(value: float, quantity: Quantity) -> str:
     """Differences show a digit more than what they are of; one that is rounding is 0."""
     exact = 0.0 if abs(value) < TINY else value
-    text = f"{100 * exact:+.2f}" if measure.share else f"{exact:+.4f}"
+    text = f"{100 * exact:+.2f}" if quantity.share else f"{exact:+.4f}"
     return text if exact else text.removeprefix("+")
 
 
-def between(interval: tuple[float, float] | None, measure: Measure) -> str:
+def between(interval: tuple[float, float] | None, quantity: Quantity) -> str:
     if interval is None:
         return captions.DASH
-    return f"[{', '.join(signed(end, measure) for end in interval)}]"
+    return f"[{', '.join(signed(end, quantity) for end in interval)}]"
 
 
 def probability(p: float | None) -> str:
@@ -104,17 +104,17 @@ def verdicts(comparison: Comparison) -> Iterator[str]:
     several = len(comparison.protocols) > 1
     for one, judged in zip(comparison.lines, comparison.judged, strict=True):
         where = one.pair.where + (f", {one.protocol}" if several else "")
-        yield f"{where}: {sentence(one, judged, comparison.measure)}"
+        yield f"{where}: {sentence(one, judged, comparison.quantity)}"
 
 
-def sentence(one: Compared, judged: Judgement | None, measure: Measure) -> str:
+def sentence(one: Compared, judged: Judgement | None, quantity: Quantity) -> str:
     if judged is None:
         return "the predictions of A and B are equal bit for bit under every seed."
     if judged.verdict is Verdict.NOT_RESOLVED:
         if judged.resolvable is None:
             return f"{judged.words}."
-        least = signed(judged.resolvable, measure).removeprefix("+")
-        unit = " points" if measure.share else ""
+        least = signed(judged.resolvable, quantity).removeprefix("+")
+        unit = " points" if quantity.share else ""
         return f"{judged.words}; as they scatter, they resolve {least}{unit} or more."
     if judged.verdict is Verdict.EQUIVALENT:
         return f"A and B are {judged.words}: they differ by less than one point."

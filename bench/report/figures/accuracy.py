@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 
 from bench.report.figures.series import INTERVAL, reach, summary
 from bench.report.figures.style import BLACK, SMALL, STYLE, WIDTH, colours, name_figure, name_of
-from bench.report.quantities.names import ACCURACY, PROBE
+from bench.report.quantities import ACCURACY, PROBE
 from bench.report.tables.model import Cell, Column, Row, Table
+from bench.report.tables.numbers import Numbers
 from bench.report.tables.writers import csv
 
 SEEDS = {"alpha": 0.35, "ms": 2.5, "mew": 0, "zorder": 2}  # faint dots
@@ -30,8 +31,9 @@ def columns(table: Table, protocol: str) -> list[Column]:
 def lines(table: Table, protocol: str) -> Iterator[dict[str, object]]:
     """Those of the table, with the interval of each mean after it."""
     shown = columns(table, protocol)
-    cells = [row.cell(column) for row in table.rows for column in shown]
-    for line, cell in zip(csv.lines(table, shown), cells, strict=True):
+    numbers = Numbers(table)
+    cells = [numbers.cell(row, column) for row in table.rows for column in shown]
+    for line, cell in zip(csv.lines(numbers, shown), cells, strict=True):
         yield line | summary(cell)
 
 

@@ -18,12 +18,11 @@ from bench.report.figures.series import (
     by_name,
     origin,
     reach,
-    single,
     summary,
     who,
 )
 from bench.report.figures.style import BELOW, BLACK, STYLE, colours, name_figure
-from bench.report.tables.model import Cell, Table
+from bench.report.tables.model import Cell, Column, Table
 
 BARS = 0.76  # of the distance between two rows, what bars take
 NOTE = (
@@ -43,7 +42,7 @@ def make(table: Table, protocol: str) -> tuple[Figure, list[dict[str, object]]]:
         raise LeftOut(
             f"no result holds accuracies of all sets of modalities under protocol {protocol}"
         )
-    found = [(values[id(row)], single(row, protocol, IMBALANCE)) for row in kept.rows]
+    found = [(values[id(row)], row.cell(Column(protocol, IMBALANCE))) for row in kept.rows]
     return draw(kept, protocol, found), list(lines(kept, protocol, found))
 
 

@@ -14,7 +14,7 @@ from matplotlib.transforms import Bbox
 
 from bench.report.figures.accuracy import limits
 from bench.report.figures.labels import place_names
-from bench.report.figures.series import INTERVAL, LeftOut, origin, reach, single, summary, who
+from bench.report.figures.series import INTERVAL, LeftOut, origin, reach, summary, who
 from bench.report.figures.style import (
     BELOW,
     BLACK,
@@ -25,8 +25,7 @@ from bench.report.figures.style import (
     name_figure,
     name_of,
 )
-from bench.report.quantities import QUANTITIES
-from bench.report.quantities.names import ACCURACY
+from bench.report.quantities import ACCURACY, QUANTITIES
 from bench.report.tables.model import Cell, Column, Row, Table
 
 COSTS = ("training_flops", "seconds")  # quantities, a panel each
@@ -61,7 +60,7 @@ def make(table: Table, protocol: str) -> tuple[Figure, list[dict[str, object]]]:
 def points(table: Table, protocol: str, cost: str) -> list[Point]:
     """Of the rows with both numbers, a cost above 0."""
     column = Column(protocol, ACCURACY)
-    pairs = [Point(row, row.cell(column), single(row, protocol, cost)) for row in table.rows]
+    pairs = [Point(row, row.cell(column), row.cell(Column(protocol, cost))) for row in table.rows]
     return [p for p in pairs if p.accuracy.values and p.cost.values and p.cost.mean > 0]
 
 

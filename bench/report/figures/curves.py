@@ -12,11 +12,11 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from bench.report.figures.grid import Words, grid, tag
-from bench.report.figures.series import LeftOut, alone, origin, who
+from bench.report.figures.series import LeftOut, origin, who
 from bench.report.figures.style import BLACK, GREY, STYLE, colours, heading, name_of, signed
 from bench.report.read.results import Finished
 from bench.report.tables.captions import DAGGER
-from bench.report.tables.model import Cell, Row, Table
+from bench.report.tables.model import Cell, Row, Table, alone
 
 
 @dataclass(frozen=True)
@@ -99,10 +99,8 @@ def pairs_of(table: Table, row: Row, by_place: dict[tuple[int, str], Curve]) -> 
     found = []
     for m in table.modalities:
         curve = by_place.get((id(row), m))
-        other = alone(table, row, m)
         if curve:
-            single = None if other is None or other is row else by_place.get((id(other), m))
-            found.append((curve, single))
+            found.append((curve, by_place.get((id(alone(table, row, m)), m))))
     return found
 
 
@@ -194,7 +192,7 @@ def lines(table: Table, found: Sequence[Curve]) -> Iterator[dict[str, object]]:
     by_place = {(id(c.row), c.modality): c for c in found}
     for curve in found:
         other = alone(table, curve.row, curve.modality)
-        single = by_place.get((id(other), curve.modality)) if other is not curve.row else None
+        single = by_place.get((id(other), curve.modality))
         for epoch, cell in curve.points.items():
             against = single.points.get(epoch) if single else None
             yield {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
+from bench.config.spec import check_protocols
 from bench.errors import unknown
 from bench.report.figures import (
     accuracy,
@@ -19,9 +20,7 @@ from bench.report.figures import (
     ranks,
     robustness,
 )
-from bench.report.figures import learned as tells
 from bench.report.figures.series import LeftOut, first_protocol
-from bench.report.read.results import check_protocols
 from bench.report.tables.model import Table
 
 ALL, LEARNED = "all", "learned"
@@ -98,7 +97,7 @@ KINDS = {
 
 def names(found: Sequence[Table]) -> tuple[str, ...]:
     """What `kind` may be: ALL, KINDS, and the methods that tell what they learned."""
-    return (ALL, *KINDS, *tells.methods(found))
+    return (ALL, *KINDS, *learned.methods(found))
 
 
 def made(
@@ -147,12 +146,12 @@ def drawn(found: Sequence[Table], protocols: Protocols, kind: str) -> Iterator[M
 def learned_parts(table: Table, kind: str) -> Parts:
     """Of each group of rows that tell of the same things, named by its first method; or of the
     group that has the method `kind`, named by that."""
-    for rows in tells.groups(table):
+    for rows in learned.groups(table):
         methods = [row.method for row in rows]
-        panels = tells.panels(rows) if kind in (ALL, *methods) else []
+        panels = learned.panels(rows) if kind in (ALL, *methods) else []
         if panels:
             name = methods[0] if kind == ALL else kind
-            yield name, (learned.draw(table, panels), list(tells.lines(table, panels)))
+            yield name, (learned.draw(table, panels), list(learned.lines(table, panels)))
 
 
 def slug(table: Table) -> str:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from bench.report.figures.scores import over_datasets
 from bench.report.figures.style import BLACK, SMALL, STYLE, WIDTH
-from bench.report.quantities.names import ACCURACY
+from bench.report.quantities import ACCURACY
 from bench.report.stats.paired import LEVEL
 from bench.report.stats.ranks import Diagram, diagram
 from bench.report.tables.model import Column, Table

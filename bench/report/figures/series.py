@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from bench.report.quantities import QUANTITIES
-from bench.report.read.results import Finished
 from bench.report.read.settings import listed
 from bench.report.tables.model import Cell, Row, Table
 
@@ -25,29 +24,9 @@ def first_protocol(table: Table, protocols: Sequence[str]) -> str:
 
 def by_name(row: Row, protocol: str, quantity: str) -> dict[str, Cell]:
     """Of a quantity of QUANTITIES by modality: modality -> the seeds' values, empty without any."""
-    found = {}
-    for run in row.runs:
-        for m, value in (QUANTITIES[quantity].value(run, protocol) or {}).items():
-            found.setdefault(m, {})[run.seed] = value
-    return {m: Cell(values) for m, values in found.items()}
-
-
-def single(row: Row, protocol: str, quantity: str) -> Cell:
-    """The same of a quantity that is one number."""
-    values = {run.seed: QUANTITIES[quantity].value(run, protocol) for run in row.runs}
-    return Cell({seed: v for seed, v in values.items() if v is not None})
-
-
-def alone(table: Table, row: Row, modality: str) -> Row | None:
-    """The row that trains the modality on its own, on the same state of the data and under the
-    settings most like those of `row`; None without one."""
-    rows = [one for one in table.rows if one.alone == modality and one.variant == row.variant]
-    return max(rows, key=lambda one: shared(one.runs[0], row.runs[0]), default=None)
-
-
-def shared(a: Finished, b: Finished) -> int:
-    """Settings that are the same."""
-    return len(a.settings.items() & b.settings.items())
+    values = {run.seed: QUANTITIES[quantity].value(run, protocol) or {} for run in row.runs}
+    names = dict.fromkeys(m for each in values.values() for m in each)
+    return {m: Cell({s: each[m] for s, each in values.items() if m in each}) for m in names}
 
 
 def who(table: Table, row: Row) -> dict[str, object]:

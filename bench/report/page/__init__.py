@@ -15,13 +15,12 @@ import jinja2
 from markupsafe import Markup
 
 from bench import __version__
-from bench.report.page import figures, findings
-from bench.report.page import missing as unfinished
-from bench.report.page import runs as drill
-from bench.report.read.results import PROTOCOLS
+from bench.config.spec import PROTOCOLS
+from bench.report.page import figures, findings, missing, runs
 from bench.report.tables import ablation, render
-from bench.report.tables.layout import View
+from bench.report.tables.layout import TableView
 from bench.report.tables.model import Table
+from bench.report.tables.numbers import Numbers
 from bench.report.tables.writers.html import marked_up
 from bench.runs.rundir import RunDir
 
@@ -40,7 +39,7 @@ class Content:
     found: Sequence[Table]
     ablations: Sequence[ablation.Ablation]
     runs: Sequence[RunDir]
-    view: View
+    view: TableView
     commands: Sequence[str]
     note: str
     itself: str
@@ -51,18 +50,16 @@ def build(content: Content) -> str:
     """The page. Raises UserError for results that cannot be read, and a baseline that no table
     has."""
     style, script = ((HERE / name).read_text() for name in ("style.css", "sort.js"))
-    found, protocols, missing = (
-        content.found,
-        content.view.protocols,
-        unfinished.listed(content.runs),
-    )
+    view, protocols = content.view, content.view.protocols
+    numbers = [Numbers(table) for table in content.found]
+    unfinished = missing.listed(content.runs)
     parts = {
-        "heads": [findings.of_table(table, content.view) for table in found],
-        "tables": Markup(tables_of(content)),
-        "figures": list(figures.drawn(found, protocols)),
-        "sections": [drill.of_table(table, protocols) for table in found],
-        "unfinished": missing,
-        "open": sum(one.count for one in missing),
+        "heads": [findings.of_table(one, view) for one in numbers],
+        "tables": Markup(tables_of(content, numbers)),
+        "figures": list(figures.drawn(content.found, protocols)),
+        "sections": [runs.of_table(one, protocols) for one in numbers],
+        "unfinished": unfinished,
+        "open": sum(one.count for one in unfinished),
         "protocols": {p: PROTOCOLS[p] for p in protocols},
     }
     return page_template().render(
@@ -79,12 +76,10 @@ def build(content: Content) -> str:
     )
 
 
-def tables_of(content: Content) -> str:
-    view = content.view
-    wanted = {"columns": view.columns, "baseline": view.baseline, "published": view.published}
-    parts = [render.render(content.found, "html", view.protocols, **wanted)]
+def tables_of(content: Content, numbers: Sequence[Numbers]) -> str:
+    parts = [render.text(numbers, "html", content.view)]
     if content.ablations:
-        parts.append(ablation.render(content.ablations, "html", view.protocols))
+        parts.append(ablation.render(content.ablations, "html", content.view.protocols))
     return "\n".join(parts)
 
 

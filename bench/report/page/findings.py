@@ -3,15 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bench.report.quantities.names import ACCURACY
-from bench.report.read.results import PROTOCOLS
+from bench.config.spec import PROTOCOLS
+from bench.report.quantities import ACCURACY, UNDER_TRAINING
 from bench.report.stats.paired import LEVEL, paired
 from bench.report.stats.verdicts import Verdict
 from bench.report.tables import captions
-from bench.report.tables.columns import UNDER_TRAINING, cell, chosen
-from bench.report.tables.layout import View, sheet
+from bench.report.tables.columns import chosen
+from bench.report.tables.display import label
+from bench.report.tables.layout import TableView, name_of
 from bench.report.tables.marks import SIGNS, Judged, compared, judged
 from bench.report.tables.model import Column, Row, Table, rows_named, state_of
+from bench.report.tables.numbers import Numbers
 
 WORDS = {
     Verdict.BETTER: "More accurate than",
@@ -47,26 +49,26 @@ class Headline:
     caveats: tuple[str, ...]  # how the verdicts came about
 
 
-def of_table(table: Table, view: View) -> Headline:
+def of_table(numbers: Numbers, view: TableView) -> Headline:
     """By the first protocol. Says what the table's marks do, unless those are of another quantity.
 
     Raises UserError if the baseline's name stands for several rows."""
-    protocols, baseline = view.protocols, view.baseline
-    shown = chosen(table, protocols, view.columns)
+    table, protocols, baseline = numbers.table, view.protocols, view.baseline
+    shown = chosen(numbers, protocols, view.columns)
     if compared(shown) != ACCURACY:
-        shown = chosen(table, protocols, (ACCURACY,))
-    found = judged(table, shown, baseline) if baseline else None
-    claims = tuple(claimed(table, found, protocols[0])) if found else ()
+        shown = chosen(numbers, protocols, (ACCURACY,))
+    found = judged(numbers, shown, baseline) if baseline else None
+    claims = tuple(claimed(numbers, found, protocols[0])) if found else ()
     why = "no baseline is named; name one with --baseline METHOD"
     silence = f"Nothing is compared: {found.reason if found else why}." if not claims else ""
     return Headline(
         heading=captions.heading(table),
-        label=sheet(table, View()).label,
+        label=label(name_of(table)),
         summary=summary(table, protocols[0]),
         baseline=baseline,
         facts=tuple(facts(table)),
         claims=claims,
-        competition=tuple(competition(table, protocols[0], baseline)) if claims else (),
+        competition=tuple(competition(numbers, protocols[0], baseline)) if claims else (),
         silence=silence,
         caveats=tuple(found.sentences())[1:] if claims else (),
     )
@@ -91,16 +93,16 @@ def facts(table: Table) -> Iterator[tuple[str, str]]:
     yield "Code", captions.code_words(table).removeprefix("Code ")
 
 
-def claimed(table: Table, found: Judged, protocol: str) -> Iterator[Claim]:
+def claimed(numbers: Numbers, found: Judged, protocol: str) -> Iterator[Claim]:
     """By verdict and number of seeds, the largest difference first."""
     column = Column(protocol, ACCURACY)
     groups: dict[tuple[Verdict, str], list[tuple[float, str]]] = {}
     for (place, at), one in found.found.items():
         if at == column:
-            row = table.rows[place]
+            row = numbers.table.rows[place]
             open_ = one.verdict is Verdict.NOT_RESOLVED
             seeds = f"{one.seeds} seed{'' if one.seeds == 1 else 's'}" if open_ else ""
-            difference = against(table, row, found.baseline, column)
+            difference = against(numbers, row, found.baseline, column)
             groups.setdefault((one.verdict, seeds), []).append((difference, row.label))
     for verdict, words in WORDS.items():
         for seeds in (s for v, s in groups if v is verdict):
@@ -114,23 +116,23 @@ def signed(difference: float) -> str:
     return f"{100 * difference:+.1f}".replace("-", "\N{MINUS SIGN}")
 
 
-def against(table: Table, row: Row, baseline: str, column: Column) -> float:
+def against(numbers: Numbers, row: Row, baseline: str, column: Column) -> float:
     """Mean difference over the seeds that both have."""
-    other = rows_named(table, baseline)[state_of(row.runs[0])]
-    return paired(row.cell(column).values, other.cell(column).values).mean or 0.0
+    other = rows_named(numbers.table, baseline)[state_of(row.runs[0])]
+    return paired(*(numbers.cell(one, column).values for one in (row, other))).mean or 0.0
 
 
-def competition(table: Table, protocol: str, baseline: str) -> Iterator[str]:
+def competition(numbers: Numbers, protocol: str, baseline: str) -> Iterator[str]:
     """How far the baseline's encoders are behind those trained alone, and who comes closest."""
-    rows = list(rows_named(table, baseline).values())
-    for m in table.modalities if len(rows) == 1 else ():
+    rows = list(rows_named(numbers.table, baseline).values())
+    for m in numbers.table.modalities if len(rows) == 1 else ():
         column = Column(protocol, UNDER_TRAINING, m)
-        gap = cell(table, rows[0], column)
+        gap = numbers.cell(rows[0], column)
         if gap.mean is not None:
             yield (
                 f"Inside `{baseline}` the encoder of `{m}` ends, by linear probe, {lag(gap.mean)} "
                 f"the accuracy of the one trained alone{within(gap.interval)}. "
-                f"{closest(table, column)}"
+                f"{closest(numbers, column)}"
             )
 
 
@@ -151,7 +153,8 @@ def within(interval: tuple[float, float] | None) -> str:
     )
 
 
-def closest(table: Table, column: Column) -> str:
-    gaps = [(cell(table, row, column).mean, row.label) for row in table.rows if not row.alone]
+def closest(numbers: Numbers, column: Column) -> str:
+    rows = [row for row in numbers.table.rows if not row.alone]
+    gaps = [(numbers.cell(row, column).mean, row.label) for row in rows]
     mean, name = min((g for g in gaps if g[0] is not None), key=lambda g: g[0])
     return f"The strongest on average is that of `{name}`, {lag(mean)} it."

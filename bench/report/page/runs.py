@@ -5,12 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.report.page.run_curves import Sketch, sketch
-from bench.report.quantities.names import ACCURACY
+from bench.report.quantities import ACCURACY
 from bench.report.read.results import Finished
 from bench.report.read.settings import words
 from bench.report.tables import captions
 from bench.report.tables.layout import percent
-from bench.report.tables.model import Column, Row, Table
+from bench.report.tables.model import Cell, Column, Row
+from bench.report.tables.numbers import Numbers
+from bench.runs.result import Result
 
 TAIL = 3  # of the log's rows
 NOTHING = (None, "", "-")  # where a table has no paper for a method
@@ -48,22 +50,27 @@ class Section:
     configurations: tuple[Configuration, ...]
 
 
-def of_table(table: Table, protocols: tuple[str, ...]) -> Section:
+def of_table(numbers: Numbers, protocols: tuple[str, ...]) -> Section:
     """Raises UserError for a result that cannot be read."""
-    return Section(captions.heading(table), tuple(of_row(row, protocols[0]) for row in table.rows))
+    column = Column(protocols[0], ACCURACY)
+    rows = numbers.table.rows
+    return Section(
+        captions.heading(numbers.table),
+        tuple(of_row(row, numbers.cell(row, column), protocols[0]) for row in rows),
+    )
 
 
-def of_row(row: Row, protocol: str) -> Configuration:
-    cell = row.cell(Column(protocol, ACCURACY))
-    spread = f" ± {percent(cell.std, 1)}" if cell.std is not None else ""
+def of_row(row: Row, cell: Cell, protocol: str) -> Configuration:
+    """cell: its accuracy."""
+    spread = f" ± {percent(cell.std)}" if cell.std is not None else ""
     first = row.runs[0]
     settings = first.settings | {f"data.{k}": v for k, v in first.data.items()}
-    method = first.directory.read_result()["method"]
+    method = first.directory.read_result().method
     return Configuration(
         label=row.label,
         variant=row.variant,
-        title=", ".join(str(method[k]) for k in ("title", "paper") if method.get(k) not in NOTHING),
-        accuracy=f"{percent(cell.mean, 1)}{spread} %" if cell.values else captions.DASH,
+        title=", ".join(str(one) for one in (method.title, method.paper) if one not in NOTHING),
+        accuracy=f"{percent(cell.mean)}{spread} %" if cell.values else captions.DASH,
         digest=first.digest,
         settings=tuple((name, words([value])[0]) for name, value in settings.items()),
         runs=tuple(of_run(run, protocol) for run in row.runs),
@@ -71,36 +78,35 @@ def of_row(row: Row, protocol: str) -> Configuration:
 
 
 def of_run(run: Finished, protocol: str) -> Run:
-    plain, rows = run.directory.read_result(), run.directory.rows()
+    result, rows = run.directory.read_result(), run.directory.rows()
     accuracy = run.accuracy.get(protocol)
     return Run(
         seed=run.seed,
-        accuracy=captions.DASH if accuracy is None else f"{percent(accuracy, 1)} %",
-        facts=tuple(facts(run, plain)),
-        sketch=sketch(rows, chosen(plain, protocol)),
+        accuracy=captions.DASH if accuracy is None else f"{percent(accuracy)} %",
+        facts=tuple(facts(run, result)),
+        sketch=sketch(rows, chosen(result, protocol)),
         tail="\n".join(json.dumps(rounded(row), ensure_ascii=False) for row in rows[-TAIL:]),
     )
 
 
-def chosen(plain: Mapping, protocol: str) -> tuple[str, int] | None:
-    reading = plain["protocols"].get(protocol)
-    return (reading["stage"], reading["epoch"]) if reading else None
+def chosen(result: Result, protocol: str) -> tuple[str, int] | None:
+    reading = result.protocols.get(protocol)
+    return (reading.stage, reading.epoch) if reading else None
 
 
-def facts(run: Finished, plain: Mapping) -> Iterator[tuple[str, str]]:
+def facts(run: Finished, result: Result) -> Iterator[tuple[str, str]]:
     """Terms and texts; what a result from before there was such an entry lacks is left out."""
     for name, share in run.accuracy.items():
-        at = chosen(plain, name)
+        at = chosen(result, name)
         yield f"Test, {name}", f"{percent(share, 2)} % at epoch {at[1]} of stage {at[0]}"
-    for stage, epoch in (plain.get("selected") or {}).items():
+    for stage, epoch in (result.selected or {}).items():
         yield f"Weights kept of {stage}", f"epoch {epoch}"
     if run.probe:
         probes = ", ".join(f"{m} {percent(share, 2)} %" for m, share in run.probe.items())
         yield "Linear probes", probes
     yield from costs(run.evaluated.cost)
-    environment = plain.get("environment") or {}
-    if environment:
-        yield "Environment", ", ".join(f"{k} {v}" for k, v in environment.items())
+    if result.environment:
+        yield "Environment", ", ".join(f"{k} {v}" for k, v in result.environment.items())
     yield "Code", run.code
     yield "Data", run.data_hash
     for part, digest in run.digests.items():

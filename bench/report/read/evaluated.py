@@ -1,11 +1,12 @@
 """What result.json says of a trained network beyond its accuracy: everything but what metrics make
 of stored predictions. A result from before there was such an entry has it empty."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bench.runs.result import Result
 
 
 @dataclass(frozen=True)
@@ -35,21 +36,19 @@ class Evaluated:
         return names, present, np.array([s[readout] for s in found], dtype=float)
 
 
-def parse(plain: Mapping) -> Evaluated:
-    """plain: the whole result."""
-    unimodal = dict(plain.get("unimodal") or {})
-    robustness = plain.get("robustness") or {}
-    cost = plain.get("cost") or {}
-    pairs = {tuple(one["pair"]): one for one in plain.get("alignment") or ()}
+def parse(result: Result) -> Evaluated:
+    unimodal = dict(result.unimodal or {})
+    robustness = result.robustness or {}
+    pairs = {tuple(one["pair"]): one for one in result.alignment or ()}
     likeness = [
         {pair: one[key] for pair, one in pairs.items() if one[key] is not None}
         for key in ("cka", "gap", "paired_distance")
     ]
-    joined = (plain.get("probe") or {}).get("concatenation") or {}
+    joined = (result.probe or {}).get("concatenation") or {}
     return Evaluated(
         protocol=unimodal.pop("protocol", ""),
         readouts=unimodal,
-        subsets=tuple(plain.get("subsets") or ()),
+        subsets=tuple(result.subsets or ()),
         levels=tuple(robustness.get("levels") or ()),
         curves={
             (one["kind"], one["modality"] or ""): tuple(one["accuracy"])
@@ -58,8 +57,8 @@ def parse(plain: Mapping) -> Evaluated:
         cka=likeness[0],
         gap=likeness[1],
         paired_distance=likeness[2],
-        gradient_cosine=dict(plain.get("gradient_cosine") or {}),
+        gradient_cosine=dict(result.gradient_cosine or {}),
         joined_probe=joined.get("test"),
-        cost={k: v for k, v in cost.items() if isinstance(v, int | float)},
-        stages=dict(cost.get("stages") or {}),
+        cost={k: v for k, v in vars(result.cost).items() if isinstance(v, int | float)},
+        stages=dict(result.cost.stages or {}),
     )

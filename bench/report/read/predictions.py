@@ -2,15 +2,17 @@
 
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from bench.errors import UserError
-from bench.metrics import calibration, softmax
+from bench.metrics import calibration, confusion, softmax
 from bench.runs.rundir import RunDir
 
 # What NumPy raises of a damaged archive.
@@ -23,12 +25,16 @@ class Predictions:
 
     labels: NDArray  # [N] int64
     logits: NDArray  # [N, C] float32, of the method's answer
-    unimodal: dict[str, NDArray]  # modality -> [N, C]; empty where the method has none
 
     @cached_property
     def probs(self) -> NDArray:
         """[N, C] float64."""
         return softmax(self.logits)
+
+    @cached_property
+    def confusion(self) -> NDArray:
+        """[C, C], label by answer."""
+        return confusion(self.logits, self.labels)
 
     @cached_property
     def temperature(self) -> float:
@@ -65,6 +71,16 @@ def predictions(run: RunDir, protocol: str, part: str = "test") -> Predictions |
     return cached_predictions(file, protocol, stamp(file)) if file.exists() else None
 
 
+def heads(run: RunDir, protocol: str) -> dict[str, NDArray]:
+    """Answers of the modalities' own heads on test, modality -> [N, C] float32; empty where the run
+    stores none. Raises UserError if the file is damaged."""
+    file, start = run.predictions("test"), f"{protocol}/unimodal/"
+    if not file.exists():
+        return {}
+    arrays = read(file, stamp(file), lambda name: name.startswith(start))
+    return {name.removeprefix(start): logits for name, logits in arrays.items()}
+
+
 def scaled(run: RunDir, protocol: str) -> Predictions | None:
     """The answers on test over the temperature fitted on validation; None without either."""
     files = [run.predictions(part) for part in ("test", "val")]
@@ -85,12 +101,9 @@ def stamp(file: Path) -> int:
 
 @lru_cache(maxsize=4)
 def cached_predictions(file: Path, protocol: str, stamp: int) -> Predictions | None:
-    arrays = read(file, ("label", f"{protocol}/"))
-    if f"{protocol}/logits" not in arrays:
-        return None
-    start = f"{protocol}/unimodal/"
-    heads = {k.removeprefix(start): u for k, u in arrays.items() if k.startswith(start)}
-    return Predictions(arrays["label"], arrays[f"{protocol}/logits"], heads)
+    logits = f"{protocol}/logits"
+    arrays = read(file, stamp, {"label", logits}.__contains__)
+    return Predictions(arrays["label"], arrays[logits]) if logits in arrays else None
 
 
 @lru_cache(maxsize=1)
@@ -101,21 +114,28 @@ def cached_scaled(
     fitted = cached_predictions(val, protocol, val_stamp)
     if whole is None or fitted is None:
         return None
-    return Predictions(whole.labels, whole.logits / np.float64(fitted.temperature), {})
+    return Predictions(whole.labels, whole.logits / np.float64(fitted.temperature))
 
 
 @lru_cache(maxsize=1)
 def cached_subsets(file: Path, stamp: int) -> Subsets:
-    arrays = read(file, ("",))
+    arrays = read(file, stamp, lambda name: True)
     names = tuple(arrays["modalities"].tolist())
     return Subsets(names, arrays["present"], arrays["label"], arrays["logits"])
 
 
-def read(file: Path, starts: tuple[str, ...]) -> dict[str, NDArray]:
-    """The arrays whose names start so. Raises UserError if the file is damaged."""
+@lru_cache(maxsize=3)
+def opened(file: Path, stamp: int) -> NpzFile:
+    """Stays open until other runs' files take its place, so that each is opened once, whatever is
+    asked of one run after another."""
+    return np.load(file, allow_pickle=False)
+
+
+def read(file: Path, stamp: int, wanted: Callable[[str], bool]) -> dict[str, NDArray]:
+    """The arrays of the wanted names. Raises UserError if the file is damaged."""
     try:
-        with np.load(file, allow_pickle=False) as data:
-            return {k: data[k] for k in data.files if k.startswith(starts)}
+        archive = opened(file, stamp)
+        return {name: archive[name] for name in archive.files if wanted(name)}
     except FAULTS as error:
         raise UserError(
             f"{file} is damaged ({error}); remove result.json beside it, and the command that "

@@ -2,16 +2,11 @@
 
 from dataclasses import dataclass
 
-from bench.errors import UserError, unknown
+from bench.errors import UserError
 from bench.report.read import evaluated
 from bench.report.read.evaluated import Evaluated
+from bench.runs.result import FAULTS, Result, lacking
 from bench.runs.rundir import RunDir
-
-PROTOCOLS = {  # ways of reading one training run, in words for captions
-    "val": "the epoch chosen on validation",
-    "last": "the last epoch",
-    "test-best": "the best epoch on test, which is optimistic",
-}
 
 
 @dataclass(frozen=True)
@@ -34,7 +29,9 @@ class Finished:
     title: str  # of the data set
     method: str
     family: str
-    beyond_two: str  # what of the method is our extension to more than two modalities; may be empty
+    more_than_two: (
+        str  # what of the method is our extension to more than two modalities; may be empty
+    )
     order: float  # the method's place in tables; methods outside the registry come last
     digest: str
     seed: int
@@ -69,48 +66,44 @@ class Finished:
 
 def read(directory: RunDir) -> Finished:
     """Raises UserError if result.json is unreadable, of another format version or lacks a value."""
-    plain = directory.read_result()
+    result = directory.read_result()
     try:
-        return parse(directory, plain)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"{directory.result} lacks what a report needs ({error}); "
-            "remove that run's directory to train it anew."
-        ) from None
+        return parse(directory, result)
+    except FAULTS as error:
+        raise lacking(str(directory.result), error) from None
 
 
-def parse(directory: RunDir, plain: dict) -> Finished:
-    spec, method, split = plain["spec"], plain["method"], plain["split"]
-    probe = plain.get("probe") or {"protocol": "", "test": {}}
+def parse(directory: RunDir, result: Result) -> Finished:
+    spec, method, split = result.spec, result.method, result.split
+    probe = result.probe or {"protocol": "", "test": {}}
     shared = {k: flatten(spec[k], f"{k}.") for k in ("train", "network")}
-    order = method.get("order")
-    test = {p: v["test"] for p, v in plain["protocols"].items() if v and v.get("test")}
+    test = {p: reading.test for p, reading in result.protocols.items() if reading.test}
     return Finished(
         directory=directory,
-        dataset=plain["dataset"]["name"],
-        title=plain["dataset"].get("title") or plain["dataset"]["name"],
-        method=method["name"],
-        family=method.get("family") or "",
-        beyond_two=method.get("beyond_two") or "",
-        order=float("inf") if order is None else order,
-        digest=plain["digest"],
+        dataset=result.dataset["name"],
+        title=result.dataset.get("title") or result.dataset["name"],
+        method=method.name,
+        family=method.family or "",
+        more_than_two=method.more_than_two or "",
+        order=float("inf") if method.order is None else method.order,
+        digest=result.digest,
         seed=spec["seed"],
         settings=flatten(spec["settings"]) | shared["train"] | shared["network"],
         data=flatten(spec["data"]),
-        modalities=tuple(plain["modalities"]),
-        readout=plain.get("readout") or "",
-        accuracy={p: v["accuracy"] for p, v in test.items()},
-        heads={p: dict(v.get("unimodal") or {}) for p, v in test.items()},
+        modalities=tuple(result.modalities),
+        readout=result.readout or "",
+        accuracy={p: scores.accuracy for p, scores in test.items()},
+        heads={p: dict(scores.unimodal or {}) for p, scores in test.items()},
         probe=dict(probe["test"]),
         probe_protocol=probe["protocol"],
-        split=split["name"],
-        counts={k: n for k, n in split["counts"].items() if n},
-        digests={k: d for k, d in split["digests"].items() if d},
-        data_hash=plain["data_hash"],
-        code=code_words(plain["code"]),
-        epochs=plain["cost"]["epochs"],
-        learned=tuple(learned(panel) for panel in plain.get("learned") or ()),
-        evaluated=evaluated.parse(plain),
+        split=split.name,
+        counts={k: n for k, n in split.counts.items() if n},
+        digests={k: d for k, d in split.digests.items() if d},
+        data_hash=result.data_hash,
+        code=code_words(result.code),
+        epochs=result.cost.epochs,
+        learned=tuple(learned(panel) for panel in result.learned or ()),
+        evaluated=evaluated.parse(result),
     )
 
 
@@ -132,10 +125,3 @@ def flatten(values: dict, prefix: str = "") -> dict[str, object]:
         inner = flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else None
         flat |= {f"{prefix}{key}": value} if inner is None else inner
     return flat
-
-
-def check_protocols(protocols: tuple[str, ...]) -> None:
-    """Raises UserError for a name that is not a protocol."""
-    for name in protocols:
-        if name not in PROTOCOLS:
-            raise unknown(name, "a protocol", PROTOCOLS)

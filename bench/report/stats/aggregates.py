@@ -25,19 +25,6 @@ def iqm(scores: ArrayLike) -> NDArray:
     return flat[..., cut : flat.shape[-1] - cut].mean(axis=-1)
 
 
-def normalise(scores: ArrayLike, low: ArrayLike, high: ArrayLike) -> NDArray:
-    """Scores [..., data set] on a scale from 0 at `low` to 1 at `high`, [data set] each.
-
-    The anchors are to be the data sets' own (chance, and 1 or an upper bound), not the best and
-    the worst of the methods present: those would make a score depend on who else is in the table.
-    Raises ValueError unless every `low` is below its `high`.
-    """
-    low, high = np.asarray(low, float), np.asarray(high, float)
-    if not np.all(low < high):
-        raise ValueError(f"the anchors {low} are not all below {high}: there is no scale")
-    return (complete(scores) - low) / (high - low)
-
-
 def stratified(
     seeds: int, datasets: int, draw: np.random.Generator, repeats: int = REPEATS
 ) -> NDArray:

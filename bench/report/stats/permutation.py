@@ -26,11 +26,6 @@ def signed_rank(differences: ArrayLike) -> float:
     return two_sided(np.sign(kept) * rankdata(np.abs(kept)))
 
 
-def sign_test(differences: ArrayLike) -> float:
-    """Two-sided p of the number of positive differences, [n]; zeros are dropped."""
-    return two_sided(np.sign(nonzero(differences)))
-
-
 def smallest_p(count: int) -> float:
     """The least two-sided p that `count` differences allow."""
     return min(1.0, 2.0 ** (1 - count))

@@ -73,24 +73,6 @@ def friedman(scores: ArrayLike) -> Friedman:
     return Friedman(float(chi2), float(p), float(f), float(f_p))
 
 
-def critical_difference(methods: int, datasets: int, level: float = LEVEL) -> float:
-    """Nemenyi's: the difference of mean ranks at which two of `methods` differ (Demsar 2006).
-
-    Its verdict on two methods depends on which others are there, so the cliques do not use it.
-    """
-    q = stats.studentized_range.ppf(level, methods, np.inf)
-    return float(q * np.sqrt(methods * (methods + 1) / (12 * datasets)))
-
-
-def nemenyi(scores: ArrayLike) -> NDArray:
-    """p of all pairs by Nemenyi's test, scores [K, T] -> [K, K]; 1 on the diagonal."""
-    found = ranks(scores)
-    methods, datasets = found.shape
-    mean = found.mean(axis=1)
-    scale = np.sqrt(methods * (methods + 1) / (12 * datasets))
-    return stats.studentized_range.sf(np.abs(mean[:, None] - mean) / scale, methods, np.inf)
-
-
 def pairwise(scores: ArrayLike) -> NDArray:
     """p of all pairs by exact signed rank tests over data sets, Holm over the pairs: [K, K]."""
     array = complete(scores)

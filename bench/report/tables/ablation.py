@@ -5,17 +5,20 @@ Differences are paired by seed: row and whole method share splits, initial weigh
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
-from bench.report.quantities.names import ACCURACY
-from bench.report.read.results import check_protocols
+from bench.config.spec import check_protocols
+from bench.report.quantities import ACCURACY
 from bench.report.stats.paired import LEVEL, TINY, Paired, paired
 from bench.report.stats.verdicts import Judgement, Verdict, judge
 from bench.report.tables import captions
-from bench.report.tables import render as tables
-from bench.report.tables.display import Entry, Head, Line, Sheet
+from bench.report.tables.columns import DECIMALS
+from bench.report.tables.display import DisplayCell, DisplayColumn, DisplayRow, DisplayTable
 from bench.report.tables.layout import fewer, percent
 from bench.report.tables.model import Column, Row, Table
-from bench.report.tables.writers import csv
+from bench.report.tables.numbers import Numbers
+from bench.report.tables.render import check_form, written
+from bench.report.tables.writers.csv import CSV, FIELDS, lines, to_csv
 from bench.runs.rundir import RunDir
 
 NAMED = 3  # components that a row may lack and still be described by them
@@ -33,6 +36,10 @@ class Ablation:
     groups: Mapping[str, Sequence[str]]
     rows: Mapping[str, Row]
 
+    @cached_property
+    def numbers(self) -> Numbers:
+        return Numbers(self.table)
+
     def missing(self, method: str) -> list[str]:
         return [c for c, without in self.components.items() if method in without]
 
@@ -42,7 +49,7 @@ class Ablation:
         pair = self.rows.get(method), self.rows.get(self.full)
         if method == self.full or None in pair or pair[0].variant != pair[1].variant:
             return Paired({})
-        return paired(*(row.cell(column).values for row in pair))
+        return paired(*(self.numbers.cell(row, column).values for row in pair))
 
     def judged(self, column: Column) -> dict[str, Judgement]:
         """method -> what its difference shows, of all that have one: they are one family."""
@@ -77,71 +84,74 @@ def ablation_of(table: Table, full: str, components: dict, groups: dict, order: 
     return Ablation(cut, full, *named, rows)
 
 
-def render(
-    found: Sequence[Ablation], form: str, protocols: tuple[str, ...] = ("val",), digits: int = 1
-) -> str:
-    """Text of all of them in the first of `protocols`. form: one of `tables.FORMATS`; CSV holds
+def render(found: Sequence[Ablation], form: str, protocols: tuple[str, ...] = ("val",)) -> str:
+    """Text of all of them in the first of `protocols`. form: one of `render.FORMATS`; CSV holds
     shares at full precision. Raises UserError for an unknown form or protocol."""
     check_protocols(protocols)
-    tables.check_form(form)
+    check_form(form)
     column = Column(protocols[0], ACCURACY)
-    if form == csv.CSV:
-        return csv.to_csv([one for a in found for one in csv_lines(a, column)])
-    return tables.written([sheet(a, column, digits) for a in found], form)
+    if form == CSV:
+        return to_csv([one for a in found for one in csv_lines(a, column)])
+    return written([display(a, column) for a in found], form)
 
 
-def sheet(ablation: Ablation, column: Column, digits: int) -> Sheet:
+def display(ablation: Ablation, column: Column) -> DisplayTable:
     table = ablation.table
-    components = [Head(c, words=True) for c in ablation.components]
-    return Sheet(
+    components = [DisplayColumn(c, words=True) for c in ablation.components]
+    return DisplayTable(
         name=f"ablation {table.dataset} {table.name}",
         heading=heading(ablation),
         caption=captions.caption(table, (column.protocol,)),
-        heads=(*components, Head("Accuracy", better=1), Head("Difference (points)", better=1)),
+        columns=(
+            *components,
+            DisplayColumn("Accuracy", better=1),
+            DisplayColumn("Difference (points)", better=1),
+        ),
         families={
-            group: tuple(line(ablation, m, column, digits) for m in methods)
+            group: tuple(row_of(ablation, m, column) for m in methods)
             for group, methods in ablation.groups.items()
         },
         notes=tuple(footnotes(ablation, column)),
     )
 
 
-def line(ablation: Ablation, method: str, column: Column, digits: int) -> Line:
+def row_of(ablation: Ablation, method: str, column: Column) -> DisplayRow:
     """A mark for each component that the row has, its accuracy, and its difference."""
     missing, row = ablation.missing(method), ablation.rows.get(method)
-    ticks = [Entry(text="" if c in missing else TICK) for c in ablation.components]
+    ticks = [DisplayCell(text="" if c in missing else TICK) for c in ablation.components]
     difference = ablation.difference(method, column)
-    text = difference_text(difference, digits)
-    return Line(
+    text = difference_text(difference)
+    return DisplayRow(
         method,
         (
             *ticks,
-            entry(ablation.table, row, column, digits),
-            Entry(text=text, value=difference.mean),
+            cell_of(ablation, row, column),
+            DisplayCell(text=text, value=difference.mean),
         ),
     )
 
 
-def entry(table: Table, row: Row | None, column: Column, digits: int) -> Entry:
+def cell_of(ablation: Ablation, row: Row | None, column: Column) -> DisplayCell:
     if row is None:
-        return Entry()
-    cell = row.cell(column)
-    rounded = percent(cell.mean, digits), percent(cell.std, digits)
-    return Entry(*rounded, value=cell.mean, fewer=fewer(table, cell))
+        return DisplayCell()
+    cell = ablation.numbers.cell(row, column)
+    return DisplayCell(
+        percent(cell.mean), percent(cell.std), value=cell.mean, fewer=fewer(ablation.table, cell)
+    )
 
 
-def difference_text(difference: Paired, digits: int) -> str:
+def difference_text(difference: Paired) -> str:
     """ "-0.6 [-1.3, +0.1]", in points; a sign before a zero says where it was rounded from."""
     if difference.mean is None:
         return ""
-    text = points(difference.mean, digits)
+    text = points(difference.mean)
     if difference.interval is None:
         return text
-    return f"{text} [{', '.join(points(end, digits) for end in difference.interval)}]"
+    return f"{text} [{', '.join(points(end) for end in difference.interval)}]"
 
 
-def points(share: float, digits: int) -> str:
-    return f"{100 * share:+.{digits}f}" if abs(share) > TINY else f"{0:.{digits}f}"
+def points(share: float) -> str:
+    return f"{100 * share:+.{DECIMALS}f}" if abs(share) > TINY else f"{0:.{DECIMALS}f}"
 
 
 def heading(ablation: Ablation) -> str:
@@ -160,7 +170,7 @@ def footnotes(ablation: Ablation, column: Column) -> list[str]:
         "freedom). What is said below rests on paired t tests, corrected for the number of rows "
         "(Holm), so that an interval may leave 0 out and the difference not be resolved."
     )
-    of_cells = captions.footnotes(ablation.table, (column.protocol,), [column], [ACCURACY])
+    of_cells = captions.footnotes(ablation.numbers, (column.protocol,), [column], [ACCURACY])
     return [what, *of_cells, *verdict(ablation, judged, seeds)]
 
 
@@ -198,11 +208,11 @@ def without(ablation: Ablation, method: str) -> str:
 def csv_lines(ablation: Ablation, column: Column) -> Iterator[dict[str, object]]:
     """A line per method, as in the ordinary table; `has ...` is 1 or 0, `pairs` counts seeds."""
     table = ablation.table
-    finished = {line["method"]: line for line in csv.lines(table, [column])}
+    finished = {line["method"]: line for line in lines(ablation.numbers, [column])}
     judged = ablation.judged(column)
     for method, group in [(m, g) for g, members in ablation.groups.items() for m in members]:
         cells = (table.dataset, table.name, method, "", column.protocol, column.name)
-        blank = dict.fromkeys(csv.FIELDS) | dict(zip(csv.FIELDS, cells, strict=False))
+        blank = dict.fromkeys(FIELDS) | dict(zip(FIELDS, cells, strict=False))
         difference = ablation.difference(method, column)
         low, high = difference.interval or (None, None)
         yield {

@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from bench.report.quantities.names import ACCURACY, HEAD, PROBE
-from bench.report.read.results import PROTOCOLS, Finished
+from bench.config.spec import PROTOCOLS
+from bench.report.quantities import ACCURACY, HEAD, PROBE
+from bench.report.read.results import Finished
 from bench.report.read.settings import MISSING, told_apart
-from bench.report.tables.columns import NAMES, cell
-from bench.report.tables.model import Column, Row, Table
+from bench.report.tables.columns import NAMES
+from bench.report.tables.model import Cell, Column, Row, Table
+from bench.report.tables.numbers import Numbers
 
 DAGGER, DASH = "†", "\N{EN DASH}"
 PREFIX = 8  # hex digits of a hash
@@ -65,12 +67,13 @@ def code_words(table: Table) -> str:
 
 
 def footnotes(
-    table: Table, protocols: tuple[str, ...], shown: list[Column], names: Sequence[str]
+    numbers: Numbers, protocols: tuple[str, ...], shown: list[Column], names: Sequence[str]
 ) -> list[str]:
     """What the columns are, and every way in which a cell is not what the caption says. names: of
     the quantities asked for; `shown` may lack some of them."""
+    table = numbers.table
     notes = [
-        *column_notes(table, shown),
+        *column_notes(numbers, shown),
         *quantity_notes(shown, names),
         *protocol_notes(table, protocols, shown, names),
         *seed_notes(table),
@@ -87,29 +90,29 @@ def footnotes(
     return notes
 
 
-def column_notes(table: Table, shown: list[Column]) -> list[str]:
+def column_notes(numbers: Numbers, shown: list[Column]) -> list[str]:
     notes = []
-    heads = [c for c in shown if c.kind == HEAD]
-    if any(not dagger(row, c) and row.cell(c).values for row in table.rows for c in heads):
+    cells = [(row, c, numbers.cell(row, c)) for row in numbers.table.rows for c in shown]
+    heads = [one for one in cells if one[1].kind == HEAD and one[2].values]
+    if any(not dagger(*one) for one in heads):
         notes.append(
             "`head`: the modality's own classifier, trained with the model; "
             "heads of different methods are trained differently, only the probe compares them."
         )
-    if any(dagger(row, c) for row in table.rows for c in heads):
+    if any(dagger(*one) for one in heads):
         notes.append(f"{DAGGER} no own head: the modality's share of the fused logits (`slice`).")
     if any(c.kind == PROBE for c in shown):
         notes.append(
             "`probe`: a linear classifier fitted afterwards to the modality's frozen features."
         )
-    cells = ((row, c) for row in table.rows for c in shown)
-    if any(not cell(table, row, c).values for row, c in cells):
+    if any(not cell.values for _, _, cell in cells):
         notes.append(f"{DASH} the row has no such number.")
     return notes
 
 
-def dagger(row: Row, column: Column) -> bool:
+def dagger(row: Row, column: Column, cell: Cell) -> bool:
     """Whether a cell is read from the fused logits instead of a head of the modality's own."""
-    return column.kind == HEAD and row.sliced and bool(row.cell(column).values)
+    return column.kind == HEAD and row.sliced and bool(cell.values)
 
 
 def quantity_notes(shown: list[Column], names: Sequence[str]) -> list[str]:
@@ -182,7 +185,7 @@ def extension_notes(table: Table) -> list[str]:
     """Methods that had to be extended, where the table has more than two modalities."""
     if len(table.modalities) < 3:
         return []
-    pairs = [(row, row.runs[0].beyond_two) for row in table.rows if row.runs[0].beyond_two]
+    pairs = [(row, row.runs[0].more_than_two) for row in table.rows if row.runs[0].more_than_two]
     if not pairs:
         return []
     return [f"Our extension of the paper to more than two modalities: {by_value(pairs)}."]

@@ -10,7 +10,7 @@ BEST, SECOND = "best", "second"
 
 
 @dataclass(frozen=True)
-class Head:
+class DisplayColumn:
     """What stands above a column. modality, protocol: empty where the columns do not need them.
 
     aside: the numbers are not ours, and take no part in anything. words: the cells are no numbers.
@@ -31,7 +31,7 @@ class Head:
 
 
 @dataclass(frozen=True)
-class Entry:
+class DisplayCell:
     """A cell. mean and std are rounded text, empty where there is none; text is shown in their
     place. value: what sorts it. mark: BEST, SECOND or empty. fewer: number of seeds, 0 if it is the
     caption's. signs: symbols that footnotes explain. hint: what a pointer tells.
@@ -53,28 +53,32 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Line:
+class DisplayRow:
     """A row. variant: a letter that the caption explains. mean: of the family, no row of its own;
     its empty cells stay empty."""
 
     label: str
-    entries: tuple[Entry, ...]
+    cells: tuple[DisplayCell, ...]
     variant: str = ""
     mean: bool = False
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """name: of the table in words, for its label. families: name, may be empty -> its lines."""
+class DisplayTable:
+    """name: of the table in words, for its label. families: name, may be empty -> its rows."""
 
     name: str
     heading: str
     caption: str
-    heads: tuple[Head, ...]
-    families: dict[str, tuple[Line, ...]]
+    columns: tuple[DisplayColumn, ...]
+    families: dict[str, tuple[DisplayRow, ...]]
     notes: tuple[str, ...]
 
     @property
     def label(self) -> str:
-        """Lower-case letters, digits and `-`."""
-        return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
+        return label(self.name)
+
+
+def label(name: str) -> str:
+    """Of a table, to link to it: lower-case letters, digits and `-`."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")

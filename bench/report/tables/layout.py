@@ -1,4 +1,4 @@
-"""A table of cells as a sheet: columns, rounded numbers, marks, means of families."""
+"""A table as it is shown: columns, rounded numbers, marks, means of families."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,29 +6,36 @@ from statistics import fmean
 
 from bench.report.tables import captions, columns
 from bench.report.tables.columns import DEFAULT, NAMES, Scale
-from bench.report.tables.display import BEST, SECOND, Entry, Head, Line, Sheet
+from bench.report.tables.display import (
+    BEST,
+    SECOND,
+    DisplayCell,
+    DisplayColumn,
+    DisplayRow,
+    DisplayTable,
+)
 from bench.report.tables.marks import Judged, judged
 from bench.report.tables.model import Cell, Column, Row, Table
-from bench.report.tables.published import Beside, Published
+from bench.report.tables.numbers import Numbers
+from bench.report.tables.published import Published, PublishedColumns
 
 MEAN = "Mean"
 ALL = "all"  # modalities at once
 
 
 @dataclass(frozen=True)
-class View:
+class TableView:
     """What is asked of a table. columns: names of quantities. baseline: a method, or empty.
-    published: others' numbers, shown beside ours. digits: decimals of percentages."""
+    published: others' numbers, shown beside ours."""
 
     protocols: tuple[str, ...] = ("val",)
     columns: tuple[str, ...] = DEFAULT
     baseline: str = ""
     published: Published | None = None
-    digits: int = 1
 
 
 @dataclass(frozen=True)
-class Numbers:
+class Written:
     """One column: its cells, in the order of the rows, and how they are written."""
 
     column: Column
@@ -41,73 +48,79 @@ class Numbers:
         return NAMES[self.column.kind].share or any(c.std for c in self.cells)
 
 
-def sheet(table: Table, view: View) -> Sheet:
+def display(numbers: Numbers, view: TableView) -> DisplayTable:
     """Raises UserError if the baseline's name stands for several rows."""
-    shown = columns.chosen(table, view.protocols, view.columns)
-    numbers = [numbers_of(table, column, view.digits) for column in shown]
-    against = judged(table, shown, view.baseline) if view.baseline else None
-    beside = Beside.of(table, shown, view.published)
-    families = families_of(table, numbers, against, beside)
-    means = any(line.mean for lines in families.values() for line in lines)
-    return Sheet(
-        name=f"{table.dataset} {table.name}",
+    table = numbers.table
+    shown = columns.chosen(numbers, view.protocols, view.columns)
+    written = [written_of(numbers, column) for column in shown]
+    against = judged(numbers, shown, view.baseline) if view.baseline else None
+    beside = PublishedColumns.of(table, shown, view.published)
+    families = families_of(table, written, against, beside)
+    means = any(row.mean for rows in families.values() for row in rows)
+    return DisplayTable(
+        name=name_of(table),
         heading=captions.heading(table),
         caption=captions.caption(table, view.protocols, shown),
-        heads=(*(head(n, view.protocols) for n in numbers), *beside.heads),
+        columns=(*(column_of(w, view.protocols) for w in written), *beside.columns),
         families=families,
         notes=(
             *(against.notes if against else ()),
             *([captions.MEANS] if means else ()),
-            *captions.footnotes(table, view.protocols, shown, view.columns),
+            *captions.footnotes(numbers, view.protocols, shown, view.columns),
             *beside.notes,
         ),
     )
 
 
-def numbers_of(table: Table, column: Column, digits: int) -> Numbers:
-    cells = tuple(columns.cell(table, row, column) for row in table.rows)
-    return Numbers(column, cells, columns.scale(column.kind, [c.mean for c in cells], digits))
+def name_of(table: Table) -> str:
+    """What a link to it is made of."""
+    return f"{table.dataset} {table.name}"
 
 
-def head(of: Numbers, protocols: tuple[str, ...]) -> Head:
+def written_of(numbers: Numbers, column: Column) -> Written:
+    cells = tuple(numbers.column(column))
+    return Written(column, cells, columns.scale(column.kind, [c.mean for c in cells]))
+
+
+def column_of(of: Written, protocols: tuple[str, ...]) -> DisplayColumn:
     column, quantity = of.column, NAMES[of.column.kind]
     modality = column.modality or (ALL if quantity.modalities else "")
     protocol = column.protocol if len(protocols) > 1 else ""
-    name = columns.title(column, of.scale.unit)
-    return Head(name, modality, protocol, better=quantity.better)
+    name = columns.title(column.kind, of.scale.unit)
+    return DisplayColumn(name, modality, protocol, better=quantity.better)
 
 
 def families_of(
-    table: Table, numbers: Sequence[Numbers], against: Judged | None, beside: Beside
-) -> dict[str, tuple[Line, ...]]:
-    by_column = [entries(table, one, against) for one in numbers]
-    found = {}
+    table: Table, written: Sequence[Written], against: Judged | None, beside: PublishedColumns
+) -> dict[str, tuple[DisplayRow, ...]]:
+    by_column = [cells_of(table, one, against) for one in written]
+    families = {}
     for i, row in enumerate(table.rows):
-        cells = (*(column[i] for column in by_column), *beside.entries(row))
-        found.setdefault(row.family, []).append(Line(row.label, cells, row.variant))
-    for family, lines in found.items():
-        lines += mean_line(table, family, numbers, len(beside.heads))
-    return {family: tuple(lines) for family, lines in found.items()}
+        cells = (*(column[i] for column in by_column), *beside.cells(row))
+        families.setdefault(row.family, []).append(DisplayRow(row.label, cells, row.variant))
+    for family, rows in families.items():
+        rows += mean_row(table, family, written, len(beside.columns))
+    return {family: tuple(rows) for family, rows in families.items()}
 
 
-def entries(table: Table, of: Numbers, against: Judged | None) -> list[Entry]:
+def cells_of(table: Table, of: Written, against: Judged | None) -> list[DisplayCell]:
     """One column's cells, in the order of the rows."""
     means = [of.scale.text(c.mean) for c in of.cells]
     comparable = len({row.variant for row in table.rows}) == 1
     better = NAMES[of.column.kind].better if comparable else 0
     marked = marks(means, better)
     return [
-        entry(table, row, of, cell, mark, against)
+        cell_of(table, row, of, cell, mark, against)
         for row, cell, mark in zip(table.rows, of.cells, marked, strict=True)
     ]
 
 
-def entry(
-    table: Table, row: Row, of: Numbers, cell: Cell, mark: str, against: Judged | None
-) -> Entry:
+def cell_of(
+    table: Table, row: Row, of: Written, cell: Cell, mark: str, against: Judged | None
+) -> DisplayCell:
     sign, hint = against.of(row, of.column) if against else ("", "")
-    dagger = captions.DAGGER if captions.dagger(row, of.column) else ""
-    return Entry(
+    dagger = captions.DAGGER if captions.dagger(row, of.column, cell) else ""
+    return DisplayCell(
         mean=of.scale.text(cell.mean),
         std=of.scale.text(cell.std) if of.spread else "",
         value=cell.mean,
@@ -118,7 +131,9 @@ def entry(
     )
 
 
-def mean_line(table: Table, family: str, numbers: Sequence[Numbers], blanks: int) -> list[Line]:
+def mean_row(
+    table: Table, family: str, written: Sequence[Written], blanks: int
+) -> list[DisplayRow]:
     """Of a family's rows on all modalities; none for fewer than two, or for rows whose data or
     splits differ. blanks: cells at the end that have no mean."""
     places = [
@@ -128,16 +143,16 @@ def mean_line(table: Table, family: str, numbers: Sequence[Numbers], blanks: int
     ]
     if len(places) < 2 or len({table.rows[i].variant for i in places}) > 1:
         return []
-    means = (mean_entry(one, places) for one in numbers)
-    return [Line(MEAN, (*means, *[Entry()] * blanks), mean=True)]
+    means = (mean_cell(one, places) for one in written)
+    return [DisplayRow(MEAN, (*means, *[DisplayCell()] * blanks), mean=True)]
 
 
-def mean_entry(of: Numbers, places: Sequence[int]) -> Entry:
-    found = [of.cells[i].mean for i in places if of.cells[i].values]
-    if len(found) < 2:
-        return Entry()
-    mean = fmean(found)
-    return Entry(of.scale.text(mean), value=mean)
+def mean_cell(of: Written, places: Sequence[int]) -> DisplayCell:
+    means = [of.cells[i].mean for i in places if of.cells[i].values]
+    if len(means) < 2:
+        return DisplayCell()
+    mean = fmean(means)
+    return DisplayCell(of.scale.text(mean), value=mean)
 
 
 def fewer(table: Table, cell: Cell) -> int:
@@ -145,8 +160,8 @@ def fewer(table: Table, cell: Cell) -> int:
     return 0 if tuple(cell.values) == table.seeds else len(cell.values)
 
 
-def percent(share: float | None, digits: int) -> str:
-    return "" if share is None else f"{100 * share:.{digits}f}"
+def percent(share: float | None, decimals: int = columns.DECIMALS) -> str:
+    return "" if share is None else f"{100 * share:.{decimals}f}"
 
 
 def marks(means: Sequence[str], better: int = 1) -> list[str]:

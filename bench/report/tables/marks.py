@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from bench.report.quantities import COST
 from bench.report.stats.paired import LEVEL, ROPE, paired
 from bench.report.stats.verdicts import Judgement, Verdict, judge
-from bench.report.tables.columns import NAMES, cell, title
+from bench.report.tables.columns import NAMES
 from bench.report.tables.model import Column, Row, Table, rows_named, state_of
+from bench.report.tables.numbers import Numbers
 
 SIGNS = {
     Verdict.BETTER: "▲",
@@ -97,23 +98,23 @@ class Judged:
         return f"{100 * difference:.1f}" if NAMES[self.kind].share else f"{difference:.3g}"
 
 
-def judged(table: Table, shown: Sequence[Column], baseline: str) -> Judged:
+def judged(numbers: Numbers, shown: Sequence[Column], baseline: str) -> Judged:
     """Raises UserError if several rows on one state of the data have the baseline's name."""
+    table = numbers.table
     references = rows_named(table, baseline)
     kind = compared(shown)
-    found = {}
+    differences = {}
     for column in (c for c in shown if c.kind == kind):
         for i, row in enumerate(table.rows):
             other = references.get(state_of(row.runs[0]))
             if other is None or other is row:
                 continue
-            sides = [oriented(table, one, column) for one in (row, other)]
-            difference = paired(*sides)
+            difference = paired(*(oriented(numbers, one, column) for one in (row, other)))
             if difference.values:
-                found[i, column] = difference
+                differences[i, column] = difference
     rope = ROPE if kind and NAMES[kind].share else None
-    verdicts = judge(list(found.values()), rope=rope)
-    return Judged(table, baseline, kind, dict(zip(found, verdicts, strict=True)))
+    verdicts = judge(list(differences.values()), rope=rope)
+    return Judged(table, baseline, kind, dict(zip(differences, verdicts, strict=True)))
 
 
 def compared(shown: Sequence[Column]) -> str:
@@ -122,11 +123,11 @@ def compared(shown: Sequence[Column]) -> str:
     return next(kinds, "")
 
 
-def oriented(table: Table, row: Row, column: Column) -> dict[int, float]:
+def oriented(numbers: Numbers, row: Row, column: Column) -> dict[int, float]:
     """seed -> number, a higher one being better."""
-    found = cell(table, row, column).values
-    return {seed: NAMES[column.kind].better * value for seed, value in found.items()}
+    better = NAMES[column.kind].better
+    return {seed: better * value for seed, value in numbers.cell(row, column).values.items()}
 
 
 def what(kind: str) -> str:
-    return f"`{kind}`" if NAMES[kind].modalities else title(Column("", kind)).lower()
+    return f"`{kind}`" if NAMES[kind].modalities else NAMES[kind].title

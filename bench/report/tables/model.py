@@ -1,12 +1,13 @@
-"""What a table is made of: columns, cells with a number per seed, rows, and rows by name."""
+"""What a table is made of: columns, cells with a number per seed, rows, rows by name, and the row
+that an encoder is compared with."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from bench.errors import UserError, unknown
-from bench.report.quantities import QUANTITIES
+from bench.report.quantities import QUANTITIES, Value
 from bench.report.read.results import Finished
 from bench.report.read.settings import listed
 from bench.report.stats.paired import t_interval
@@ -49,6 +50,10 @@ class Cell:
         return t_interval(self.values.values())
 
 
+def value(run: Finished, protocol: str, kind: str) -> Value:
+    return QUANTITIES[kind].value(run, protocol)
+
+
 @dataclass(frozen=True)
 class Row:
     """runs: one per seed. settings: what tells it from other rows of its method.
@@ -88,9 +93,12 @@ class Row:
         """Whether its heads are the modalities' shares of the fused logits."""
         return self.runs[0].readout == "slice"
 
-    def cell(self, column: Column) -> Cell:
-        found = {r.seed: number(r, column) for r in self.runs}
-        return Cell({s: found[s] for s in sorted(found) if found[s] is not None})
+    def cell(self, column: Column, ask: Callable[[Finished, str, str], Value] = value) -> Cell:
+        """ask: what gives a run's value by a protocol of a quantity."""
+        numbers = {run.seed: ask(run, column.protocol, column.kind) for run in self.runs}
+        if QUANTITIES[column.kind].modalities:
+            numbers = {seed: (each or {}).get(column.modality) for seed, each in numbers.items()}
+        return Cell({seed: n for seed, n in sorted(numbers.items()) if n is not None})
 
 
 @dataclass(frozen=True)
@@ -126,9 +134,19 @@ class Table:
         return any(protocol in run.accuracy for row in self.rows for run in row.runs)
 
 
-def number(run: Finished, column: Column) -> float | None:
-    value = QUANTITIES[column.kind].value(run, column.protocol)
-    return value.get(column.modality) if isinstance(value, dict) else value
+def alone(table: Table, row: Row, modality: str) -> Row | None:
+    """The row that a row's encoder is compared with: it trains the modality on its own, on the same
+    data, with the same recipe and encoder. None for a row that is such a one itself."""
+    if not modality or row.alone:
+        return None
+
+    def recipe(of: Row) -> dict[str, object]:
+        encoder = f"network.encoder.{modality}"
+        settings = of.runs[0].settings
+        return {k: v for k, v in settings.items() if k == encoder or k.startswith("train.")}
+
+    same = (other for other in table.rows if other.variant == row.variant)
+    return next((o for o in same if o.alone == modality and recipe(o) == recipe(row)), None)
 
 
 def check_named(tables: Sequence[Table], name: str) -> None:

@@ -14,7 +14,7 @@ import yaml
 
 from bench.errors import UserError
 from bench.report.tables.columns import NAMES
-from bench.report.tables.display import Entry, Head
+from bench.report.tables.display import DisplayCell, DisplayColumn
 from bench.report.tables.model import Column, Row, Table
 
 HEADER = ("method", "dataset", "metric", "value", "std", "source", "notes")
@@ -80,7 +80,7 @@ def read(file: Path) -> Published:
 
 
 def lines(file: Path) -> list[tuple[int, dict[str, str]]]:
-    """Line number, and the line by column."""
+    """DisplayRow number, and the line by column."""
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -128,7 +128,7 @@ PUBLISHED = "published"
 
 
 @dataclass(frozen=True)
-class Beside:
+class PublishedColumns:
     """quantities: those of the table that the file has for any of its rows. source: the file, None
     where none was given."""
 
@@ -137,7 +137,9 @@ class Beside:
     source: Published | None
 
     @classmethod
-    def of(cls, table: Table, shown: Sequence[Column], source: Published | None) -> "Beside":
+    def of(
+        cls, table: Table, shown: Sequence[Column], source: Published | None
+    ) -> "PublishedColumns":
         empty = cls(table, (), source)
         if source is None:
             return empty
@@ -149,17 +151,19 @@ class Beside:
         return self.source.of(self.table.dataset, row.method, quantity)
 
     @property
-    def heads(self) -> tuple[Head, ...]:
-        return tuple(Head(NAMES[q].title, "", PUBLISHED, aside=True) for q in self.quantities)
+    def columns(self) -> tuple[DisplayColumn, ...]:
+        return tuple(
+            DisplayColumn(NAMES[q].heading, "", PUBLISHED, aside=True) for q in self.quantities
+        )
 
-    def entries(self, row: Row) -> tuple[Entry, ...]:
-        return tuple(self.entry(self.reported(row, q)) for q in self.quantities)
+    def cells(self, row: Row) -> tuple[DisplayCell, ...]:
+        return tuple(self.cell(self.reported(row, q)) for q in self.quantities)
 
-    def entry(self, found: Reported | None) -> Entry:
+    def cell(self, found: Reported | None) -> DisplayCell:
         if found is None:
-            return Entry()
+            return DisplayCell()
         middle = (min(found.values) + max(found.values)) / 2
-        return Entry(text=found.text, value=middle / 100, hint="; ".join(found.sources))
+        return DisplayCell(text=found.text, value=middle / 100, hint="; ".join(found.sources))
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.errors import UserError
-from bench.runner.slurm.resources import READERS, Resources, Source, hours, resolve
+from bench.runner.slurm.resources import READERS, Resources, SettingsSource, hours, resolve
 from bench.runner.slurm.scheduler import PATIENCE, answer
 
 
@@ -21,7 +21,7 @@ class Finding:
     good: bool | None  # None: could not be found out here
 
 
-def check(sources: Sequence[Source]) -> list[Finding]:
+def check(sources: Sequence[SettingsSource]) -> list[Finding]:
     """One for each key that is set, as the last source sets it, and one for all of them together.
 
     Nothing is submitted.
@@ -30,11 +30,12 @@ def check(sources: Sequence[Source]) -> list[Finding]:
     for source in sources:
         for key, value in source.values.items():
             try:
-                resolve([Source(source.name, {key: value})])
+                resolve([SettingsSource(source.name, {key: value})])
             except UserError as error:
                 wrong[key] = str(error)
     readable = [
-        Source(s.name, {k: v for k, v in s.values.items() if k not in wrong}) for s in sources
+        SettingsSource(s.name, {k: v for k, v in s.values.items() if k not in wrong})
+        for s in sources
     ]
     resources, found = resolve(readable), []
     last = {key: source for source in sources for key in source.values}

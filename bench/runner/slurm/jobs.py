@@ -9,11 +9,11 @@ from bench.errors import UserError, unknown
 from bench.runner.local import GRACE
 from bench.runner.slurm import scheduler
 from bench.runner.slurm.status import configuration, standing
-from bench.runner.slurm.submissions import FOLDER, Entry, Jobs, Submission
+from bench.runner.slurm.submissions import FOLDER, Jobs, Submission, SubmittedJob
 from bench.runs.rundir import RunDir, every
 
 
-def matching(jobs: Jobs, names: Sequence[str] | None) -> list[tuple[Submission, Entry]]:
+def matching(jobs: Jobs, names: Sequence[str] | None) -> list[tuple[Submission, SubmittedJob]]:
     """Jobs that are queued or run, of submissions, suites and jobs with these names; None: all.
 
     An array's number stands for all of its tasks. Raises UserError for a name that nobody has.
@@ -35,7 +35,7 @@ def matching(jobs: Jobs, names: Sequence[str] | None) -> list[tuple[Submission, 
     return live
 
 
-def cancelled(live: Sequence[tuple[Submission, Entry]]) -> Iterator[tuple[str, bool]]:
+def cancelled(live: Sequence[tuple[Submission, SubmittedJob]]) -> Iterator[tuple[str, bool]]:
     """Ends the jobs; for each a line, and whether it has ended or was told to."""
     numbers = [entry.job for submission, entry in live if submission.cluster == "slurm"]
     if numbers:
@@ -48,7 +48,7 @@ def cancelled(live: Sequence[tuple[Submission, Entry]]) -> Iterator[tuple[str, b
             yield stopped(entry)
 
 
-def stopped(entry: Entry) -> tuple[str, bool]:
+def stopped(entry: SubmittedJob) -> tuple[str, bool]:
     """Asks a process until it has ended; its runs write a checkpoint first."""
     until = time.monotonic() + GRACE + 10
     while scheduler.process(entry.job, entry.process).live:
@@ -123,7 +123,9 @@ def row(values: dict) -> str:
     )
 
 
-def of_job(results: Path, submission: Submission, entry: Entry, jobs: Jobs, count: int) -> str:
+def of_job(
+    results: Path, submission: Submission, entry: SubmittedJob, jobs: Jobs, count: int
+) -> str:
     """The ends of what a job printed."""
     folder = results / FOLDER / submission.name
     files = sorted(folder.glob(f"{entry.job}_*_log.*"))

@@ -42,14 +42,14 @@ class Resources:
 
 
 @dataclass(frozen=True)
-class Source:
+class SettingsSource:
     """Settings as they were written: texts, lists of texts, and maps of texts."""
 
     name: str
     values: Mapping[str, object]
 
 
-def read(file: Path) -> Source:
+def read(file: Path) -> SettingsSource:
     """A YAML file of settings; numbers and times stay the texts that they are in it.
 
     Raises UserError if it cannot be read or is no mapping of known keys.
@@ -66,7 +66,7 @@ def read(file: Path) -> Source:
     for key in values:
         if key not in READERS:
             raise unknown(key, f"a key of {file}", READERS)
-    return Source(str(file), values)
+    return SettingsSource(str(file), values)
 
 
 def plain(node: yaml.Node) -> object:
@@ -77,7 +77,7 @@ def plain(node: yaml.Node) -> object:
     return node.value
 
 
-def resolve(sources: Sequence[Source]) -> Resources:
+def resolve(sources: Sequence[SettingsSource]) -> Resources:
     """The settings of all sources; a later one wins, key by key, also inside `slurm`.
 
     Raises UserError naming the source of a value that cannot be.

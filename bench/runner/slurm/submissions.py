@@ -18,7 +18,7 @@ FOLDER = "submissions"
 
 
 @dataclass(frozen=True)
-class Entry:
+class SubmittedJob:
     """A job: an array task or a single job of SLURM, or a process on one machine."""
 
     job: str  # its number
@@ -33,7 +33,9 @@ class Submission:
     suite: str  # empty for runs that were named on the command line
     user: str
     settings: dict[str, object]  # what each job asks for
-    entries: list[Entry] = field(default_factory=list)  # empty while jobs are being handed over
+    entries: list[SubmittedJob] = field(
+        default_factory=list
+    )  # empty while jobs are being handed over
 
 
 def fresh(
@@ -54,7 +56,9 @@ def write(results: Path, submission: Submission) -> None:
     )
 
 
-def with_entries(results: Path, submission: Submission, entries: Sequence[Entry]) -> Submission:
+def with_entries(
+    results: Path, submission: Submission, entries: Sequence[SubmittedJob]
+) -> Submission:
     """The submission with its jobs, written."""
     full = replace(submission, entries=list(entries))
     write(results, full)
@@ -72,7 +76,7 @@ def parse(file: Path) -> Submission:
     if found.pop("format", None) != FORMAT:
         raise UserError(f"{file} is of another format version; {remedy}.")
     try:
-        entries = [Entry(**entry) for entry in found.pop("entries")]
+        entries = [SubmittedJob(**entry) for entry in found.pop("entries")]
         return Submission(**found, entries=entries)
     except (TypeError, KeyError):
         raise UserError(f"{file} is not a submission's manifest; {remedy}.") from None
@@ -83,7 +87,7 @@ class Placed:
     """Where a run was submitted last: in which job, and what is known of that, None: nothing."""
 
     submission: Submission
-    entry: Entry
+    entry: SubmittedJob
     job: Job | None
 
     @property
@@ -102,7 +106,7 @@ class Jobs:
         gone = {e.job for s in slurm for e in s.entries} - set(self.queue or ())
         self.accounts = scheduler.accounted(gone) if accounts and gone else {}
 
-    def of(self, submission: Submission, entry: Entry) -> Job | None:
+    def of(self, submission: Submission, entry: SubmittedJob) -> Job | None:
         """The state of a job. None: the scheduler does not answer, or has forgotten the job."""
         if submission.cluster == "slurm":
             return (self.queue or {}).get(entry.job) or self.accounts.get(entry.job)

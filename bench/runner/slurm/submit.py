@@ -15,9 +15,10 @@ from bench.errors import UserError
 from bench.runner.slurm import submissions
 from bench.runner.slurm.resources import Resources
 from bench.runner.slurm.scheduler import described
-from bench.runner.slurm.submissions import Entry, Submission
-from bench.runner.slurm.task import Preparation, Task
-from bench.runner.worker import Request
+from bench.runner.slurm.submissions import Submission, SubmittedJob
+from bench.runner.slurm.task import Preparation, SlurmTask
+from bench.runner.worker import WorkerRequest
+from bench.runs.places import Places
 from bench.runs.rundir import RunDir
 
 CLUSTERS = ("slurm", "local", "debug")
@@ -28,7 +29,7 @@ PREPARED = "afterok"  # what the array waits for: the job that packs the data ha
 
 
 @dataclass(frozen=True)
-class Order:
+class SlurmOrder:
     """What is to be handed over. Every pack becomes a task. to_prepare: a run of each data set
     that a job of its own packs first."""
 
@@ -37,20 +38,16 @@ class Order:
     packs: list[list[RunDir]]
     resources: Resources
     cpus: int  # of a task
-    cache: Path
-    roots: Mapping[str, Path]
-    device: str
+    places: Places
     to_prepare: list[RunDir] = field(default_factory=list)
     gpus: tuple[int, ...] = ()  # that a local job may see
-    execute: str = Request.execute
+    execute: str = WorkerRequest.execute
 
-    def tasks(self) -> list[Task]:
-        roots = {name: str(root) for name, root in self.roots.items()}
+    def tasks(self) -> list[SlurmTask]:
         packs = self.packs if self.cluster != "local" else dealt(self.packs, self.side_by_side)
-        jobs, cache = self.resources.pack, str(self.cache)
+        jobs, places = self.resources.pack, self.places.to_json()
         return [
-            Task(paths(runs), min(jobs, len(runs)), cache, roots, self.device, self.execute)
-            for runs in packs
+            SlurmTask(paths(runs), min(jobs, len(runs)), places, self.execute) for runs in packs
         ]
 
     @property
@@ -64,7 +61,7 @@ def paths(runs: Sequence[RunDir]) -> list[str]:
     return [os.path.abspath(run.path) for run in runs]
 
 
-def packed(runs: Sequence[RunDir], size: int) -> list[list[RunDir]]:
+def in_packs(runs: Sequence[RunDir], size: int) -> list[list[RunDir]]:
     """Runs in packs of `size`, in their order: seeds of one configuration come together."""
     return [list(runs[i : i + size]) for i in range(0, len(runs), size)]
 
@@ -73,7 +70,7 @@ def dealt(packs: Sequence[list[RunDir]], hands: int) -> list[list[RunDir]]:
     return [[run for pack in packs[hand::hands] for run in pack] for hand in range(hands)]
 
 
-def hand_over(results: Path, order: Order) -> Submission:
+def hand_over(results: Path, order: SlurmOrder) -> Submission:
     """Submits; the manifest is written before, and again with the jobs' numbers.
 
     Returns at once, but for `debug`, which runs everything here and now. Raises UserError where
@@ -82,7 +79,7 @@ def hand_over(results: Path, order: Order) -> Submission:
     asked = order.resources
     settings = asdict(asked) | {"cpus": order.cpus, "setup": list(asked.setup)}
     submission, folder = submissions.fresh(results, order.cluster, order.suite, settings)
-    entries: list[Entry] = []
+    entries: list[SubmittedJob] = []
     try:
         HANDS[order.cluster](results, folder, order, entries)
     except (FailedJobError, FailedSubmissionError, OSError, RuntimeError) as error:
@@ -105,14 +102,13 @@ def last_words(error: Exception) -> str:
     return (told or [" ".join(said)])[0]
 
 
-def to_slurm(results: Path, folder: Path, order: Order, entries: list[Entry]) -> None:
+def to_slurm(results: Path, folder: Path, order: SlurmOrder, entries: list[SubmittedJob]) -> None:
     """Adds to the entries what the scheduler has taken."""
     first = None
     if order.to_prepare:
         executor = slurm(folder, order, gpus=None)
-        roots = {name: str(root) for name, root in order.roots.items()}
-        first = executor.submit(Preparation(paths(order.to_prepare), str(order.cache), roots))
-        entries.append(Entry(first.job_id, []))
+        first = executor.submit(Preparation(paths(order.to_prepare), order.places.to_json()))
+        entries.append(SubmittedJob(first.job_id, []))
     tasks = order.tasks()
     for start in range(0, len(tasks), ARRAY):
         executor = slurm(folder, order, order.resources.gpus_per_task)
@@ -121,14 +117,16 @@ def to_slurm(results: Path, folder: Path, order: Order, entries: list[Entry]) ->
         entries += submitted(executor, tasks[start : start + ARRAY], results)
 
 
-def submitted(executor: submitit.Executor, tasks: Sequence[Task], results: Path) -> list[Entry]:
+def submitted(
+    executor: submitit.Executor, tasks: Sequence[SlurmTask], results: Path
+) -> list[SubmittedJob]:
     with executor.batch():
         jobs = [executor.submit(task) for task in tasks]
     runs = [submissions.relative([RunDir(Path(p)) for p in task.runs], results) for task in tasks]
-    return [Entry(job.job_id, own) for job, own in zip(jobs, runs, strict=True)]
+    return [SubmittedJob(job.job_id, own) for job, own in zip(jobs, runs, strict=True)]
 
 
-def slurm(folder: Path, order: Order, gpus: int | None) -> submitit.SlurmExecutor:
+def slurm(folder: Path, order: SlurmOrder, gpus: int | None) -> submitit.SlurmExecutor:
     """Set up for one job or one array. A task is one process on one node."""
     if shutil.which("sbatch") is None:
         raise RuntimeError(
@@ -171,7 +169,7 @@ def typed(flags: Mapping[str, str]) -> dict[str, str | bool]:
     return {name: value if value else True for name, value in flags.items()}
 
 
-def to_local(results: Path, folder: Path, order: Order, entries: list[Entry]) -> None:
+def to_local(results: Path, folder: Path, order: SlurmOrder, entries: list[SubmittedJob]) -> None:
     asked = order.resources
     executor = submitit.LocalExecutor(folder, TIMEOUTS, python=asked.python or None)
     gpus = order.gpus if asked.gpus_per_task is None else order.gpus[: asked.gpus_per_task]
@@ -183,17 +181,17 @@ def to_local(results: Path, folder: Path, order: Order, entries: list[Entry]) ->
     )
     with detached():
         jobs = submitted(executor, order.tasks(), results)
-    entries += [Entry(e.job, e.runs, described(int(e.job))) for e in jobs]
+    entries += [SubmittedJob(e.job, e.runs, described(int(e.job))) for e in jobs]
 
 
-def to_debug(results: Path, folder: Path, order: Order, entries: list[Entry]) -> None:
+def to_debug(results: Path, folder: Path, order: SlurmOrder, entries: list[SubmittedJob]) -> None:
     """In this process, one pack after the other."""
     executor = submitit.DebugExecutor(folder)
     for task in order.tasks():
         job = executor.submit(task)
         job.result()
         runs = submissions.relative([RunDir(Path(path)) for path in task.runs], results)
-        entries.append(Entry(job.job_id, runs))
+        entries.append(SubmittedJob(job.job_id, runs))
 
 
 HANDS = {"slurm": to_slurm, "local": to_local, "debug": to_debug}

@@ -16,8 +16,9 @@ from submitit.helpers import DelayedSubmission
 from bench.runner.local import run_local
 from bench.runner.pool import Interrupt
 from bench.runner.slurm import scheduler
-from bench.runner.worker import Request
+from bench.runner.worker import WorkerRequest
 from bench.runs.lock import STALE
+from bench.runs.places import Places
 from bench.runs.rundir import RunDir
 
 USER = signal.Signals[f"SIG{JobEnvironment.USR_SIG}"]  # a time-out or a pre-emption is near
@@ -41,7 +42,7 @@ class Notice(Interrupt):
 
 
 @dataclass(frozen=True)
-class Task:
+class SlurmTask:
     """A pack of run directories: `jobs` worker processes go through them, as `bench run` does.
 
     When the scheduler's signal comes, the runs finish their step and write a checkpoint; then
@@ -50,10 +51,8 @@ class Task:
 
     runs: list[str]
     jobs: int
-    cache: str
-    roots: dict[str, str]
-    device: str
-    execute: str = Request.execute
+    places: dict[str, object]  # of Places
+    execute: str = WorkerRequest.execute
 
     def __call__(self) -> dict[str, int]:
         """Counts of runs that are done, failed, and neither."""
@@ -62,9 +61,7 @@ class Task:
         end = run_local(
             runs,
             self.jobs,
-            Path(self.cache),
-            {name: Path(root) for name, root in self.roots.items()},
-            self.device,
+            Places.from_json(self.places),
             retry=False,
             out=sys.stdout,
             execute=self.execute,
@@ -99,18 +96,17 @@ class Preparation:
     """Opens the data sets of these runs, which packs each cache that is not there yet."""
 
     runs: list[str]
-    cache: str
-    roots: dict[str, str]
+    places: dict[str, object]  # of Places
     open: str = "bench.execute:open_data"  # what opens them, "module:function"
 
     def __call__(self) -> None:
         module, _, function = self.open.partition(":")
         opened = getattr(importlib.import_module(module), function)
-        roots = {name: Path(root) for name, root in self.roots.items()}
+        places = Places.from_json(self.places)
         for path in self.runs:
             spec = RunDir(Path(path)).spec()
             print(f"{spec.dataset}: opening", flush=True)
-            opened(spec, Path(self.cache), roots)
+            opened(spec, places)
             print(f"{spec.dataset}: ready", flush=True)
 
     def checkpoint(self) -> DelayedSubmission:

@@ -5,11 +5,12 @@ import io
 from collections.abc import Iterator, Sequence
 
 from bench.report.read.settings import listed
-from bench.report.tables.columns import cell, chosen
-from bench.report.tables.layout import View
+from bench.report.tables.columns import chosen
+from bench.report.tables.layout import TableView
 from bench.report.tables.marks import judged
-from bench.report.tables.model import Column, Table
-from bench.report.tables.published import PUBLISHED, Beside
+from bench.report.tables.model import Column
+from bench.report.tables.numbers import Numbers
+from bench.report.tables.published import PUBLISHED, PublishedColumns
 
 CSV = "csv"
 
@@ -23,10 +24,10 @@ FIELDS = (
 COMPARED = ("baseline", "verdict", "p", "p_holm")  # further ones, with a baseline
 
 
-def csv_lines(table: Table, view: View) -> Iterator[dict[str, object]]:
+def csv_lines(numbers: Numbers, view: TableView) -> Iterator[dict[str, object]]:
     """As `lines`, then others' numbers; with a baseline, what the difference to it shows too."""
-    shown = chosen(table, view.protocols, view.columns)
-    against = judged(table, shown, view.baseline).found if view.baseline else {}
+    shown = chosen(numbers, view.protocols, view.columns)
+    against = judged(numbers, shown, view.baseline).found if view.baseline else {}
 
     def compared(place: tuple[int, Column] | None = None) -> dict[str, object]:
         one = against.get(place)
@@ -34,14 +35,14 @@ def csv_lines(table: Table, view: View) -> Iterator[dict[str, object]]:
         values = (view.baseline, *said)
         return dict(zip(COMPARED, values, strict=True)) if view.baseline else {}
 
-    places = [(i, column) for i in range(len(table.rows)) for column in shown]
-    for place, line in zip(places, lines(table, shown), strict=True):
+    places = [(i, column) for i in range(len(numbers.table.rows)) for column in shown]
+    for place, line in zip(places, lines(numbers, shown), strict=True):
         yield line | compared(place)
-    for line in published_lines(Beside.of(table, shown, view.published)):
+    for line in published_lines(PublishedColumns.of(numbers.table, shown, view.published)):
         yield line | compared()
 
 
-def published_lines(beside: Beside) -> Iterator[dict[str, object]]:
+def published_lines(beside: PublishedColumns) -> Iterator[dict[str, object]]:
     """Others' values, as shares like ours; n counts them, and nothing tells their seeds or data."""
     table = beside.table
     for row in table.rows:
@@ -55,11 +56,12 @@ def published_lines(beside: Beside) -> Iterator[dict[str, object]]:
             yield dict.fromkeys(FIELDS) | line
 
 
-def lines(table: Table, shown: Sequence[Column]) -> Iterator[dict[str, object]]:
+def lines(numbers: Numbers, shown: Sequence[Column]) -> Iterator[dict[str, object]]:
     """Tidy lines with FIELDS, one per cell; one without a number has n = 0."""
+    table = numbers.table
     for row in table.rows:
         for column in shown:
-            found = cell(table, row, column)
+            cell = numbers.cell(row, column)
             values = (
                 table.dataset,
                 table.name,
@@ -67,11 +69,11 @@ def lines(table: Table, shown: Sequence[Column]) -> Iterator[dict[str, object]]:
                 listed(row.settings),
                 column.protocol,
                 column.name,
-                found.mean,
-                found.std,
-                len(found.values),
-                " ".join(map(str, found.values)),
-                " ".join(map(repr, found.values.values())),
+                cell.mean,
+                cell.std,
+                len(cell.values),
+                " ".join(map(str, cell.values)),
+                " ".join(map(repr, cell.values.values())),
                 row.runs[0].digest,
                 row.runs[0].data_hash,
             )

@@ -1,4 +1,4 @@
-"""A sheet as HTML: a figure with caption, table and footnotes, without a style of its own.
+"""A table as HTML: a figure with caption, table and footnotes, without a style of its own.
 
 A page that embeds it finds classes to style, and `data-value` in the cells to sort by. All of it is
 ASCII, so that it does not matter which encoding a page says.
@@ -9,19 +9,26 @@ from html import escape as escape_html
 from itertools import groupby
 
 from bench.report.tables import captions
-from bench.report.tables.display import BEST, SECOND, Entry, Head, Line, Sheet
+from bench.report.tables.display import (
+    BEST,
+    SECOND,
+    DisplayCell,
+    DisplayColumn,
+    DisplayRow,
+    DisplayTable,
+)
 
 
-def html(sheet: Sheet) -> str:
-    foot = [f"<li>{marked_up(note)}</li>" for note in sheet.notes]
+def html(table: DisplayTable) -> str:
+    foot = [f"<li>{marked_up(note)}</li>" for note in table.notes]
     lines = [
-        f'<figure class="results" id="table-{sheet.label}">',
-        f"<figcaption><strong>{marked_up(sheet.heading)}.</strong> "
-        f"{marked_up(sheet.caption)}</figcaption>",
+        f'<figure class="results" id="table-{table.label}">',
+        f"<figcaption><strong>{marked_up(table.heading)}.</strong> "
+        f"{marked_up(table.caption)}</figcaption>",
         '<div class="scroll">',
         "<table>",
-        *header(sheet.heads),
-        *body(sheet),
+        *header(table.columns),
+        *body(table),
         "</table>",
         "</div>",
         *(['<ul class="notes">', *foot, "</ul>"] if foot else []),
@@ -30,7 +37,7 @@ def html(sheet: Sheet) -> str:
     return "\n".join(lines) + "\n"
 
 
-def header(heads: tuple[Head, ...]) -> Iterator[str]:
+def header(heads: tuple[DisplayColumn, ...]) -> Iterator[str]:
     """The protocol if there are several, the modality, and what is read, a line each."""
     yield "<thead>"
     if any(h.protocol for h in heads):
@@ -46,7 +53,9 @@ def header(heads: tuple[Head, ...]) -> Iterator[str]:
 
 
 def spanning(
-    heads: tuple[Head, ...], text: Callable[[Head], str], group: Callable[[Head], object]
+    heads: tuple[DisplayColumn, ...],
+    text: Callable[[DisplayColumn], str],
+    group: Callable[[DisplayColumn], object],
 ) -> str:
     """A header line in which neighbours of one group share a cell."""
     cells = ["<td></td>"]
@@ -58,37 +67,37 @@ def spanning(
     return f'<tr class="groups">{"".join(cells)}</tr>'
 
 
-def kind(head: Head) -> str:
+def kind(head: DisplayColumn) -> str:
     if head.aside:
         return "published"
     return "words" if head.words else "number"
 
 
-def body(sheet: Sheet) -> Iterator[str]:
-    for family, lines in sheet.families.items():
+def body(table: DisplayTable) -> Iterator[str]:
+    for family, lines in table.families.items():
         yield "<tbody>"
         if family:
-            tag = f'th scope="rowgroup" colspan="{len(sheet.heads) + 1}"'
+            tag = f'th scope="rowgroup" colspan="{len(table.columns) + 1}"'
             yield f'<tr class="family"><{tag}>{escape(family)}</th></tr>'
         for line in lines:
-            yield row(sheet, line)
+            yield row(table, line)
         yield "</tbody>"
 
 
-def row(sheet: Sheet, line: Line) -> str:
+def row(table: DisplayTable, line: DisplayRow) -> str:
     variant = f" <sup>{escape(line.variant)}</sup>" if line.variant else ""
-    cells = "".join(cell(e, h, line) for e, h in zip(line.entries, sheet.heads, strict=True))
+    cells = "".join(cell(e, h, line) for e, h in zip(line.cells, table.columns, strict=True))
     opened = '<tr class="mean">' if line.mean else "<tr>"
     return f'{opened}<th scope="row">{escape(line.label)}{variant}</th>{cells}</tr>'
 
 
-def cell(entry: Entry, head: Head, line: Line) -> str:
+def cell(entry: DisplayCell, head: DisplayColumn, line: DisplayRow) -> str:
     value = "" if entry.value is None else f' data-value="{entry.value!r}"'
     hint = f' title="{escape(entry.hint)}"' if entry.hint else ""
     return f'<td class="{kind(head)}"{value}{hint}>{shown(entry, head, line)}</td>'
 
 
-def shown(entry: Entry, head: Head, line: Line) -> str:
+def shown(entry: DisplayCell, head: DisplayColumn, line: DisplayRow) -> str:
     if entry.blank:
         return "" if head.words or line.mean else escape(captions.DASH)
     if entry.text:

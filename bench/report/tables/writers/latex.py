@@ -1,4 +1,4 @@
-"""A sheet as LaTeX: a float with caption, label, table and footnotes.
+"""A table as LaTeX: a float with caption, label, table and footnotes.
 
 It needs the packages booktabs, and graphicx, with which it is made to fit. Columns that one page
 cannot hold stand below the others.
@@ -11,7 +11,14 @@ from itertools import groupby
 from math import ceil
 
 from bench.report.tables import captions
-from bench.report.tables.display import BEST, SECOND, Entry, Head, Line, Sheet
+from bench.report.tables.display import (
+    BEST,
+    SECOND,
+    DisplayCell,
+    DisplayColumn,
+    DisplayRow,
+    DisplayTable,
+)
 
 SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -38,81 +45,81 @@ FULL = 125  # characters that a page's width can hold, still legible; further co
 FIT = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 
 
-def latex(sheet: Sheet) -> str:
-    float_ = "table*" if len(sheet.heads) >= WIDE else "table"
-    foot = [marked_up(note) for note in sheet.notes]
+def latex(table: DisplayTable) -> str:
+    float_ = "table*" if len(table.columns) >= WIDE else "table"
+    foot = [marked_up(note) for note in table.notes]
     lines = [
         "% needs \\usepackage{booktabs,graphicx}",
         f"\\begin{{{float_}}}[t]",
         "\\centering",
-        f"\\caption{{{marked_up(f'{sheet.heading}. {sheet.caption}')}}}",
-        f"\\label{{tab:{sheet.label}}}",
+        f"\\caption{{{marked_up(f'{table.heading}. {table.caption}')}}}",
+        f"\\label{{tab:{table.label}}}",
         "\\small",
         "\\setlength{\\tabcolsep}{4pt}",
-        *[line for part in parts(sheet) for line in ("\\par\\smallskip", *tabular(part))],
+        *[line for part in parts(table) for line in ("\\par\\smallskip", *tabular(part))],
         *(["\\par\\smallskip", minipage(foot)] if foot else []),
         f"\\end{{{float_}}}",
     ]
     return "\n".join(lines) + "\n"
 
 
-def parts(sheet: Sheet) -> list[Sheet]:
-    """The sheet, or several of fewer columns; those of one protocol and modality stay together."""
-    room = FULL - max(len(line.label) for lines in sheet.families.values() for line in lines)
-    widths = [width(sheet, i) for i in range(len(sheet.heads))]
+def parts(table: DisplayTable) -> list[DisplayTable]:
+    """The table, or several of fewer columns; those of one protocol and modality stay together."""
+    room = FULL - max(len(line.label) for lines in table.families.values() for line in lines)
+    widths = [width(table, i) for i in range(len(table.columns))]
     share = sum(widths) / max(1, ceil(sum(widths) / room))  # so that all are about as wide
     found, used = [[]], 0
-    for block in blocks(sheet):
+    for block in blocks(table):
         wanted = sum(widths[i] for i in block)
         if found[-1] and used + wanted / 2 > share:
             found, used = [*found, []], 0
         found[-1] += block
         used += wanted
-    return [part(sheet, places) for places in found]
+    return [part(table, places) for places in found]
 
 
-def blocks(sheet: Sheet) -> Iterator[list[int]]:
+def blocks(table: DisplayTable) -> Iterator[list[int]]:
     """Places of columns that stand together: a modality's, or one of none."""
-    for _, places in groupby(range(len(sheet.heads)), lambda i: sheet.heads[i].over):
+    for _, places in groupby(range(len(table.columns)), lambda i: table.columns[i].over):
         members = list(places)
-        yield from [members] if sheet.heads[members[0]].modality else ([i] for i in members)
+        yield from [members] if table.columns[members[0]].modality else ([i] for i in members)
 
 
-def width(sheet: Sheet, place: int) -> int:
+def width(table: DisplayTable, place: int) -> int:
     """Characters that a column takes, with the room beside it."""
-    entries = [line.entries[place] for lines in sheet.families.values() for line in lines]
+    entries = [line.cells[place] for lines in table.families.values() for line in lines]
     texts = (e.text or (f"{e.mean} + {e.std}" if e.std else e.mean) for e in entries)
-    words = max(re.findall(r"\(.*?\)|\S+", sheet.heads[place].name), key=len)
+    words = max(re.findall(r"\(.*?\)|\S+", table.columns[place].name), key=len)
     return 2 + max(len(words), *(len(text) for text in texts))
 
 
-def part(sheet: Sheet, places: list[int]) -> Sheet:
-    def cut(line: Line) -> Line:
-        return replace(line, entries=tuple(line.entries[i] for i in places))
+def part(table: DisplayTable, places: list[int]) -> DisplayTable:
+    def cut(line: DisplayRow) -> DisplayRow:
+        return replace(line, cells=tuple(line.cells[i] for i in places))
 
-    families = {name: tuple(map(cut, lines)) for name, lines in sheet.families.items()}
-    return replace(sheet, heads=tuple(sheet.heads[i] for i in places), families=families)
+    families = {name: tuple(map(cut, lines)) for name, lines in table.families.items()}
+    return replace(table, columns=tuple(table.columns[i] for i in places), families=families)
 
 
-def tabular(sheet: Sheet) -> list[str]:
+def tabular(table: DisplayTable) -> list[str]:
     return [
         FIT,
-        f"\\begin{{tabular}}{{l{''.join(map(column, sheet.heads))}}}",
+        f"\\begin{{tabular}}{{l{''.join(map(column, table.columns))}}}",
         "\\toprule",
-        *header(sheet.heads),
-        *body(sheet),
+        *header(table.columns),
+        *body(table),
         "\\bottomrule",
         "\\end{tabular}}",
     ]
 
 
-def column(head: Head) -> str:
+def column(head: DisplayColumn) -> str:
     if head.aside:
         return r"@{\hspace{2em}}r"
     return "c" if head.words else "r"
 
 
-def header(heads: tuple[Head, ...]) -> list[str]:
+def header(heads: tuple[DisplayColumn, ...]) -> list[str]:
     """The protocol if there are several, the modality, and what is read, a line each."""
     lines = []
     if any(h.protocol for h in heads):
@@ -123,9 +130,9 @@ def header(heads: tuple[Head, ...]) -> list[str]:
 
 
 def spanning(
-    heads: tuple[Head, ...],
-    text: Callable[[Head], str],
-    group: Callable[[Head], object] | None = None,
+    heads: tuple[DisplayColumn, ...],
+    text: Callable[[DisplayColumn], str],
+    group: Callable[[DisplayColumn], object] | None = None,
 ) -> list[str]:
     """A header line in which neighbours of one group share a cell, and the rules below it."""
     cells, rules, start = [""], [], 2
@@ -140,7 +147,7 @@ def spanning(
     return [f"{' & '.join(cells)} \\\\", " ".join(rules)]
 
 
-def stacked(head: Head) -> str:
+def stacked(head: DisplayColumn) -> str:
     """Several words one above the other; a unit in brackets stays whole."""
     words = re.findall(r"\(.*?\)|\S+", head.name)
     if len(words) < 2:
@@ -150,26 +157,26 @@ def stacked(head: Head) -> str:
     return f"\\shortstack[{side}]{{{lines}}}"
 
 
-def body(sheet: Sheet) -> list[str]:
+def body(table: DisplayTable) -> list[str]:
     found = []
-    for family, lines in sheet.families.items():
+    for family, lines in table.families.items():
         found.append("\\midrule")
         if family:
-            span = f"\\multicolumn{{{len(sheet.heads) + 1}}}{{l}}"
+            span = f"\\multicolumn{{{len(table.columns) + 1}}}{{l}}"
             found.append(f"{span}{{\\emph{{{escape(family)}}}}} \\\\")
-        found += [f"{' & '.join(row(sheet, line))} \\\\" for line in lines]
+        found += [f"{' & '.join(row(table, line))} \\\\" for line in lines]
     return found
 
 
-def row(sheet: Sheet, line: Line) -> list[str]:
+def row(table: DisplayTable, line: DisplayRow) -> list[str]:
     if line.mean:
-        numbers = [f"\\textit{{{escape(e.mean)}}}" if e.mean else "" for e in line.entries]
+        numbers = [f"\\textit{{{escape(e.mean)}}}" if e.mean else "" for e in line.cells]
         return [f"\\textit{{{escape(line.label)}}}", *numbers]
     label = escape(line.label) + (f"$^{{{line.variant}}}$" if line.variant else "")
-    return [label, *(cell(e, h) for e, h in zip(line.entries, sheet.heads, strict=True))]
+    return [label, *(cell(e, h) for e, h in zip(line.cells, table.columns, strict=True))]
 
 
-def cell(entry: Entry, head: Head) -> str:
+def cell(entry: DisplayCell, head: DisplayColumn) -> str:
     if entry.blank:
         return "" if head.words else SPECIAL[captions.DASH]
     if entry.text:

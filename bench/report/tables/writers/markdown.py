@@ -1,41 +1,48 @@
-"""A sheet as Markdown: a heading, the caption, the table and its footnotes."""
+"""A table as Markdown: a heading, the caption, the table and its footnotes."""
 
 import re
 
 from tabulate import tabulate
 
 from bench.report.tables import captions
-from bench.report.tables.display import BEST, SECOND, Entry, Head, Line, Sheet
+from bench.report.tables.display import (
+    BEST,
+    SECOND,
+    DisplayCell,
+    DisplayColumn,
+    DisplayRow,
+    DisplayTable,
+)
 
 
-def markdown(sheet: Sheet) -> str:
+def markdown(table: DisplayTable) -> str:
     body = []
-    for family, lines in sheet.families.items():
+    for family, lines in table.families.items():
         if family:
-            body.append([f"**{escape(family)}**", *[""] * len(sheet.heads)])
-        body += [row(sheet, line) for line in lines]
-    align = ["left", *("center" if h.words else "right" for h in sheet.heads)]
-    names = ["Method", *map(head, sheet.heads)]
+            body.append([f"**{escape(family)}**", *[""] * len(table.columns)])
+        body += [row(table, line) for line in lines]
+    align = ["left", *("center" if h.words else "right" for h in table.columns)]
+    names = ["Method", *map(head, table.columns)]
     text = tabulate(body, names, "pipe", disable_numparse=True, colalign=align)
-    foot = "\n".join(f"- {note}" for note in sheet.notes)
-    parts = [f"### {sheet.heading}", sheet.caption, text, foot]
+    foot = "\n".join(f"- {note}" for note in table.notes)
+    parts = [f"### {table.heading}", table.caption, text, foot]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def head(of: Head) -> str:
+def head(of: DisplayColumn) -> str:
     name = escape(f"{of.modality} {of.name}".strip())
     return f"{name}, {of.protocol}" if of.protocol else name
 
 
-def row(sheet: Sheet, line: Line) -> list[str]:
+def row(table: DisplayTable, line: DisplayRow) -> list[str]:
     if line.mean:
-        numbers = [f"*{e.mean}*" if e.mean else "" for e in line.entries]
+        numbers = [f"*{e.mean}*" if e.mean else "" for e in line.cells]
         return [f"*{escape(line.label)}*", *numbers]
     label = escape(line.label) + (f" [{line.variant}]" if line.variant else "")
-    return [label, *(cell(e, h) for e, h in zip(line.entries, sheet.heads, strict=True))]
+    return [label, *(cell(e, h) for e, h in zip(line.cells, table.columns, strict=True))]
 
 
-def cell(entry: Entry, of: Head) -> str:
+def cell(entry: DisplayCell, of: DisplayColumn) -> str:
     if of.words:
         return entry.text
     if entry.blank:

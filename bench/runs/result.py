@@ -1,0 +1,154 @@
+"""result.json: what a finished run tells, written last. The fields are called as in the file; one
+that a result of older code lacks is None."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+
+from bench import FORMAT
+from bench.config.spec import check_format
+from bench.errors import UserError
+
+
+@dataclass(frozen=True)
+class MethodTitle:
+    """How tables name and order a method, so that they need no registry."""
+
+    name: str
+    title: str | None
+    family: str | None
+    order: int | None  # its place in the table of methods
+    paper: str | None
+    more_than_two: str | None  # see bench.registry.MethodEntry; `beyond_two` in the file
+
+    def to_json(self) -> dict[str, object]:
+        plain = asdict(self)
+        return plain | {"beyond_two": plain.pop("more_than_two")}
+
+    @classmethod
+    def from_json(cls, plain: Mapping) -> "MethodTitle":
+        optional = ("title", "family", "order", "paper", "beyond_two")
+        return cls(plain["name"], *map(plain.get, optional))
+
+
+@dataclass(frozen=True)
+class Scores:
+    """On one part of the data, as shares."""
+
+    accuracy: float
+    macro_f1: float | None
+    unimodal: dict[str, float] | None  # modality -> accuracy of its logits
+
+    @classmethod
+    def from_json(cls, plain: Mapping | None) -> "Scores | None":
+        if not plain:
+            return None
+        return cls(plain["accuracy"], plain.get("macro_f1"), plain.get("unimodal"))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a protocol reads off the training: an epoch, and its scores."""
+
+    stage: str
+    epoch: int
+    val: Scores | None  # None without a validation split
+    test: Scores | None
+
+    @classmethod
+    def from_json(cls, plain: Mapping) -> "Reading":
+        parts = (Scores.from_json(plain.get(part)) for part in ("val", "test"))
+        return cls(plain["stage"], plain["epoch"], *parts)
+
+
+@dataclass(frozen=True)
+class SplitUsed:
+    name: str
+    digests: dict[str, str]  # part -> digest of its ids
+    counts: dict[str, int]  # part -> samples
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Time, memory, parameters and floating-point operations of a run."""
+
+    seconds: float | None
+    epochs: int  # of the whole plan
+    steps: int | None
+    parameters: int | None
+    parameters_trained: int | None
+    parameters_inference: int | None  # that the answer depends on; None where it cannot be told
+    peak_memory_mib: float | None
+    reserved_memory_mib: float | None
+    forward_flops: float | None  # of a sample
+    stages: dict[str, dict] | None  # stage -> step_ms, load_ms, epoch_seconds, epoch_flops, ..
+    training_flops: float | None
+
+    @classmethod
+    def from_json(cls, plain: Mapping) -> "Cost":
+        return cls(**{f.name: plain.get(f.name) for f in fields(cls)} | {"epochs": plain["epochs"]})
+
+
+@dataclass(frozen=True)
+class Result:
+    """Accuracies are shares."""
+
+    spec: dict[str, object]  # as spec.json has it
+    digest: str
+    method: MethodTitle
+    dataset: dict[str, str]  # name and title
+    modalities: list[str]
+    readout: str | None  # what `Scores.unimodal` is of: own_head or slice
+    protocols: dict[str, Reading]
+    selected: dict[str, int] | None  # stage -> epoch whose weights it ended with
+    # Of the network in weights.pt, see bench.evaluation.evaluate.
+    probe: dict[str, object] | None
+    unimodal: dict[str, object] | None
+    subsets: list[dict] | None
+    robustness: dict[str, list] | None
+    alignment: list[dict] | None
+    gradient_cosine: dict[str, float] | None
+    learned: list[dict] | None  # panels, see bench.method.Method.learned
+    split: SplitUsed
+    data_hash: str
+    cost: Cost
+    environment: dict[str, object] | None
+    code: dict[str, object]  # version, commit and digest of the sources
+    finished: str | None  # when, UTC
+
+    def to_json(self) -> dict[str, object]:
+        return {"format": FORMAT, **asdict(self), "method": self.method.to_json()}
+
+    @classmethod
+    def from_json(cls, plain: Mapping, where: str) -> "Result":
+        """The result that `to_json` wrote. where: it was read, for messages.
+
+        Raises UserError if it is of another format version, or lacks what none may lack.
+        """
+        check_format(plain, where)
+        try:
+            parts = {f.name: plain.get(f.name) for f in fields(cls)}
+            parts |= {key: plain[key] for key in ("spec", "digest", "dataset", "data_hash", "code")}
+            readings = plain["protocols"].items()
+            split = plain["split"]
+            return cls(
+                **parts
+                | {
+                    "method": MethodTitle.from_json(plain["method"]),
+                    "modalities": plain["modalities"],
+                    "protocols": {p: Reading.from_json(one) for p, one in readings if one},
+                    "split": SplitUsed(split["name"], split["digests"], split["counts"]),
+                    "cost": Cost.from_json(plain["cost"]),
+                }
+            )
+        except FAULTS as error:
+            raise lacking(where, error) from None
+
+
+FAULTS = (KeyError, TypeError, AttributeError)  # of reading what is not there, or of another kind
+
+
+def lacking(where: str, error: Exception) -> UserError:
+    return UserError(
+        f"{where} lacks what a report needs ({error}); remove that run's directory to train it "
+        "anew."
+    )
