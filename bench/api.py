@@ -51,13 +51,15 @@ def run(
 
     from bench.commands import request
     from bench.commands.run import train
+    from bench.report.frame import frame
     from bench.report.read.results import flatten
+    from bench.report.tables.collect import collect
 
     pairs = flatten(dict(settings or {})).items()
     args = Namespace(
         method=joined(methods),
         dataset=joined(dataset),
-        seeds=seeds if isinstance(seeds, int | str) else list(seeds),
+        seeds=list(seeds) if isinstance(seeds, Iterable) and not isinstance(seeds, str) else seeds,
         epochs=epochs,
         set=[f"{key}={value}" for key, value in pairs],
         preset=preset,
@@ -69,13 +71,13 @@ def run(
         retry=retry,
         dry=False,
     )
-    check(protocol, quantities)
+    shown = check(protocol, quantities)  # before anything is trained
     runs, code = train(request.from_run(args), args)
     if code == INTERRUPTED:
         raise KeyboardInterrupt
     if code:
         fail(runs)
-    return numbers(args.results, runs, protocol, quantities)
+    return frame(collect(args.results, runs), *shown)
 
 
 def results(
@@ -98,9 +100,11 @@ def results(
     from contextlib import nullcontext
 
     from bench.commands.tables import chosen
+    from bench.report.frame import frame
+    from bench.report.tables.collect import collect
     from bench.runs import bundle
 
-    check(protocol, quantities)
+    shown = check(protocol, quantities)
     place = Path(results)
     with bundle.opened(place) if place.is_file() else nullcontext(place) as folder:
         args = Namespace(
@@ -109,7 +113,7 @@ def results(
             method=None if methods is None else joined(methods),
             dataset=None if dataset is None else joined(dataset),
         )
-        return numbers(folder, chosen(args), protocol, quantities)
+        return frame(collect(folder, chosen(args)), *shown)
 
 
 def roots(root: str | Path | Mapping[str, str | Path] | None) -> list[str]:
@@ -124,13 +128,14 @@ def joined(names: Names) -> str:
     return names if isinstance(names, str) else ",".join(names)
 
 
-def check(protocol: Names, quantities: Names) -> None:
-    """Raises UserError, before anything is trained, for what could not be shown afterwards."""
+def check(protocol: Names, quantities: Names) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Both as they are read, names of each. Raises UserError for what is not one."""
     from bench.commands import request
-    from bench.report import frame
+    from bench.report.tables.columns import NAMES, check_names
 
-    request.protocols(joined(protocol))
-    frame.check_names(request.words(joined(quantities)))
+    names = request.words(joined(quantities)) or tuple(NAMES)
+    check_names(names)
+    return request.protocols(joined(protocol)), names
 
 
 def fail(runs: list["RunDir"]) -> NoReturn:
@@ -140,12 +145,3 @@ def fail(runs: list["RunDir"]) -> NoReturn:
         f"{len(unfinished)} of {len(runs)} runs are not done; failed ones run again with "
         f"retry=True, others with the same call:\n" + "\n".join(words)
     )
-
-
-def numbers(folder: Path, runs: list["RunDir"], protocol: Names, quantities: Names) -> "DataFrame":
-    from bench.commands import request
-    from bench.report import frame
-    from bench.report.tables.collect import collect
-
-    protocols, names = request.protocols(joined(protocol)), request.words(joined(quantities))
-    return frame.frame(collect(folder, runs), protocols, names)

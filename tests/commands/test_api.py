@@ -113,7 +113,10 @@ def test_settings_tell_configurations_apart_and_a_bundle_is_read(tmp_path):
         ({"jobs": 0}, "--jobs is at least 1, not 0"),
         ({"device": "gpu"}, "'gpu' is not a device; there is auto, cpu, cuda"),
         ({"protocol": "best"}, "'best' is not a protocol"),
-        ({"quantities": ["acuracy"]}, "'acuracy' is not a quantity.* Did you mean 'accuracy'"),
+        (
+            {"quantities": ["acuracy"]},
+            "'acuracy' is not a column of tables.* Did you mean 'accuracy'",
+        ),
         ({"root": {"x": "there"}}, "'x' is not one of the data sets asked for"),
     ],
 )
