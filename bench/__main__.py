@@ -11,6 +11,16 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
+import bench
+
+if os.path.dirname(__file__) not in bench.__path__:
+    # Python found a folder `bench` where the user stands; with -P it does not look there.
+    if sys.flags.safe_path:
+        place = next(iter(bench.__path__))
+        sys.stderr.write(f"error: {place} hides the suite from Python; rename that folder.\n")
+        sys.exit(2)
+    os.execv(sys.executable, [sys.executable, "-P", *sys.orig_argv[1:]])
+
 from bench.commands.parser import parser
 from bench.errors import UserError
 from bench.runs.files import unwritable
