@@ -64,10 +64,10 @@ def commit() -> str | None:
         return None
     command = ["git", "-C", str(checkout), "rev-parse", "--short=12", "HEAD"]
     try:
-        found = subprocess.run(command, capture_output=True, text=True, timeout=10)
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return found.stdout.strip() or None
+    return answer.stdout.strip() or None
 
 
 def reset_peak_memory(device: torch.device) -> None:
