@@ -37,7 +37,7 @@ class Needed:
         """Packs it where need be. Raises UserError if its finished runs are on other data, which
         must not meet new ones in a table."""
         bundle = self.adapter.open(cache, note)
-        for sentence in self.adapter.notes:
+        for sentence in bundle.notes:
             note(f"{self.name}: {sentence}")
         for finished in (run for run in self.runs if run.result.exists()):
             found = finished.read_result()["data_hash"]

@@ -25,7 +25,7 @@ from bench.datasets.avmnist.voices import (
     spectrograms,
 )
 from bench.datasets.core.adapters.adapter import ORDER
-from bench.datasets.core.adapters.cached import PackedAdapter
+from bench.datasets.core.adapters.cached import CachedAdapter, Selection
 from bench.datasets.core.cache.format import Content, Stream, rows_at_once
 from bench.datasets.core.cache.sources import Source, source_of
 from bench.datasets.core.files.download import Archive, Download
@@ -55,7 +55,7 @@ IMAGE = (34.0217, 79.3896)
 AUDIO = {"peak": (-9.5818, 6.9418), "raw": (-10.0529, 6.4551)}
 
 
-class AVMNIST(PackedAdapter):
+class AVMNIST(CachedAdapter):
     """8,000 pairs (`full`: 70,000): the same digit seen and heard."""
 
     name = "avmnist"
@@ -68,7 +68,7 @@ class AVMNIST(PackedAdapter):
     counts = {"train": 500, "val": 100, "test": 200}  # images of a digit
 
     @dataclass(frozen=True)
-    class Config(PackedAdapter.Config):
+    class Config(CachedAdapter.Config):
         split: str = knob("clean", choices=SPLITS)
         level: str = knob(
             "peak", choices=("peak", "raw")
@@ -149,9 +149,10 @@ class AVMNIST(PackedAdapter):
             check_images(images[p], digits[p], files[p, "images"], files[p, "labels"])
         return images, digits, [source_of(path, self.base()) for path in files.values()]
 
-    def parts(self, packed):
-        part = packed.column("part")
-        return {name: np.flatnonzero(part == i) for i, name in enumerate(ORDER)}
+    def parts(self, stored):
+        part = stored.column("part")
+        rows = {name: np.flatnonzero(part == i) for i, name in enumerate(ORDER)}
+        return Selection.by_column(self.config.split, rows, stored)
 
     def survey(self):
         self.images()

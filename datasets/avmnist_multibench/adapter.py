@@ -13,7 +13,7 @@ import numpy as np
 
 from bench.config.settings import knob
 from bench.datasets.avmnist_multibench.order_check import Order
-from bench.datasets.core.adapters.cached import PackedAdapter
+from bench.datasets.core.adapters.cached import CachedAdapter, Selection
 from bench.datasets.core.arrays.files import joint
 from bench.datasets.core.arrays.npy import Table, npy_piece
 from bench.datasets.core.cache.format import Content, Stream
@@ -31,7 +31,7 @@ PARTS = ("train", "test")
 SPLITS = ("literature", "literature+val", "agm", "clean")
 
 
-class AVMNISTMultiBench(PackedAdapter):
+class AVMNISTMultiBench(CachedAdapter):
     """The published arrays, after a check that sounds and labels are in one order."""
 
     name = "avmnist-multibench"
@@ -44,7 +44,7 @@ class AVMNISTMultiBench(PackedAdapter):
     val = 5_000  # rows of train, the last, that validate
 
     @dataclass(frozen=True)
-    class Config(PackedAdapter.Config):
+    class Config(CachedAdapter.Config):
         split: str = knob("literature", choices=SPLITS)
 
     @classmethod
@@ -139,21 +139,23 @@ class AVMNISTMultiBench(PackedAdapter):
             finish=finish,
         )
 
-    def parts(self, packed):
+    def parts(self, stored):
         train, test = self.counts["train"], self.counts["test"]
         rows = np.arange(train + test)
         if self.config.split == "agm":  # its loader makes a third part of what it leaves over
             first, second = train * 9 // 10, train + test * 9 // 10
             left = np.r_[rows[first:train], rows[second:]]
-            found = {"train": rows[:first], "val": left, "test": rows[train:second]}
+            parts = {"train": rows[:first], "val": left, "test": rows[train:second]}
         else:
             first = train - self.val
-            found = {"train": rows[:first], "val": rows[first:train], "test": rows[train:]}
-        self.notes += ("OVERLAP: train and val share recordings, as these arrays are made.",)
-        shared = straddling(found, packed.column("twins"))
+            parts = {"train": rows[:first], "val": rows[first:train], "test": rows[train:]}
+        return Selection.by_column(self.config.split, parts, stored)
+
+    def remarks(self, stored, selection, kept):
+        yield "OVERLAP: train and val share recordings, as these arrays are made."
+        shared = straddling(kept.rows, stored.column("twins"))
         if shared:
-            self.notes += (f"OVERLAP: {shared} samples have a sound that is in another part too.",)
-        return found
+            yield f"OVERLAP: {shared} samples have a sound that is in another part too."
 
     def survey(self):
         rows = [

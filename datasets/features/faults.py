@@ -33,7 +33,7 @@ class Samples:
         self.replaced = dict.fromkeys(found.modalities, 0)  # numbers that were not finite
 
     def stream(self, name: str) -> Stream:
-        """A modality as it is packed."""
+        """A modality as the cache has it."""
         table = self.found.modalities[name]
         shape, form = table.shape[1:], "bfloat16" if table.bfloat16 else ""
         if name not in self.unit:

@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from bench.config.settings import knob
+from bench.datasets.core.adapters.cached import CachedAdapter
 from bench.datasets.core.arrays.npy import Table
 from bench.datasets.features.roles import Members, kind_of
 from bench.errors import UserError, unknown
@@ -19,7 +20,7 @@ SPLITS = ("", "given", "clean", "literature", "literature+val", "folds")
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(CachedAdapter.Config):
     """What a user may say of the arrays, in `dataset.yaml` or on the command line."""
 
     split: str = knob("", choices=SPLITS)  # empty: given where there is one, else clean

@@ -48,8 +48,6 @@ class Adapter:
     def __init__(self, config: object, root: Path | None) -> None:
         self.config = config
         self.root = root
-        self.notes: tuple[str, ...] = ()  # sentences for the user, complete after `open`
-        self.problems: tuple[str, ...] = ()  # those of them that tell of a fault
 
     @classmethod
     def complete(cls, values: Mapping[str, object], root: Path | None) -> dict[str, object]:

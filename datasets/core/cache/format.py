@@ -1,4 +1,4 @@
-"""What goes into a packed cache, and how its files are written."""
+"""What goes into a cache, and how its files are written."""
 
 import hashlib
 import json

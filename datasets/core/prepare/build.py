@@ -19,7 +19,7 @@ import numpy as np
 
 from bench.datasets.core.cache.format import Progress, described, digest_of, kept_lists
 from bench.datasets.core.cache.sources import unaltered
-from bench.datasets.core.cache.store import Packed, Place, check_outside, current, install
+from bench.datasets.core.cache.store import Cache, Place, check_outside, current, install
 from bench.datasets.core.flags import Flag
 from bench.datasets.core.prepare.clips import Clips, check_files, shown
 from bench.datasets.core.prepare.merge import Column, content
@@ -51,7 +51,7 @@ def prepare_clips(
     progress: Progress | None = None,
     workers: int = 0,
     chunk: int = 0,
-) -> Packed:
+) -> Cache:
     """The cache of `place`: as it lies there, or read anew where there is none or it is outdated.
 
     base: the folder that the clips' paths are relative to. workers, chunk: processes and samples
@@ -63,21 +63,21 @@ def prepare_clips(
     def listing() -> list[Path]:
         return clips().paths(base)
 
-    packed, building = (
+    stored, building = (
         current(place, base, listing),
         place.path.with_name(f".{place.path.name}.building"),
     )
-    if packed is not None and not building.exists():
-        return packed
+    if stored is not None and not building.exists():
+        return stored
     meter = progress if isinstance(progress, Meter) else Meter(progress or (lambda line: None))
     building.parent.mkdir(parents=True, exist_ok=True)
     with hold(Lock(building.with_name(f"{building.name}.lock")), meter) as check:
-        packed = current(place, base, listing)
-        if packed is None:
+        stored = current(place, base, listing)
+        if stored is None:
             build = Building(place, base, clips(), building, meter, check)
-            packed = build.finished(workers or cores(), chunk)
+            stored = build.finished(workers or cores(), chunk)
         shutil.rmtree(building, ignore_errors=True)
-    return packed
+    return stored
 
 
 def cores() -> int:
@@ -119,7 +119,7 @@ class Building:
     meter: Meter
     check: Callable[[], None]
 
-    def finished(self, workers: int, chunk: int) -> Packed:
+    def finished(self, workers: int, chunk: int) -> Cache:
         """Reads what is left to read and puts the cache together."""
         check_files(self.clips, self.base)
         self.start()
@@ -208,7 +208,7 @@ class Building:
         sources = observed({role: self.base / path for role, path in files.items()}, files)
         write_shard(self.folder, [name], [Found(name, sources, int(Flag.UNDECODABLE), why)])
 
-    def merge(self, kept: Mapping[str, Kept], adopted: Adopted) -> Packed:
+    def merge(self, kept: Mapping[str, Kept], adopted: Adopted) -> Cache:
         """Puts the shards together, in order of the ids. Raises Damaged, naming a shard."""
         merged = self.folder / "merged"
         shutil.rmtree(merged, ignore_errors=True)

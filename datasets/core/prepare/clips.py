@@ -18,7 +18,6 @@ from bench.errors import UserError
 
 POINTER = 200  # bytes; a file that Git LFS stands in for is smaller
 SHOWN = 3  # names in a sentence
-NOTED = ~int(Flag.CONVERTED)  # flags that tell of a fault
 
 
 @dataclass(frozen=True)
@@ -140,19 +139,6 @@ def flag_counts(flags: np.ndarray) -> str:
     """`MISSING 1, UNDECODABLE 1`. flags: of the samples in question."""
     counts = Counter(f.name for f in Flag for bits in flags if bits & f)
     return ", ".join(f"{name} {count}" for name, count in counts.items())
-
-
-def check_strict(dataset: str, ids: Sequence[str], flags: np.ndarray) -> None:
-    """Raises UserError naming every sample that is flagged with a fault. flags: [N] uint32."""
-    faulty = np.flatnonzero(flags & np.uint32(NOTED & 0xFFFFFFFF))
-    if not len(faulty):
-        return
-    found = {f: [ids[i] for i in faulty if flags[i] & f] for f in Flag if f & NOTED}
-    listed = "; ".join(f"{f.name}: {', '.join(names)}" for f, names in found.items() if names)
-    raise UserError(
-        f"{len(faulty)} of {len(ids)} samples of {dataset} are flagged and data.strict=true allows "
-        f"none: {listed}. Mend the files, or set data.strict=false."
-    )
 
 
 def shown(names, limit: int = SHOWN) -> str:

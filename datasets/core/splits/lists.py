@@ -134,17 +134,6 @@ def carved(
     }
 
 
-def strict(parts: Parts) -> None:
-    """Raises UserError naming all ids of all faults, if the lists have any."""
-    faults = [issue for issue in parts.issues if issue.fault]
-    told = "; ".join(" ".join([i.text.rstrip("."), *i.ids]) for i in faults)
-    if faults:
-        raise UserError(
-            f"the lists of split {parts.split!r} have faults that strict does not pass: {told}; "
-            "correct the lists or leave strict out."
-        )
-
-
 def check_split(split: str, dataset: str, known: Sequence[str]) -> None:
     """Raises UserError unless the data set has the split."""
     if split not in known:

@@ -69,7 +69,7 @@ def test_real_data_opens_standardised_and_speaker_disjoint(tmp_path):
     data = adapter.open(tmp_path)
     assert {p: len(s) for p, s in data.parts.items()} == {"train": 5000, "val": 1000, "test": 2000}
     assert data.hash == "2020084cd9b765bfb418b6bdb826605da36f00422564b2600bd2820923cc86dc"
-    assert adapter.notes == ()
+    assert data.notes == ()
     rows = dict(adapter.check(tmp_path).rows)
     assert rows["recordings"].startswith("3000, the published ones")
     assert rows["t10k-images-idx3-ubyte.gz"] == "as published"

@@ -73,14 +73,14 @@ def test_faulty_recordings_are_left_out_and_told(tmp_path):
     (folder / "6_theo_0.wav").unlink()
     adapter = tiny(root)
     data = adapter.open(tmp_path / "cache")
-    told = "\n".join(adapter.notes)
+    told = "\n".join(data.notes)
     assert "1_george_0.wav (UNDECODABLE" in told and "2_george_0.wav (EMPTY)" in told
     assert "notes.wav (no name like" in told and "3 sound files are left out" in told
     assert "1 recordings of unknown speakers are in no part: 4_mallory_0.wav" in told
     assert "2881 recordings are missing" in told
     assert len(data.parts["train"]) == 40
     card = adapter.check(tmp_path / "cache")
-    assert card.problems == list(adapter.notes)
+    assert card.problems == list(data.notes)
     assert dict(card.rows)["flag SILENT"].startswith("1 (test-")
 
 

@@ -8,7 +8,7 @@ from bench.datasets.ave import splits as ave
 from bench.datasets.balanced_av import splits as balanced_av
 from bench.datasets.core.flags import Flag
 from bench.datasets.core.splits.list_files import read_text
-from bench.datasets.core.splits.lists import Issue, Parts, Sample, assemble, carved, once, strict
+from bench.datasets.core.splits.lists import Issue, Parts, Sample, assemble, carved, once
 from bench.datasets.cremad import splits as cremad
 from bench.datasets.food101 import splits as food101
 from bench.datasets.kinetics_sounds import splits as kinetics_sounds
@@ -17,6 +17,7 @@ from bench.datasets.mosei import splits as mosei
 from bench.datasets.ucf101 import splits as ucf101
 from bench.datasets.vggsound import splits as vggsound
 from bench.errors import UserError
+from tests.helpers.strict import check_lists
 
 VIEW = "../views/{0}/{1}/{0}_{2}.obj.shaded_v001.png\t{3}"
 IMAGES = {"train": ["steak_1.jpg", "steak_2.jpg"], "test": ["steak_3.jpg"]}
@@ -245,13 +246,13 @@ def test_strict_names_every_offender():
         Issue(Flag.BAD_LABEL, ("z",), "x, rows that lie: line 3."),
     )
     with pytest.raises(UserError) as error:
-        strict(Parts("clean", ("x",), {}, {}, {}, issues))
+        check_lists(Parts("clean", ("x",), {}, {}, {}, issues))
     text = sentence(error)
     assert all(f"i{n}" in text for n in range(9)) and "line 3" in text and "mark" not in text
 
 
 def test_strict_passes_what_the_rule_provides_for():
-    strict(Parts("clean", ("x",), {}, {}, {}, (Issue(Flag.OVERLAP, ("a",), "so.", False),)))
+    check_lists(Parts("clean", ("x",), {}, {}, {}, (Issue(Flag.OVERLAP, ("a",), "so.", False),)))
 
 
 def test_carving_by_group_never_cuts_one():
