@@ -13,7 +13,13 @@ import numpy as np
 
 from bench.config.settings import knob
 from bench.datasets.avmnist.idx import DIMENSIONS, PREFIX, idx_file, read_idx, verdict
-from bench.datasets.avmnist.splits import NEEDS_TRAIN_IMAGES, SPLITS, Pair, pairing_digest, pairs
+from bench.datasets.avmnist.splits import (
+    NEEDS_TRAIN_IMAGES,
+    SPLITS,
+    DigitPair,
+    pairing_digest,
+    pairs,
+)
 from bench.datasets.avmnist.voices import (
     FLOOR,
     HOP,
@@ -26,8 +32,8 @@ from bench.datasets.avmnist.voices import (
 )
 from bench.datasets.core.adapters.adapter import ORDER
 from bench.datasets.core.adapters.cached import CachedAdapter, Selection
-from bench.datasets.core.cache.format import Content, Stream, rows_at_once
-from bench.datasets.core.cache.sources import Source, source_of
+from bench.datasets.core.cache.format import CacheContent, Stream, rows_at_once
+from bench.datasets.core.cache.sources import RawFile, source_of
 from bench.datasets.core.files.download import Archive, Download
 from bench.errors import UserError
 from bench.types import DatasetSpec, Modality
@@ -123,7 +129,7 @@ class AVMNIST(CachedAdapter):
         for part in dict.fromkeys(p.part for p in chosen):
             told = pairing_digest(p for p in chosen if p.part == part)
             report["rows"].append([f"pairing of {part}", told])
-        return Content(
+        return CacheContent(
             ids=[p.name for p in chosen],
             labels=np.array([p.digit for p in chosen]),
             groups=[p.recording for p in chosen],
@@ -138,7 +144,7 @@ class AVMNIST(CachedAdapter):
             report=report,
         )
 
-    def images(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], list[Source]]:
+    def images(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], list[RawFile]]:
         """MNIST's part -> images [N, 28, 28] uint8, and -> labels [N]; and the files."""
         files = self.idx_files()
         arrays = {key: read_idx(path, key[1]) for key, path in files.items()}
@@ -167,7 +173,7 @@ class AVMNIST(CachedAdapter):
         return report
 
 
-def image_chunks(images: dict[str, np.ndarray], chosen: list[Pair]) -> Iterator[np.ndarray]:
+def image_chunks(images: dict[str, np.ndarray], chosen: list[DigitPair]) -> Iterator[np.ndarray]:
     """The images of the samples, [n, 1, 28, 28] at a time."""
     step = rows_at_once((28, 28), np.dtype("u1"))
     for i in range(0, len(chosen), step):

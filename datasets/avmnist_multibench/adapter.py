@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from bench.config.settings import knob
-from bench.datasets.avmnist_multibench.order_check import Order
+from bench.datasets.avmnist_multibench.order_check import OrderCheck
 from bench.datasets.core.adapters.cached import CachedAdapter, Selection
 from bench.datasets.core.arrays.files import joint
-from bench.datasets.core.arrays.npy import Table, npy_piece
-from bench.datasets.core.cache.format import Content, Stream
+from bench.datasets.core.arrays.npy import ArrayTable, npy_piece
+from bench.datasets.core.cache.format import CacheContent, Stream
 from bench.datasets.core.cache.sources import source_of
 from bench.datasets.core.flags import Flag
 from bench.datasets.core.splits.hashing import straddling
@@ -68,7 +68,7 @@ class AVMNISTMultiBench(CachedAdapter):
         return {"counts": self.counts}
 
     @cached_property
-    def tables(self) -> dict[str, Table]:
+    def tables(self) -> dict[str, ArrayTable]:
         """`image`, `audio` and `labels`, test after train. Raises UserError."""
         root = self.raw()
         root = root / "avmnist" if (root / "avmnist").is_dir() else root
@@ -87,7 +87,7 @@ class AVMNISTMultiBench(CachedAdapter):
         names = FOLDERS[modality]
         return next((root / n for n in names if (root / n).is_dir()), root / names[0])
 
-    def check_shape(self, name: str, table: Table) -> None:
+    def check_shape(self, name: str, table: ArrayTable) -> None:
         """Raises UserError for arrays of another shape than the published ones."""
         for part, piece in zip(PARTS, table.pieces, strict=True):
             if piece.shape[0] != self.counts[part]:
@@ -107,7 +107,7 @@ class AVMNISTMultiBench(CachedAdapter):
 
     def content(self):
         labels = digits(self.tables["labels"])
-        order = Order(labels, self.counts["train"])
+        order = OrderCheck(labels, self.counts["train"])
         report = {"rows": [], "problems": [], "notes": []}
         flags = np.zeros(len(labels), dtype=np.uint32)
         image, audio = self.tables["image"], self.tables["audio"]
@@ -127,7 +127,7 @@ class AVMNISTMultiBench(CachedAdapter):
             report["problems"] += order.problems()
 
         pictures = Stream((1, PIXELS, PIXELS), stored(image), lambda: chunks(image, (1, 28, 28)))
-        return Content(
+        return CacheContent(
             ids=[f"{part}-{i}" for part in PARTS for i in range(self.counts[part])],
             labels=labels,
             flags=flags,
@@ -167,7 +167,7 @@ class AVMNISTMultiBench(CachedAdapter):
         return {"rows": rows, "problems": []}
 
 
-def digits(table: Table) -> np.ndarray:
+def digits(table: ArrayTable) -> np.ndarray:
     """[N] int64. Raises UserError for what is no digit."""
     raw = table.whole().reshape(-1)
     labels = raw.astype(np.int64)
@@ -180,12 +180,12 @@ def digits(table: Table) -> np.ndarray:
     return labels
 
 
-def stored(table: Table) -> np.dtype:
+def stored(table: ArrayTable) -> np.dtype:
     """What the cache holds: bytes and half precision as they are, all else as float32."""
     return table.dtype.newbyteorder("<") if table.dtype.str[1:] in ("u1", "f2") else np.dtype("<f4")
 
 
-def chunks(table: Table, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
+def chunks(table: ArrayTable, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
     """[n, *shape] at a time. Raises UserError for NaN or infinity."""
     start = 0
     for chunk in table.chunks():

@@ -10,15 +10,15 @@ from bench.config.settings import build
 from bench.datasets.core.adapters.adapter import existing
 from bench.datasets.core.adapters.cached import CachedAdapter, Selection
 from bench.datasets.core.arrays.files import ACCEPTED
-from bench.datasets.core.arrays.npy import Table
+from bench.datasets.core.arrays.npy import ArrayTable
 from bench.datasets.core.arrays.safetensors import SUFFIX
-from bench.datasets.core.cache.format import Content, digest_of
+from bench.datasets.core.cache.format import CacheContent, digest_of
 from bench.datasets.core.cache.sources import source_of
 from bench.datasets.core.cache.statistics import BY_TRAIN, of_train
 from bench.datasets.core.splits.lists import Issue
 from bench.datasets.features.faults import Samples
 from bench.datasets.features.roles import Members, members
-from bench.datasets.features.settings import Settings, check_settings, completed, declared
+from bench.datasets.features.settings import FeatureSettings, check_settings, completed, declared
 from bench.datasets.features.splits import general_notes, part_notes, part_rows
 from bench.types import DatasetSpec, Modality
 
@@ -32,20 +32,20 @@ class Features(CachedAdapter):
     title = "Your own arrays"
     holds = ACCEPTED
 
-    Config = Settings
+    Config = FeatureSettings
 
     @classmethod
     def complete(cls, values, root):
         root = existing(root, cls.name, cls.holds)
         given = declared(root) | dict(values)
-        settings = build(Settings, given, f"the data set {cls.name}")
+        settings = build(FeatureSettings, given, f"the data set {cls.name}")
         check_settings(settings)
         return asdict(completed(settings, root, members(root, settings.rename)))
 
     @cached_property
-    def full(self) -> Settings:
+    def full(self) -> FeatureSettings:
         """The settings with nothing left open."""
-        return Settings(**self.complete(asdict(self.config), self.root))
+        return FeatureSettings(**self.complete(asdict(self.config), self.root))
 
     @cached_property
     def members(self) -> Members:
@@ -79,7 +79,7 @@ class Features(CachedAdapter):
         found = self.members
         samples = Samples(found, self.full.nan, self.constants().get("l2", ()))
         report = {"rows": [], "problems": [], "notes": []}
-        return Content(
+        return CacheContent(
             ids=found.ids,
             labels=found.labels,
             groups=found.groups,
@@ -119,7 +119,7 @@ class Features(CachedAdapter):
         return {"rows": rows, "problems": []}
 
 
-def modality(table: Table, name: str, settings: Settings) -> Modality:
+def modality(table: ArrayTable, name: str, settings: FeatureSettings) -> Modality:
     """Images stored as bytes are scaled to 0 to 1 unless transformed; all else is left as it is."""
     kind, vocabulary = settings.kinds[name], 0
     scaled = kind in ("image", "frames") and table.dtype == np.uint8

@@ -6,7 +6,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from bench.datasets.core.arrays.npy import Table
+from bench.datasets.core.arrays.npy import ArrayTable
 from bench.datasets.core.cache.format import Stream
 from bench.datasets.core.flags import Flag
 from bench.datasets.features.roles import Members
@@ -46,7 +46,7 @@ class Samples:
 
         return Stream(shape, dtype, chunks)
 
-    def chunks(self, name: str, table: Table) -> Iterator[np.ndarray]:
+    def chunks(self, name: str, table: ArrayTable) -> Iterator[np.ndarray]:
         """The samples of a modality, [n, *shape] at a time."""
         start = 0
         for chunk in table.chunks():

@@ -17,7 +17,7 @@ from bench.datasets.core.adapters.media import MediaAdapter
 from bench.datasets.core.cache.store import Cache
 from bench.datasets.core.flags import Flag
 from bench.datasets.core.prepare.clips import Array, Clips
-from bench.datasets.core.splits.lists import Issue, Parts, Sample, some
+from bench.datasets.core.splits.lists import Issue, ListedSample, Parts, some
 from bench.datasets.modelnet40 import splits
 from bench.errors import UserError
 from bench.types import DatasetSpec, Modality, View
@@ -57,7 +57,7 @@ class ModelNet40(MediaAdapter):
         for part, ids in listed.parts.items() if listed else ():
             labels = listed.labels[part]
             absent = [(i, c) for i, c in zip(ids, labels, strict=True) if i not in known]
-            rows[part] += [Sample(i, c, i) for i, c in absent]
+            rows[part] += [ListedSample(i, c, i) for i, c in absent]
         samples = sorted((s, part) for part, of in rows.items() for s in of)
         size = {"size": list(SIZE)}
         return Clips(
@@ -82,7 +82,7 @@ class ModelNet40(MediaAdapter):
         rows = {part: [] for part in PARTS}
         columns = (stored.column(c).tolist() for c in ("labels", "part"))
         for name, label, place in zip(stored.ids, *columns, strict=True):
-            rows[PARTS[place]].append(Sample(name, label, name))
+            rows[PARTS[place]].append(ListedSample(name, label, name))
         found = splits.tree_parts(rows, self.config.split, self.checked(files))
         return replace(found, issues=(*found.issues, *resized(stored)))
 
@@ -122,7 +122,7 @@ def subfolders(folder: str | Path) -> list[os.DirEntry]:
         return [e for e in entries if e.is_dir() and not e.name.startswith(".")]
 
 
-def files_of(prefix: str, sample: Sample, part: str) -> dict[str, str]:
+def files_of(prefix: str, sample: ListedSample, part: str) -> dict[str, str]:
     """View -> path below the root."""
     start = f"{prefix}{splits.CLASSES[sample.label]}/{part}/{sample.id}.obj.shaded_v"
     return {view: f"{start}{number:03d}.png" for view, number in VIEWS.items()}

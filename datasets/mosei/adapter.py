@@ -16,7 +16,7 @@ from bench.config.settings import knob
 from bench.datasets.core.adapters.adapter import existing
 from bench.datasets.core.adapters.cached import CachedAdapter, Selection
 from bench.datasets.core.adapters.notes import sentence, unwanted
-from bench.datasets.core.cache.format import Content, Stream, digest_of
+from bench.datasets.core.cache.format import CacheContent, Stream, digest_of
 from bench.datasets.core.cache.sources import source_of
 from bench.datasets.core.cache.store import Cache
 from bench.datasets.core.flags import Flag
@@ -111,7 +111,7 @@ class MOSEI(CachedAdapter):
         streams = {m: Cleaned(x, train, self.limits(x[0])) for m, x in found.arrays.items()}
         arrays = {m: Stream(found.shapes[m], np.dtype("<f4"), s.chunks) for m, s in streams.items()}
         names = [p.relative_to(self.root).as_posix() for p in self.listing()[1:]]
-        content = Content(
+        content = CacheContent(
             ids=found.ids,
             labels=finest(found.sentiment),
             arrays=arrays,
@@ -224,7 +224,7 @@ def finest(sentiment: np.ndarray) -> np.ndarray:
     )
 
 
-def tell(content: Content, cleaned: Mapping[str, Cleaned], found: Segments) -> None:
+def tell(content: CacheContent, cleaned: Mapping[str, Cleaned], found: Segments) -> None:
     """Writes down what was met while the segments passed."""
     for m, passed in cleaned.items():
         content.extras.update({f"first_{m}": passed.first, f"last_{m}": passed.last})

@@ -15,7 +15,7 @@ from bench.datasets.core.adapters.audiovisual import MEAN, SIZE, STD
 from bench.datasets.core.adapters.media import MediaAdapter
 from bench.datasets.core.decode.clip import SHORT_SIDE
 from bench.datasets.core.prepare.clips import Array, Clips, shown
-from bench.datasets.core.splits.lists import Sample
+from bench.datasets.core.splits.lists import ListedSample
 from bench.datasets.ucf101 import splits
 from bench.datasets.ucf101.reader import SEGMENTS
 from bench.errors import UserError
@@ -104,7 +104,7 @@ class UCF101(MediaAdapter):
             notes=list(strangers(found, {s.id for s in samples})),
         )
 
-    def samples(self) -> list[Sample]:
+    def samples(self) -> list[ListedSample]:
         """All clips of all official splits whose lists are there, in order of name.
 
         Raises UserError if those of the configured one are not.
@@ -118,7 +118,7 @@ class UCF101(MediaAdapter):
                 found = splits.parts(files, "literature", number)
                 for part, ids in found.parts.items():
                     for name, label in zip(ids, found.labels[part], strict=True):
-                        known[name] = Sample(name, label, found.groups[name])
+                        known[name] = ListedSample(name, label, found.groups[name])
         return sorted(known.values())
 
     def listed(self, files, stored):
@@ -173,7 +173,7 @@ def below(folder: Path) -> list[str]:
         return sorted(e.name for e in entries if e.is_dir())
 
 
-def expected(role: str, sample: Sample) -> str:
+def expected(role: str, sample: ListedSample) -> str:
     """Where a clip that is not there would be."""
     if role in RELEASE:
         return f"{RELEASE[role]}/{splits.released(sample.id)}"

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from bench.config.settings import Settings, build, knob
-from bench.datasets.core.cache.format import Progress
+from bench.datasets.core.cache.format import Say
 from bench.datasets.core.files.download import Archive, Download
 from bench.datasets.core.splits.hashing import split_digest
 from bench.errors import UserError
@@ -69,7 +69,7 @@ class Adapter:
         """Whether `open` has nothing to prepare, by a quick look."""
         return True
 
-    def open(self, cache: Path, progress: Progress | None = None) -> DataBundle:
+    def open(self, cache: Path, progress: Say | None = None) -> DataBundle:
         """The data, memory-mapped from the cache, which is prepared where there is none."""
         raise NotImplementedError
 

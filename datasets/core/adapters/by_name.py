@@ -9,13 +9,16 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from bench.datasets.core.prepare.clips import shown
-from bench.datasets.core.splits.lists import Sample
+from bench.datasets.core.splits.lists import ListedSample
 
 SUFFIXES = (".mp4", ".mkv", ".webm")
 
 
 def clips_by_name(
-    root: Path, samples: Mapping[str, Sample], id_of: Callable[[str], str], preferred: str = ""
+    root: Path,
+    samples: Mapping[str, ListedSample],
+    id_of: Callable[[str], str],
+    preferred: str = "",
 ) -> dict[str, object]:
     """The ids, labels, groups, files and notes of `Clips`.
 

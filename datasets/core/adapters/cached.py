@@ -18,7 +18,7 @@ from bench.datasets.core.adapters.notes import (
     unwanted,
     without_name,
 )
-from bench.datasets.core.cache.format import Content, Progress
+from bench.datasets.core.cache.format import CacheContent, Say
 from bench.datasets.core.cache.store import (
     Cache,
     Place,
@@ -84,7 +84,7 @@ class CachedAdapter(Adapter):
         """The raw files. Raises UserError for one that must be there and is not."""
         raise NotImplementedError
 
-    def content(self) -> Content:
+    def content(self) -> CacheContent:
         """What the cache is to hold."""
         raise NotImplementedError
 
@@ -102,7 +102,7 @@ class CachedAdapter(Adapter):
     def open(self, cache, progress=None):
         return self.bundle(self.prepared(cache, progress))
 
-    def prepared(self, cache: Path, progress: Progress | None = None) -> Cache:
+    def prepared(self, cache: Path, progress: Say | None = None) -> Cache:
         """The cache, prepared if need be."""
         place = self.place(cache)
         return prepare(place, self.base(), self.listing, self.content, progress)

@@ -14,7 +14,7 @@ from bench.config.settings import knob
 from bench.datasets.core.adapters.cached import CachedAdapter, Selection
 from bench.datasets.core.adapters.notes import overlap_notes
 from bench.datasets.core.cache.format import digest_of
-from bench.datasets.core.cache.store import Beside, Cache, read
+from bench.datasets.core.cache.store import Cache, DerivedPlace, read
 from bench.datasets.core.prepare.build import prepare_clips
 from bench.datasets.core.prepare.clips import Clips, survey
 from bench.datasets.core.splits.lists import Parts
@@ -146,7 +146,7 @@ def places(numbers: Sequence[int]) -> np.ndarray:
     return np.fromiter(numbers, dtype=np.int64)
 
 
-def beside(stored: Cache, modality: str, clips: Clips) -> Beside:
+def beside(stored: Cache, modality: str, clips: Clips) -> DerivedPlace:
     """Where what is derived for a modality belongs."""
     settings = {"modality": modality, "made": dict(clips.constants), "of": stored.hash}
-    return Beside(stored.path, stored.meta["dataset"], 1, settings, stored.path / "raw")
+    return DerivedPlace(stored.path, stored.meta["dataset"], 1, settings, stored.path / "raw")

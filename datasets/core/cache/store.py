@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.datasets.core.cache.format import FORMAT, Content, Progress, data_hash, digest_of, fill
+from bench.datasets.core.cache.format import FORMAT, CacheContent, Say, data_hash, digest_of, fill
 from bench.datasets.core.cache.sources import file_digest, look, unaltered
 from bench.errors import UserError
 from bench.runs.files import Unwritable, make_folder, unwritable, write_json
@@ -43,7 +43,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Beside(Place):
+class DerivedPlace(Place):
     """Where what is made of a cache belongs: inside that cache, whose folder `cache` is, so that
     they go together. root: a folder that does not exist."""
 
@@ -123,8 +123,8 @@ def prepare(
     place: Place,
     base: Path,
     listing: Callable[[], Sequence[Path]],
-    build: Callable[[], Content],
-    progress: Progress | None = None,
+    build: Callable[[], CacheContent],
+    progress: Say | None = None,
 ) -> Cache:
     """The cache of `place`: as it lies there, or made anew where there is none or it is outdated.
 
@@ -209,7 +209,7 @@ def unchanged(stored: Cache, base: Path, listing: Sequence[Path]) -> bool:
 
 
 def write(
-    place: Place, content: Content, progress: Progress | None = None, replace: bool = False
+    place: Place, content: CacheContent, progress: Say | None = None, replace: bool = False
 ) -> Cache:
     """Writes a cache into a temporary folder and renames it.
 

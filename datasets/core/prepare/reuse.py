@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from bench.datasets.core.cache.sources import Source, unaltered
+from bench.datasets.core.cache.sources import RawFile, unaltered
 from bench.datasets.core.cache.store import Place, read
 from bench.datasets.core.prepare.clips import Clips
-from bench.datasets.core.prepare.shards import Entry
+from bench.datasets.core.prepare.shards import ShardEntry
 from bench.types import Ragged
 
 
@@ -22,7 +22,7 @@ class Kept:
     """A sample that has been read, and what is known of it. shard: None if a cache has it."""
 
     shard: Path | None
-    entry: Entry
+    entry: ShardEntry
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Adopted:
         stored = read(place.path) if place.path.is_dir() else None
         if stored is None or stored.meta.get("recipe") != recipe:
             return cls({}, {}, {})
-        known = {s["path"]: Source(**s) for s in stored.meta["sources"]}
+        known = {s["path"]: RawFile(**s) for s in stored.meta["sources"]}
         rows, usable = {name: i for i, name in enumerate(stored.ids)}, stored.column("usable")
         flags, samples = stored.column("read"), {}
         for name, files in zip(clips.ids, clips.files, strict=True):
@@ -49,7 +49,7 @@ class Adopted:
             sources = {role: known.get(path) for role, path in files.items()}
             there = sources.values()
             if all(s and unaltered(base / s.path, s.size, s.mtime_ns) for s in there):
-                entry = Entry(name, sources, int(np.uint32(flags[row])), "", {}, 0, 0, 0)
+                entry = ShardEntry(name, sources, int(np.uint32(flags[row])), "", {}, 0, 0, 0)
                 samples[name] = Kept(None, entry)
         return cls(samples, rows, stored.inputs())
 

@@ -10,7 +10,7 @@ from bench.__main__ import main
 from bench.config.settings import knob
 from bench.datasets.core.adapters.media import MediaAdapter
 from bench.datasets.core.prepare.progress import Meter, line
-from bench.datasets.core.splits.lists import Sample, assemble
+from bench.datasets.core.splits.lists import ListedSample, assemble
 from bench.errors import UserError
 from bench.registry import DatasetEntry
 from bench.types import DatasetSpec, Modality, Ragged
@@ -38,7 +38,7 @@ class ToyAdapter(MediaAdapter):
         return Toy(self.raw().parent / "log", scale=self.config.scale).clips()
 
     def listed(self, files, stored):
-        samples = [Sample(n, i % 2, n) for i, n in enumerate(stored.ids)]
+        samples = [ListedSample(n, i % 2, n) for i, n in enumerate(stored.ids)]
         rows = {"train": samples[:20:2], "val": samples[1:20:2], "test": samples[20:]}
         return assemble("clean", ("even", "odd"), rows, ())
 

@@ -8,7 +8,7 @@ from bench.datasets.ave import splits as ave
 from bench.datasets.balanced_av import splits as balanced_av
 from bench.datasets.core.flags import Flag
 from bench.datasets.core.splits.list_files import read_text
-from bench.datasets.core.splits.lists import Issue, Parts, Sample, assemble, carved, once
+from bench.datasets.core.splits.lists import Issue, ListedSample, Parts, assemble, carved, once
 from bench.datasets.cremad import splits as cremad
 from bench.datasets.food101 import splits as food101
 from bench.datasets.kinetics_sounds import splits as kinetics_sounds
@@ -222,16 +222,21 @@ def test_unusual_line_separators_are_part_of_a_line(tmp_path):
 
 
 def test_an_id_with_several_labels_is_left_out():
-    rows = [Sample("a", 0, "a"), Sample("b", 0, "b"), Sample("a", 1, "a"), Sample("a", 0, "a")]
+    rows = [
+        ListedSample("a", 0, "a"),
+        ListedSample("b", 0, "b"),
+        ListedSample("a", 1, "a"),
+        ListedSample("a", 0, "a"),
+    ]
     kept, issues = once(rows, "list")
-    assert kept == [Sample("b", 0, "b")]
+    assert kept == [ListedSample("b", 0, "b")]
     assert [(i.flag, i.ids) for i in issues] == [(Flag.CONFLICT, ("a",))]
 
 
 def test_shared_ids_and_shared_groups_are_told_apart():
     rows = {
-        "test": [Sample("a", 0, "g"), Sample("c", 0, "h")],
-        "train": [Sample("a", 0, "g"), Sample("b", 0, "h"), Sample("d", 0, "k")],
+        "test": [ListedSample("a", 0, "g"), ListedSample("c", 0, "h")],
+        "train": [ListedSample("a", 0, "g"), ListedSample("b", 0, "h"), ListedSample("d", 0, "k")],
     }
     value = assemble("clean", ("x",), rows, [])
     assert list(value.parts) == ["train", "test"] and value.ids == ("a", "b", "d", "c")
@@ -256,7 +261,7 @@ def test_strict_passes_what_the_rule_provides_for():
 
 
 def test_carving_by_group_never_cuts_one():
-    rows = [Sample(f"i{n}", 0, f"g{n // 4}") for n in range(80)]
+    rows = [ListedSample(f"i{n}", 0, f"g{n // 4}") for n in range(80)]
     cut = carved("d", rows, 0.1, grouped=True)
     assert len(cut["val"]) == 8 and len(cut["train"]) == 72
     assert not {s.group for s in cut["val"]} & {s.group for s in cut["train"]}
