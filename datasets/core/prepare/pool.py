@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import IO
 
-from bench.datasets.core.prepare.worker import Request
+from bench.datasets.core.prepare.worker import ReadRequest
 from bench.errors import UserError
 
 COMMAND = [sys.executable, "-P", "-m", "bench.datasets.core.prepare.worker"]
@@ -27,7 +27,7 @@ SHOWN = 15  # lines of a dead process's output
 
 
 @dataclass
-class Worker:
+class ReaderProcess:
     """A process that reads, in a session of its own: the terminal's Ctrl-C does not reach it."""
 
     process: subprocess.Popen
@@ -49,7 +49,7 @@ class Worker:
         return "".join(f"\n    {line}" for line in lines)
 
 
-class Pool:
+class ReaderPool:
     """Reads samples in `size` processes.
 
     names, files: [N], of all samples; chunks hold places in them. give_up: is told of a sample
@@ -58,7 +58,7 @@ class Pool:
 
     def __init__(
         self,
-        request: Request,
+        request: ReadRequest,
         names: Sequence[str],
         files: Sequence[Mapping[str, str]],
         size: int,
@@ -66,7 +66,7 @@ class Pool:
     ) -> None:
         self.request, self.names, self.files, self.size = request, names, files, size
         self.give_up = give_up
-        self.workers: list[Worker] = []
+        self.workers: list[ReaderProcess] = []
         self.chunks: deque[list[int]] = deque()
         self.deaths: dict[int, list[int]] = defaultdict(list)  # sample -> exit codes
         self.unborn = 0  # processes in a row that ended before they were ready
@@ -111,12 +111,12 @@ class Pool:
             # The processes share the cores, each with one thread of its libraries' own.
             env={**os.environ, "PYTHONPATH": modules, "OMP_NUM_THREADS": "1"},
         )
-        worker = Worker(process, output)
+        worker = ReaderProcess(process, output)
         self.workers.append(worker)
         self.selector.register(process.stdout, selectors.EVENT_READ, worker)
         worker.send(asdict(self.request))
 
-    def hear(self, worker: Worker) -> None:
+    def hear(self, worker: ReaderProcess) -> None:
         """Takes what a process has said since. Raises what its reader raised."""
         said = os.read(worker.process.stdout.fileno(), 1 << 16)
         if not said:
@@ -132,7 +132,7 @@ class Pool:
             if "failed" in line:
                 self.fail(worker, line)
 
-    def fail(self, worker: Worker, line: dict) -> None:
+    def fail(self, worker: ReaderProcess, line: dict) -> None:
         who = f" at {self.names[worker.chunk[worker.at]]}" if worker.chunk else ""
         if line["told"]:
             raise UserError(
@@ -141,7 +141,7 @@ class Pool:
             )
         raise RuntimeError(f"the reader {self.request.reader} failed{who}:\n{line['failed']}")
 
-    def bury(self, worker: Worker) -> None:
+    def bury(self, worker: ReaderProcess) -> None:
         """Lets others go on with what a process held that has died."""
         self.selector.unregister(worker.process.stdout)
         code = worker.process.wait()
@@ -154,7 +154,7 @@ class Pool:
             self.split(worker, code)
         hang_up(worker)
 
-    def split(self, worker: Worker, code: int) -> None:
+    def split(self, worker: ReaderProcess, code: int) -> None:
         """The chunk of a dead process goes on in three: the sample that it died at is alone."""
         sample = worker.chunk[worker.at]
         self.deaths[sample].append(code)
@@ -183,7 +183,7 @@ class Pool:
         self.selector.close()
 
 
-def hang_up(worker: Worker) -> None:
+def hang_up(worker: ReaderProcess) -> None:
     worker.output.close()
     worker.process.stdout.close()
     with suppress(BrokenPipeError):
