@@ -85,6 +85,7 @@ class Placed:
     submission: Submission
     entry: Entry
     job: Job | None
+    answered: bool  # whether its scheduler tells anything
 
     @property
     def live(self) -> bool:
@@ -100,7 +101,10 @@ class Jobs:
         slurm = [s for s in self.submissions if s.cluster == "slurm"]
         self.queue = scheduler.queue({s.user for s in slurm}) if slurm else {}
         gone = {e.job for s in slurm for e in s.entries} - set(self.queue or ())
-        self.accounts = scheduler.accounted(gone) if accounts and gone else {}
+        past = scheduler.accounted(gone) if accounts and gone else {}
+        # What the queue does not hold is over, whatever accounting still believes.
+        over = {number: job for number, job in past.items() if not job.live}
+        self.accounts = past if self.queue is None else over
 
     def of(self, submission: Submission, entry: Entry) -> Job | None:
         """The state of a job. None: the scheduler does not answer, or has forgotten the job."""
@@ -108,12 +112,16 @@ class Jobs:
             return (self.queue or {}).get(entry.job) or self.accounts.get(entry.job)
         return scheduler.process(entry.job, entry.process) if entry.process else Job("completed")
 
+    def answered(self, submission: Submission) -> bool:
+        return submission.cluster != "slurm" or self.queue is not None
+
     def placed(self) -> dict[Path, Placed]:
         """Run directory -> its last job; one that lives wins over a later one that does not."""
         found: dict[Path, Placed] = {}
         for submission in self.submissions:
             for entry in submission.entries:
-                new = Placed(submission, entry, self.of(submission, entry))
+                job, answered = self.of(submission, entry), self.answered(submission)
+                new = Placed(submission, entry, job, answered or job is not None)
                 for run in entry.runs:
                     old = found.get(self.results / run)
                     if old is None or new.live or not old.live:
