@@ -19,7 +19,7 @@ from bench.runner.slurm.scheduler import ask, tell
 from bench.runner.slurm.task import USER
 
 WARNING = 90  # seconds from the signal to the end of a job's time
-TIMEOUTS = 100  # times that a job is requeued after its time limit; pre-emptions do not count
+TIMEOUTS = 100  # times that a job is requeued after its time limit
 
 
 class Refused(RuntimeError):
