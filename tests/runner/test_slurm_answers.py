@@ -163,6 +163,23 @@ def test_a_pre_empted_job_is_still_wanted_whatever_greets_it(cluster, monkeypatc
     assert not scheduler.still_wanted()
 
 
+def test_the_jobs_are_those_of_who_submits_whatever_the_environment_says(
+    cluster, bench, monkeypatch
+):
+    monkeypatch.setenv("LOGNAME", "somebody")
+    monkeypatch.setattr("os.getuid", lambda: 12345678)  # no name, as in a container
+    assert bench(*WORDS)[0] == 0
+    users = {one.user for one in every(cluster / "results")}
+    assert len(users) == 2 and "12345678" in users
+
+
+def test_a_python_that_is_no_command_is_a_verdict(cluster, bench):
+    (cluster / "config/mml-bench").mkdir(parents=True)
+    (cluster / "config/mml-bench/cluster.yaml").write_text('python: "env \'python"\n')
+    code, out, _ = bench("doctor", "--cluster", "slurm")
+    assert code == 2 and "not a command: No closing quotation" in out
+
+
 def test_dry_tells_what_is_left_to_the_cluster(cluster, bench):
     _, out, _ = bench(*WORDS, "--dry")
     line = (

@@ -102,7 +102,10 @@ def partition_limit(partition: str) -> int | None:
 
 def command_verdict(python: str) -> tuple[str, bool]:
     """Whether the first word is a program here."""
-    word = shlex.split(python)[0]
+    try:
+        word = shlex.split(python)[0]
+    except ValueError as error:
+        return f"not a command: {error}", False
     if shutil.which(word) is None:
         return f"{word} is not found on this machine", False
     return "fine", True

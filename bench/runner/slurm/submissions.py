@@ -1,6 +1,7 @@
 """Manifests of submissions: which job has which runs, in results/submissions/<name>.json."""
 
-import getpass
+import os
+import pwd
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -42,10 +43,18 @@ def fresh(
     """A submission without jobs, written; and the folder for submitit's files and logs."""
     moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     name = f"{moment}-{uuid.uuid4().hex[:6]}"
-    submission = Submission(name, cluster, suite, getpass.getuser(), dict(settings))
+    submission = Submission(name, cluster, suite, user(), dict(settings))
     make_folder(results / FOLDER / name)
     write(results, submission)
     return submission, results / FOLDER / name
+
+
+def user() -> str:
+    """Whose jobs they are; not of $LOGNAME, which `su` may leave. A container may know no name."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def write(results: Path, submission: Submission) -> None:
