@@ -120,6 +120,8 @@ class DataBundle:
     split: str  # the name of the split that the parts are of
     digests: dict[str, str]  # part -> digest of its ids
     hash: str  # of everything that is read: samples, labels and preprocessing
+    notes: tuple[str, ...] = ()  # sentences for the user
+    problems: tuple[str, ...] = ()  # those of them that tell of a fault
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def prepare(opened: Adapter, name: str, cache: Path) -> int:
     bundle = opened.open(cache, meter)
     counts = ", ".join(f"{len(split)} {part}" for part, split in bundle.parts.items())
     sys.stdout.write(f"{name}: ready, split {bundle.split}: {counts}\n")
-    for problem in opened.problems:
+    for problem in bundle.problems:
         sys.stdout.write(f"problem: {problem}\n")
     sys.stdout.write(f"data hash {bundle.hash}\n")
     for noun, (count, seconds) in meter.made.items():

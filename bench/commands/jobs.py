@@ -18,6 +18,9 @@ def cancel(args: argparse.Namespace) -> int:
     for line, ended in cancelled(live):
         note(line)
         told += not ended
+    if jobs.queue is None:
+        note("squeue does not answer: what it holds is not known. `scancel NUMBER` ends a job.")
+        return 1
     if not live:
         note("Nothing to cancel: no such job is queued or running.")
     return 1 if told else 0

@@ -179,7 +179,7 @@ EXPORT = (
     option("--bundle", "FILE.zip", BUNDLE, type=Path, dest="archive"),
     *CHOICE,
 )
-MEASURES = "accuracy (default), macro_f1, balanced_accuracy, nll, brier"
+MEASURES = "accuracy (default) or another that can be resampled: macro_f1, nll, ..."
 COMPARE = (
     option("a", "A", "a method (or METHOD@DIGEST), or a results folder or bundle"),
     option("b", "B", "what A is compared with, of the same kind"),

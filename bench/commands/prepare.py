@@ -38,7 +38,7 @@ class Needed:
         """Packs it where need be. Raises UserError if its finished runs are on other data, which
         must not meet new ones in a table."""
         bundle = self.adapter.open(self.cache, note)
-        for sentence in self.adapter.notes:
+        for sentence in bundle.notes:
             note(f"{self.name}: {sentence}")
         for finished in (run for run in self.runs if run.result.exists()):
             trained_on = finished.read_result().data_hash

@@ -14,7 +14,7 @@ from bench.commands.request import note
 from bench.commands.run import check_device
 from bench.config.spec import RunSpec
 from bench.runner.local import forgive
-from bench.runner.slurm.resources import hours, resolve
+from bench.runner.slurm.resources import Resources, hours, resolve
 from bench.runner.slurm.submissions import Jobs
 from bench.runner.slurm.submit import SlurmOrder, hand_over, in_packs
 from bench.runs import manifest
@@ -71,8 +71,10 @@ class Choice:
 
 def chosen(specs: list[RunSpec], runs: list[RunDir], results: Path, retry: bool) -> Choice:
     """What is neither done, nor in a job that is queued or runs, nor failed without a retry."""
-    placed, done = Jobs(results).placed(), 0
-    choice = Choice()
+    jobs, done, choice = Jobs(results), 0, Choice()
+    if jobs.queue is None:
+        note("squeue does not answer: runs that a job in its queue has are submitted again.")
+    placed = jobs.placed()
     for spec, run in zip(specs, runs, strict=True):
         state, where = run.state, placed.get(run.path)
         if state == "done":
@@ -133,7 +135,7 @@ def plan(order: SlurmOrder, times: Estimate) -> list[str]:
     if order.cluster == "local":
         lines.append(f"{order.side_by_side} processes of this machine work through them.")
     elif order.cluster == "slurm":
-        lines.append(f"Each asks for {asks(order)}.")
+        lines.append(f"Each asks for {asks(order)}; {left(order.resources)}.")
     if asked.time is not None and longest > 60 * asked.time:
         lines.append(
             f"A task takes about {clock(longest)}, longer than its time: it is requeued and goes "
@@ -157,6 +159,13 @@ def asks(order: SlurmOrder) -> str:
     words = [f"{key}={value}" for key, value in own.items() if value != ""]
     together = asked.array_parallelism
     return ", ".join([*words, f"{together} tasks at a time"] if together else words)
+
+
+def left(asked: Resources) -> str:
+    """What nobody asks for: the cluster has defaults of its own for that."""
+    names = ("partition", "account", "time", "gpus_per_task", "mem")
+    open_ = [name for name in names if not getattr(asked, name)]
+    return f"left to the cluster: {', '.join(open_) or 'nothing'}"
 
 
 def data_line(one: Needed, args: argparse.Namespace) -> str:

@@ -22,7 +22,7 @@ class Child:
     reach it."""
 
     process: subprocess.Popen
-    output: IO[bytes]  # what it printed: a file without a name
+    output: IO[bytes]  # what it printed, but for replies: a file without a name
 
     def send(self, plain: object) -> None:
         """A line of JSON to its input."""

@@ -9,9 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from bench.config.settings import knob
-from bench.datasets.ave import splits as lists
-from bench.datasets.core.adapters import events
-from bench.datasets.core.adapters.audiovisual import POLICIES, AudioVisual, Sounding
+from bench.datasets.ave import splits
+from bench.datasets.core.adapters.audiovisual import (
+    POLICIES,
+    AudioVisual,
+    Sounding,
+    cut_spans,
+    spans_of,
+)
 from bench.datasets.core.decode.spectrograms import FRONTENDS
 from bench.datasets.core.files.download import Download
 from bench.datasets.core.flags import Flag
@@ -56,9 +61,9 @@ class AVE(AudioVisual):
         "a folder with AVE/ (---1_cCGK4M.mp4 and so on) and trainSet.txt, valSet.txt, testSet.txt"
     )
     downloads = LISTS
-    least = 9.0
-    seconds = lists.SECONDS
-    fixed_draw = 4
+    short_below_seconds = 9.0
+    tile_to_seconds = splits.SECONDS
+    frames_of_fixed_draw = 4
     lists = {
         "train": ("trainSet.txt",),
         "val": ("valSet.txt",),
@@ -68,8 +73,8 @@ class AVE(AudioVisual):
 
     @dataclass(frozen=True)
     class Config(Sounding):
-        split: str = knob("clean", choices=lists.SPLITS)
-        keep: str = knob("first", choices=lists.KEEP)  # of several labels in one part
+        split: str = knob("clean", choices=splits.SPLITS)
+        keep: str = knob("first", choices=splits.KEEP)  # of several labels in one part
         segment: str = knob("event", choices=("event", "whole"))  # of a clip; DI-MML's code: event
         audio: str = knob("psd16k-10s-z", choices=tuple(FRONTENDS))
         frames: int = knob(4, low=1)  # DI-MML's code, PMR
@@ -81,16 +86,16 @@ class AVE(AudioVisual):
             return {}
 
     def times(self):
-        return tuple(second + 0.5 for second in range(lists.SECONDS))
+        return tuple(second + 0.5 for second in range(splits.SECONDS))
 
     def classes(self):
-        return len(lists.CLASSES)
+        return len(splits.CLASSES)
 
     def items(self):
-        known = lists.annotated({r: self.needed(r) for r in PARTS} | self.raw_lists)
+        known = splits.annotated({r: self.needed(r) for r in PARTS} | self.raw_lists)
         folder = self.root / FOLDER
-        if (folder / f"{lists.ZERO_LENGTH}.mp4").is_file():
-            known.setdefault(lists.ZERO_LENGTH, lists.Event(lists.ZERO_LENGTH, 0, 0, 0))
+        if (folder / f"{splits.ZERO_LENGTH}.mp4").is_file():
+            known.setdefault(splits.ZERO_LENGTH, splits.Event(splits.ZERO_LENGTH, 0, 0, 0))
         clips = [known[name] for name in sorted(known)]
         return {
             "ids": [e.id for e in clips],
@@ -101,21 +106,21 @@ class AVE(AudioVisual):
             "notes": strangers(folder, set(known)),
         }
 
-    def listed(self, files, packed):
-        return lists.parts(files, self.config.split, self.config.keep)
+    def listed(self, files, stored):
+        return splits.parts(files, self.config.split, self.config.keep)
 
     def spans(self):
         return self.config.segment == "event"
 
-    def flags(self, packed):
-        early, _ = events.lost(packed, self.times())
-        return super().flags(packed) | early * np.uint32(Flag.TRUNCATED)
+    def flags(self, stored):
+        early, _ = cut_spans(stored, self.times())
+        return super().flags(stored) | early * np.uint32(Flag.TRUNCATED)
 
-    def excluded(self, packed):
-        _, nothing = events.lost(packed, self.times())
-        columns = events.columns(packed)
-        return dict(super().excluded(packed)) | {
-            packed.ids[i]: "nothing is left of its event, {} to {} s".format(*columns[i])
+    def excluded(self, stored):
+        _, nothing = cut_spans(stored, self.times())
+        spans = spans_of(stored)
+        return dict(super().excluded(stored)) | {
+            stored.ids[i]: "nothing is left of its event, {} to {} s".format(*spans[i])
             for i in np.flatnonzero(nothing)
         }
 

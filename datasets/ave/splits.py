@@ -12,8 +12,8 @@ from bench.datasets.core.splits.list_files import Wrong, read_text
 from bench.datasets.core.splits.lists import (
     PARTS,
     Issue,
+    ListedSample,
     Parts,
-    Sample,
     assemble,
     check_split,
     need,
@@ -68,8 +68,8 @@ class Event(NamedTuple):
     end: int
 
     @property
-    def sample(self) -> Sample:
-        return Sample(self.id, self.label, self.id)
+    def sample(self) -> ListedSample:
+        return ListedSample(self.id, self.label, self.id)
 
 
 def parts(files: Mapping[str, Path], split: str = "clean", keep: str = "first") -> Parts:
@@ -190,14 +190,14 @@ def labels_of(events: Iterable[Event]) -> dict[str, tuple[int, ...]]:
     return {i: tuple(of) for i, of in labels.items()}
 
 
-def one_label(rows: list[Sample], keep: str) -> list[Sample]:
+def one_label(rows: list[ListedSample], keep: str) -> list[ListedSample]:
     """Every id once, where it stands first, with its first or last label."""
     ordered = rows if keep == "last" else rows[::-1]
     chosen = {s.id: s for s in ordered}
     return [chosen[i] for i in dict.fromkeys(s.id for s in rows)]
 
 
-def repeats(rows: Mapping[str, list[Sample]], what: str) -> list[Issue]:
+def repeats(rows: Mapping[str, list[ListedSample]], what: str) -> list[Issue]:
     """Ids that stand in a part more than once. what: what is done with them."""
     issues = []
     for part, of in rows.items():
@@ -212,8 +212,8 @@ def repeats(rows: Mapping[str, list[Sample]], what: str) -> list[Issue]:
 
 
 def left_out(
-    rows: list[Sample], gone: set[str], issues: list[Issue], part: str, why: str
-) -> list[Sample]:
+    rows: list[ListedSample], gone: set[str], issues: list[Issue], part: str, why: str
+) -> list[ListedSample]:
     """The rows without the ids in `gone`, which join the issues."""
     ids = tuple(s.id for s in rows if s.id in gone)
     if ids:

@@ -13,7 +13,13 @@ import numpy as np
 
 from bench.config.settings import knob
 from bench.datasets.avmnist.idx import DIMENSIONS, PREFIX, idx_file, read_idx, verdict
-from bench.datasets.avmnist.splits import NEEDS_TRAIN_IMAGES, SPLITS, Pair, pairing_digest, pairs
+from bench.datasets.avmnist.splits import (
+    NEEDS_TRAIN_IMAGES,
+    SPLITS,
+    DigitPair,
+    pairing_digest,
+    pairs,
+)
 from bench.datasets.avmnist.voices import (
     FLOOR,
     HOP,
@@ -25,9 +31,9 @@ from bench.datasets.avmnist.voices import (
     spectrograms,
 )
 from bench.datasets.core.adapters.adapter import ORDER
-from bench.datasets.core.adapters.cached import PackedAdapter
-from bench.datasets.core.cache.format import Content, Stream, rows_at_once
-from bench.datasets.core.cache.sources import Source, source_of
+from bench.datasets.core.adapters.cached import CachedAdapter, Selection
+from bench.datasets.core.cache.format import CacheContent, Stream, rows_at_once
+from bench.datasets.core.cache.sources import RawFile, source_of
 from bench.datasets.core.files.download import Archive, Download
 from bench.errors import UserError
 from bench.types import DatasetSpec, Modality
@@ -55,7 +61,7 @@ IMAGE = (34.0217, 79.3896)
 AUDIO = {"peak": (-9.5818, 6.9418), "raw": (-10.0529, 6.4551)}
 
 
-class AVMNIST(PackedAdapter):
+class AVMNIST(CachedAdapter):
     """8,000 pairs (`full`: 70,000): the same digit seen and heard."""
 
     name = "avmnist"
@@ -68,7 +74,7 @@ class AVMNIST(PackedAdapter):
     counts = {"train": 500, "val": 100, "test": 200}  # images of a digit
 
     @dataclass(frozen=True)
-    class Config(PackedAdapter.Config):
+    class Config(CachedAdapter.Config):
         split: str = knob("clean", choices=SPLITS)
         level: str = knob(
             "peak", choices=("peak", "raw")
@@ -123,7 +129,7 @@ class AVMNIST(PackedAdapter):
         for part in dict.fromkeys(p.part for p in chosen):
             told = pairing_digest(p for p in chosen if p.part == part)
             report["rows"].append([f"pairing of {part}", told])
-        return Content(
+        return CacheContent(
             ids=[p.name for p in chosen],
             labels=np.array([p.digit for p in chosen]),
             groups=[p.recording for p in chosen],
@@ -138,7 +144,7 @@ class AVMNIST(PackedAdapter):
             report=report,
         )
 
-    def images(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], list[Source]]:
+    def images(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], list[RawFile]]:
         """MNIST's part -> images [N, 28, 28] uint8, and -> labels [N]; and the files."""
         files = self.idx_files()
         arrays = {key: read_idx(path, key[1]) for key, path in files.items()}
@@ -149,9 +155,10 @@ class AVMNIST(PackedAdapter):
             check_images(images[p], digits[p], files[p, "images"], files[p, "labels"])
         return images, digits, [source_of(path, self.base()) for path in files.values()]
 
-    def parts(self, packed):
-        part = packed.column("part")
-        return {name: np.flatnonzero(part == i) for i, name in enumerate(ORDER)}
+    def parts(self, stored):
+        part = stored.column("part")
+        rows = {name: np.flatnonzero(part == i) for i, name in enumerate(ORDER)}
+        return Selection.by_column(self.config.split, rows, stored)
 
     def survey(self):
         self.images()
@@ -166,7 +173,7 @@ class AVMNIST(PackedAdapter):
         return report
 
 
-def image_chunks(images: dict[str, np.ndarray], chosen: list[Pair]) -> Iterator[np.ndarray]:
+def image_chunks(images: dict[str, np.ndarray], chosen: list[DigitPair]) -> Iterator[np.ndarray]:
     """The images of the samples, [n, 1, 28, 28] at a time."""
     step = rows_at_once((28, 28), np.dtype("u1"))
     for i in range(0, len(chosen), step):

@@ -26,7 +26,7 @@ NEEDS_TRAIN_IMAGES = ("clean-60k", "full")
 
 
 @dataclass(frozen=True)
-class Pair:
+class DigitPair:
     """A sample: row `row` of MNIST's file `source`, heard as `recording`."""
 
     part: str
@@ -45,7 +45,7 @@ def pairs(
     digits: Mapping[str, np.ndarray],
     recordings: Iterable[str],
     counts: Mapping[str, int],
-) -> list[Pair]:
+) -> list[DigitPair]:
     """All samples of a split, part after part, each in increasing row order.
 
     digits: MNIST's labels, file -> [N]. recordings: file names. counts: images of a digit that the
@@ -66,7 +66,7 @@ def pairs(
                 )
             recording = pool[taken[digit] % len(pool)]
             taken[digit] += 1
-            result.append(Pair(part, source, row, digit, recording))
+            result.append(DigitPair(part, source, row, digit, recording))
     return result
 
 
@@ -149,7 +149,7 @@ def owner_validation(names: Sequence[str]) -> set[str]:
     return {n for n, inside in zip(training, val, strict=True) if inside}
 
 
-def pairing_digest(chosen: Iterable[Pair]) -> str:
+def pairing_digest(chosen: Iterable[DigitPair]) -> str:
     """SHA-256 of lines `<row>:<digit>:<recording>`."""
     text = "".join(f"{p.row}:{p.digit}:{p.recording}\n" for p in chosen)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from bench.datasets.avmnist.splits import RECORDING, SPEAKERS
-from bench.datasets.core.cache.sources import Source
-from bench.datasets.core.decode.wav import Undecodable, decode
+from bench.datasets.core.cache.sources import RawFile
+from bench.datasets.core.decode.audio import recording
 from bench.datasets.core.flags import Flag
+from bench.datasets.core.prepare.shards import Unusable
 from bench.datasets.core.splits.hashing import split_digest
+from bench.datasets.core.usual_faults import check_pointer
 
 RATE, SAMPLES = 8000, 8000  # Hz; one second, longer recordings are cut, shorter ones padded
 WINDOW, HOP = 222, 70  # 112 bins x 112 frames
@@ -52,7 +54,7 @@ class Voices:
     names: list[str]
     waves: np.ndarray  # [R, SAMPLES] float32
     flags: np.ndarray  # [R] uint32
-    sources: list[Source]  # of every `.wav` file, used or not
+    sources: list[RawFile]  # of every `.wav` file, used or not
     excluded: dict[str, str]  # file name -> why
 
     @classmethod
@@ -62,22 +64,20 @@ class Voices:
             raw = path.read_bytes()
             stat, sha = path.stat(), hashlib.sha256(raw).hexdigest()
             relative = path.relative_to(base).as_posix()
-            sources.append(Source(relative, stat.st_size, stat.st_mtime_ns, sha))
+            sources.append(RawFile(relative, stat.st_size, stat.st_mtime_ns, sha))
             if not RECORDING.match(path.name):
                 excluded[path.name] = "no name like 0_george_0.wav"
                 continue
+            check_pointer(path, raw, "a recording")
             try:
-                samples, flag = decode(raw, RATE, str(path))
-            except Undecodable as error:
-                excluded[path.name] = f"UNDECODABLE, {error}"
+                heard = recording(raw, RATE)
+            except Unusable as error:
+                excluded[path.name] = f"{error.flags.name}, {error}"
                 continue
-            if flag & Flag.EMPTY:
-                excluded[path.name] = "EMPTY"
-                continue
-            wave, silent = fitted(samples, level)
+            wave, silent = fitted(heard.samples, level)
             names.append(path.name)
             waves.append(wave)
-            flags.append(int(flag | silent))
+            flags.append(int(heard.flags | silent))
         stacked = np.stack(waves) if waves else np.zeros((0, SAMPLES), np.float32)
         return cls(names, stacked, np.array(flags, dtype=np.uint32), sources, excluded)
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from bench.config.settings import knob
-from bench.datasets.avmnist_multibench.order_check import Order
-from bench.datasets.core.adapters.cached import PackedAdapter
+from bench.datasets.avmnist_multibench.order_check import OrderCheck
+from bench.datasets.core.adapters.cached import CachedAdapter, Selection
 from bench.datasets.core.arrays.files import joint
-from bench.datasets.core.arrays.npy import Table, npy_piece
-from bench.datasets.core.cache.format import Content, Stream
+from bench.datasets.core.arrays.npy import ArrayTable, npy_piece
+from bench.datasets.core.cache.format import CacheContent, Stream
 from bench.datasets.core.cache.sources import source_of
 from bench.datasets.core.flags import Flag
 from bench.datasets.core.splits.hashing import straddling
@@ -31,7 +31,7 @@ PARTS = ("train", "test")
 SPLITS = ("literature", "literature+val", "agm", "clean")
 
 
-class AVMNISTMultiBench(PackedAdapter):
+class AVMNISTMultiBench(CachedAdapter):
     """The published arrays, after a check that sounds and labels are in one order."""
 
     name = "avmnist-multibench"
@@ -44,7 +44,7 @@ class AVMNISTMultiBench(PackedAdapter):
     val = 5_000  # rows of train, the last, that validate
 
     @dataclass(frozen=True)
-    class Config(PackedAdapter.Config):
+    class Config(CachedAdapter.Config):
         split: str = knob("literature", choices=SPLITS)
 
     @classmethod
@@ -68,7 +68,7 @@ class AVMNISTMultiBench(PackedAdapter):
         return {"counts": self.counts}
 
     @cached_property
-    def tables(self) -> dict[str, Table]:
+    def tables(self) -> dict[str, ArrayTable]:
         """`image`, `audio` and `labels`, test after train. Raises UserError."""
         root = self.raw()
         root = root / "avmnist" if (root / "avmnist").is_dir() else root
@@ -87,7 +87,7 @@ class AVMNISTMultiBench(PackedAdapter):
         names = FOLDERS[modality]
         return next((root / n for n in names if (root / n).is_dir()), root / names[0])
 
-    def check_shape(self, name: str, table: Table) -> None:
+    def check_shape(self, name: str, table: ArrayTable) -> None:
         """Raises UserError for arrays of another shape than the published ones."""
         for part, piece in zip(PARTS, table.pieces, strict=True):
             if piece.shape[0] != self.counts[part]:
@@ -107,7 +107,7 @@ class AVMNISTMultiBench(PackedAdapter):
 
     def content(self):
         labels = digits(self.tables["labels"])
-        order = Order(labels, self.counts["train"])
+        order = OrderCheck(labels, self.counts["train"])
         report = {"rows": [], "problems": [], "notes": []}
         flags = np.zeros(len(labels), dtype=np.uint32)
         image, audio = self.tables["image"], self.tables["audio"]
@@ -127,7 +127,7 @@ class AVMNISTMultiBench(PackedAdapter):
             report["problems"] += order.problems()
 
         pictures = Stream((1, PIXELS, PIXELS), stored(image), lambda: chunks(image, (1, 28, 28)))
-        return Content(
+        return CacheContent(
             ids=[f"{part}-{i}" for part in PARTS for i in range(self.counts[part])],
             labels=labels,
             flags=flags,
@@ -139,21 +139,23 @@ class AVMNISTMultiBench(PackedAdapter):
             finish=finish,
         )
 
-    def parts(self, packed):
+    def parts(self, stored):
         train, test = self.counts["train"], self.counts["test"]
         rows = np.arange(train + test)
         if self.config.split == "agm":  # its loader makes a third part of what it leaves over
             first, second = train * 9 // 10, train + test * 9 // 10
             left = np.r_[rows[first:train], rows[second:]]
-            found = {"train": rows[:first], "val": left, "test": rows[train:second]}
+            parts = {"train": rows[:first], "val": left, "test": rows[train:second]}
         else:
             first = train - self.val
-            found = {"train": rows[:first], "val": rows[first:train], "test": rows[train:]}
-        self.notes += ("OVERLAP: train and val share recordings, as these arrays are made.",)
-        shared = straddling(found, packed.column("twins"))
+            parts = {"train": rows[:first], "val": rows[first:train], "test": rows[train:]}
+        return Selection.by_column(self.config.split, parts, stored)
+
+    def remarks(self, stored, selection, kept):
+        yield "OVERLAP: train and val share recordings, as these arrays are made."
+        shared = straddling(kept.rows, stored.column("twins"))
         if shared:
-            self.notes += (f"OVERLAP: {shared} samples have a sound that is in another part too.",)
-        return found
+            yield f"OVERLAP: {shared} samples have a sound that is in another part too."
 
     def survey(self):
         rows = [
@@ -165,7 +167,7 @@ class AVMNISTMultiBench(PackedAdapter):
         return {"rows": rows, "problems": []}
 
 
-def digits(table: Table) -> np.ndarray:
+def digits(table: ArrayTable) -> np.ndarray:
     """[N] int64. Raises UserError for what is no digit."""
     raw = table.whole().reshape(-1)
     labels = raw.astype(np.int64)
@@ -178,12 +180,12 @@ def digits(table: Table) -> np.ndarray:
     return labels
 
 
-def stored(table: Table) -> np.dtype:
+def stored(table: ArrayTable) -> np.dtype:
     """What the cache holds: bytes and half precision as they are, all else as float32."""
     return table.dtype.newbyteorder("<") if table.dtype.str[1:] in ("u1", "f2") else np.dtype("<f4")
 
 
-def chunks(table: Table, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
+def chunks(table: ArrayTable, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
     """[n, *shape] at a time. Raises UserError for NaN or infinity."""
     start = 0
     for chunk in table.chunks():

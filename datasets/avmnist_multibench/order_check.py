@@ -23,7 +23,7 @@ REMEDY = (
 )
 
 
-class Order:
+class OrderCheck:
     """Sees all arrays, chunk by chunk, and then says whether labels fit them.
 
     labels: [N]. train: how many rows, the first, train. twins: [N] int32, the first row that holds

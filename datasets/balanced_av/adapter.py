@@ -15,11 +15,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from bench.config.settings import knob
-from bench.datasets.balanced_av import splits as lists
+from bench.datasets.balanced_av import splits
 from bench.datasets.balanced_av.reader import spectrogram
 from bench.datasets.core.adapters.adapter import existing
 from bench.datasets.core.adapters.audiovisual import MEAN, SIZE, STD
-from bench.datasets.core.adapters.listed import ListedAdapter
+from bench.datasets.core.adapters.media import MediaAdapter
 from bench.datasets.core.cache.sources import ABSENT, look
 from bench.datasets.core.decode.clip import SHORT_SIDE
 from bench.datasets.core.files.archives import relative
@@ -36,7 +36,7 @@ SHAPE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})")
 LOOKED_AT = 10  # pickles of the commonest size, until one holds an array
 
 
-class BalancedAV(ListedAdapter):
+class BalancedAV(MediaAdapter):
     """35,851 clips of ten seconds, from other sets and the web."""
 
     name = "balanced_av"
@@ -48,8 +48,8 @@ class BalancedAV(ListedAdapter):
     lists = {"annotation": ("Imbalance_train_test_val.json",)}
 
     @dataclass(frozen=True)
-    class Config(ListedAdapter.Config):
-        split: str = knob("clean", choices=lists.SPLITS)
+    class Config(MediaAdapter.Config):
+        split: str = knob("clean", choices=splits.SPLITS)
         frames: int = knob(3, low=1)  # pictures of a clip; BalanceBenchmark, code
         shape: str = ""  # of all spectrograms, as 257x1004; empty: that which most of them have
 
@@ -109,17 +109,17 @@ class BalancedAV(ListedAdapter):
                 View(SIZE, self.config.frames),
             ),
         }
-        return DatasetSpec(self.name, lists.COUNT, modalities)
+        return DatasetSpec(self.name, splits.COUNT, modalities)
 
     @cached_property
     def annotated(self) -> Parts:
         """All clips of the annotation that have a label. Raises UserError for unsafe names."""
         path = self.needed("annotation")
-        found = lists.parts({"annotation": path}, "literature+val")
-        if len(found.classes) > lists.COUNT:
+        found = splits.parts({"annotation": path}, "literature+val")
+        if len(found.classes) > splits.COUNT:
             raise UserError(
                 f"{path} names {len(found.classes)} classes, of which {self.name} has "
-                f"{lists.COUNT}; take the file from its source."
+                f"{splits.COUNT}; take the file from its source."
             )
         for clip in found.ids:
             if len(relative(clip, path).parts) > 1:
@@ -160,8 +160,8 @@ class BalancedAV(ListedAdapter):
         faults = [issue.text for issue in self.annotated.issues if issue.fault]
         return {**found, "problems": [*found["problems"], *faults]}
 
-    def listed(self, files, packed):
-        return lists.parts(files, self.config.split)
+    def listed(self, files, stored):
+        return splits.parts(files, self.config.split)
 
 
 def folder_of(root: Path, role: str) -> tuple[str, str]:

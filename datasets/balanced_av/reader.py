@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.datasets.core.decode.images import decoded, kind_of
-from bench.datasets.core.decode.video import alike, beginning, frozen
+from bench.datasets.core.decode.video import alike, frozen
 from bench.datasets.core.files.pickles import load
 from bench.datasets.core.flags import Flag
 from bench.datasets.core.prepare.shards import Sample, Unusable
+from bench.datasets.core.usual_faults import beginning
 from bench.errors import UserError
 
 try:

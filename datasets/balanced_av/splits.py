@@ -9,7 +9,15 @@ from pathlib import Path
 from bench.datasets.core.flags import Flag
 from bench.datasets.core.splits.database import read_database
 from bench.datasets.core.splits.list_files import Wrong
-from bench.datasets.core.splits.lists import Issue, Parts, Sample, assemble, check_split, need, some
+from bench.datasets.core.splits.lists import (
+    Issue,
+    ListedSample,
+    Parts,
+    assemble,
+    check_split,
+    need,
+    some,
+)
 
 SPLITS = ("literature", "literature+val", "clean")
 
@@ -37,7 +45,7 @@ def parts(files: Mapping[str, Path], split: str = "clean") -> Parts:
         rows[part] = []
         for clip, name in clips:
             if name in data.classes:
-                rows[part].append(Sample(clip, data.classes.index(name), clip[:ID_LENGTH]))
+                rows[part].append(ListedSample(clip, data.classes.index(name), clip[:ID_LENGTH]))
             else:
                 kind = "have a label that its list of labels lacks"
                 wrong.add(Flag.BAD_LABEL, kind, clip, f"{clip} ({name!r})")

@@ -5,11 +5,9 @@ from enum import IntFlag
 
 import numpy as np
 
-LFS = b"version https://git-lfs.github.com/spec/v1"  # how a file begins that Git LFS stands in for
-
 
 class Flag(IntFlag):
-    """The order is part of the format of a packed cache: append only."""
+    """The order is part of the format of a cache: append only."""
 
     MISSING = 1 << 0
     LFS_POINTER = 1 << 1

@@ -13,7 +13,7 @@ from bench.datasets.core.adapters.audiovisual import POLICIES, AudioVisual, Soun
 from bench.datasets.core.files.download import Download
 from bench.datasets.core.flags import Flag
 from bench.datasets.core.prepare.clips import shown
-from bench.datasets.cremad import splits as lists
+from bench.datasets.cremad import splits
 
 FOLDERS = {"audio": ("AudioWAV", ".wav"), "video": ("VideoFlash", ".flv")}
 OWNERS = "https://raw.githubusercontent.com/CheyneyComputerScience/CREMA-D"
@@ -46,7 +46,7 @@ class CREMAD(AudioVisual):
     title = "CREMA-D, emotions heard and seen"
     holds = "a folder with AudioWAV/ (1001_IEO_NEU_XX.wav and so on) and VideoFlash/ (.flv)"
     downloads = LISTS
-    fixed_draw = 3
+    frames_of_fixed_draw = 3
     lists = {
         "train": ("train.csv", "my_train_cre.txt"),
         "test": ("test.csv", "my_test_cre.txt"),
@@ -54,8 +54,8 @@ class CREMAD(AudioVisual):
 
     @dataclass(frozen=True)
     class Config(Sounding):
-        split: str = knob("clean", choices=lists.SPLITS)
-        fold: int = knob(0, low=0, high=lists.FOLDS - 1)  # the one that tests; the next validates
+        split: str = knob("clean", choices=splits.SPLITS)
+        fold: int = knob(0, low=0, high=splits.FOLDS - 1)  # the one that tests; the next validates
         policy: str = knob("uniform", choices=(*POLICIES, "dimml999"))
 
         def idle(self, epochs):
@@ -66,10 +66,10 @@ class CREMAD(AudioVisual):
         return (0.0, 1.0, 2.0, 3.0, 4.0, 5.0)
 
     def classes(self):
-        return len(lists.CLASSES)
+        return len(splits.CLASSES)
 
     def items(self):
-        samples = [lists.sample_of(stem) for stem in lists.stems()]
+        samples = [splits.sample_of(stem) for stem in splits.stems()]
         return {
             "ids": [s.id for s in samples],
             "labels": [s.label for s in samples],
@@ -82,14 +82,14 @@ class CREMAD(AudioVisual):
             "notes": strangers(self.root, {s.id for s in samples}),
         }
 
-    def listed(self, files, packed):
-        return lists.parts(files, self.config.split, self.config.fold)
+    def listed(self, files, stored):
+        return splits.parts(files, self.config.split, self.config.fold)
 
 
 def known_flags() -> dict[str, Flag]:
     """What the owners say of single clips."""
     flags: dict[str, Flag] = {}
-    for flag, stem, _ in lists.KNOWN:
+    for flag, stem, _ in splits.KNOWN:
         flags[stem] = flags.get(stem, Flag(0)) | flag
     return flags
 

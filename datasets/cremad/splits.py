@@ -12,8 +12,8 @@ from bench.datasets.core.splits.hashing import hash_order
 from bench.datasets.core.splits.list_files import Wrong, read_text
 from bench.datasets.core.splits.lists import (
     Issue,
+    ListedSample,
     Parts,
-    Sample,
     assemble,
     carved,
     check_number,
@@ -101,8 +101,8 @@ def stems() -> list[str]:
     return sorted(stem for stem in every if stem not in ABSENT)
 
 
-def sample_of(stem: str) -> Sample:
-    return Sample(stem, CLASSES.index(stem.split("_")[2]), stem[:4])
+def sample_of(stem: str) -> ListedSample:
+    return ListedSample(stem, CLASSES.index(stem.split("_")[2]), stem[:4])
 
 
 def actor5(fold: int) -> dict[str, tuple[str, ...]]:
@@ -123,7 +123,7 @@ def by_actor(actors: Mapping[str, tuple[str, ...]], drops: tuple[str, ...] = ())
     return rows
 
 
-def read_list(path: Path) -> tuple[list[Sample], list[Issue]]:
+def read_list(path: Path) -> tuple[list[ListedSample], list[Issue]]:
     """A list of any of the known forms: `id,EMO`, the same with a header, `id.flv Emotion`.
 
     The class comes from the name; a column that says otherwise makes the row a BAD_LABEL.
@@ -172,7 +172,7 @@ def actor_folds(demographics: Path) -> list[list[str]]:
     return [sorted(order[i::FOLDS]) for i in range(FOLDS)]
 
 
-def known_issues(rows: Mapping[str, list[Sample]]) -> list[Issue]:
+def known_issues(rows: Mapping[str, list[ListedSample]]) -> list[Issue]:
     """What is known of the clips in these parts; one recording in two parts is told apart."""
     part_of = {s.id: part for part, several in rows.items() for s in several}
     issues = [Issue(f, (i,), f"{i} {what}.", False) for f, i, what in KNOWN if i in part_of]

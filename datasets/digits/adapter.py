@@ -75,7 +75,7 @@ def part_rows(split: str, ids: list[str], labels: np.ndarray) -> dict[str, np.nd
 
 
 def hash_of(ids: list[str], labels: np.ndarray, views: dict[str, np.ndarray]) -> str:
-    """The data hash, which a packed cache of the same arrays would have."""
+    """The data hash, which a cache of the same arrays would have."""
     described = {
         m: {"dtype": x.dtype.str, "shape": list(x.shape), "sha256": sha256(x.tobytes())}
         for m, x in views.items()

@@ -8,45 +8,44 @@ import numpy as np
 
 from bench.config.settings import build
 from bench.datasets.core.adapters.adapter import existing
-from bench.datasets.core.adapters.cached import PackedAdapter
+from bench.datasets.core.adapters.cached import CachedAdapter, Selection
 from bench.datasets.core.arrays.files import ACCEPTED
-from bench.datasets.core.arrays.npy import Table
+from bench.datasets.core.arrays.npy import ArrayTable
 from bench.datasets.core.arrays.safetensors import SUFFIX
-from bench.datasets.core.cache.format import Content, digest_of
+from bench.datasets.core.cache.format import CacheContent, digest_of
 from bench.datasets.core.cache.sources import source_of
 from bench.datasets.core.cache.statistics import BY_TRAIN, of_train
-from bench.datasets.core.prepare.clips import check_strict
+from bench.datasets.core.splits.lists import Issue
 from bench.datasets.features.faults import Samples
 from bench.datasets.features.roles import Members, members
-from bench.datasets.features.settings import Settings, check_settings, completed, declared
+from bench.datasets.features.settings import FeatureSettings, check_settings, completed, declared
 from bench.datasets.features.splits import general_notes, part_notes, part_rows
-from bench.errors import UserError
 from bench.types import DatasetSpec, Modality
 
 BYTE = 255  # the scale of images stored as bytes
 
 
-class Features(PackedAdapter):
+class Features(CachedAdapter):
     """The user's arrays. A `dataset.yaml` beside them may hold any of the settings."""
 
     name = "features"
     title = "Your own arrays"
     holds = ACCEPTED
 
-    Config = Settings
+    Config = FeatureSettings
 
     @classmethod
     def complete(cls, values, root):
         root = existing(root, cls.name, cls.holds)
         given = declared(root) | dict(values)
-        settings = build(Settings, given, f"the data set {cls.name}")
+        settings = build(FeatureSettings, given, f"the data set {cls.name}")
         check_settings(settings)
         return asdict(completed(settings, root, members(root, settings.rename)))
 
     @cached_property
-    def full(self) -> Settings:
+    def full(self) -> FeatureSettings:
         """The settings with nothing left open."""
-        return Settings(**self.complete(asdict(self.config), self.root))
+        return FeatureSettings(**self.complete(asdict(self.config), self.root))
 
     @cached_property
     def members(self) -> Members:
@@ -56,12 +55,12 @@ class Features(PackedAdapter):
         modalities = {m: modality(t, m, self.full) for m, t in self.members.modalities.items()}
         return DatasetSpec(self.full.name, self.full.classes, modalities)
 
-    def spec(self, packed, rows):
+    def spec(self, stored, rows):
         described = self.describe()
         modalities = dict(described.modalities)
         for m, how in self.full.transform.items():
             if how in BY_TRAIN:
-                found = of_train(packed, m, modalities[m], how, rows["train"])
+                found = of_train(stored, m, modalities[m], how, rows["train"])
                 modalities[m] = replace(modalities[m], **found)
         return replace(described, modalities=modalities)
 
@@ -69,7 +68,7 @@ class Features(PackedAdapter):
         return {"rename": dict(self.full.rename), **self.constants()}
 
     def constants(self) -> dict[str, object]:
-        """What decides the packed numbers."""
+        """What decides the numbers of the cache."""
         unit = sorted(m for m, how in self.full.transform.items() if how == "l2")
         return {"nan": self.full.nan} | ({"l2": unit} if unit else {})
 
@@ -80,7 +79,7 @@ class Features(PackedAdapter):
         found = self.members
         samples = Samples(found, self.full.nan, self.constants().get("l2", ()))
         report = {"rows": [], "problems": [], "notes": []}
-        return Content(
+        return CacheContent(
             ids=found.ids,
             labels=found.labels,
             groups=found.groups,
@@ -94,31 +93,19 @@ class Features(PackedAdapter):
             libraries={n: version(n) for n in ("safetensors",) if self.root.suffix == SUFFIX},
         )
 
-    def parts(self, packed):
-        labels, groups = packed.column("labels"), packed.groups
-        rows = part_rows(self.full, groups or packed.ids, labels, self.members.given)
-        self.notes += (*packed.report["notes"], *general_notes(self.members, self.full))
-        self.problems += tuple(part_notes(rows, labels, groups, packed.column("twins")))
-        return rows
+    def parts(self, stored):
+        full, labels, groups = self.full, stored.column("labels"), stored.groups
+        rows = part_rows(full, groups or stored.ids, labels, self.members.given)
+        notes = (*stored.report["notes"], *general_notes(self.members, full))
+        problems = part_notes(rows, labels, groups, stored.column("twins"))
+        split = f"fold-{full.fold}-of-{full.folds}" if full.folds else full.split
+        issues = [Issue(None, (), note, False) for note in notes]
+        issues += [Issue(None, (), problem) for problem in problems]
+        return Selection.by_column(split, rows, stored, issues)
 
-    def bundle(self, packed):
-        if self.full.strict:
-            check_strict(self.name, packed.ids, packed.flags)
-        data = super().bundle(packed)
-        if self.full.strict and self.problems:
-            raise UserError(
-                f"data.strict=true allows no fault: {' '.join(self.problems)} Mend the arrays, or "
-                "set data.strict=false."
-            )
-        return data
-
-    def hash(self, packed):
+    def hash(self, stored, selection):
         by_train = {m: how for m, how in self.full.transform.items() if how in BY_TRAIN}
-        return digest_of([packed.hash, by_train]) if by_train else packed.hash
-
-    def split_name(self):
-        full = self.full
-        return f"fold-{full.fold}-of-{full.folds}" if full.folds else full.split
+        return digest_of([stored.hash, by_train]) if by_train else stored.hash
 
     def survey(self):
         found, full = self.members, self.full
@@ -132,7 +119,7 @@ class Features(PackedAdapter):
         return {"rows": rows, "problems": []}
 
 
-def modality(table: Table, name: str, settings: Settings) -> Modality:
+def modality(table: ArrayTable, name: str, settings: FeatureSettings) -> Modality:
     """Images stored as bytes are scaled to 0 to 1 unless transformed; all else is left as it is."""
     kind, vocabulary = settings.kinds[name], 0
     scaled = kind in ("image", "frames") and table.dtype == np.uint8

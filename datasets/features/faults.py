@@ -6,7 +6,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from bench.datasets.core.arrays.npy import Table
+from bench.datasets.core.arrays.npy import ArrayTable
 from bench.datasets.core.cache.format import Stream
 from bench.datasets.core.flags import Flag
 from bench.datasets.features.roles import Members
@@ -33,7 +33,7 @@ class Samples:
         self.replaced = dict.fromkeys(found.modalities, 0)  # numbers that were not finite
 
     def stream(self, name: str) -> Stream:
-        """A modality as it is packed."""
+        """A modality as the cache has it."""
         table = self.found.modalities[name]
         shape, form = table.shape[1:], "bfloat16" if table.bfloat16 else ""
         if name not in self.unit:
@@ -46,7 +46,7 @@ class Samples:
 
         return Stream(shape, dtype, chunks)
 
-    def chunks(self, name: str, table: Table) -> Iterator[np.ndarray]:
+    def chunks(self, name: str, table: ArrayTable) -> Iterator[np.ndarray]:
         """The samples of a modality, [n, *shape] at a time."""
         start = 0
         for chunk in table.chunks():

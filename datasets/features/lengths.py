@@ -10,12 +10,12 @@ from functools import cached_property
 
 import numpy as np
 
-from bench.datasets.core.arrays.npy import LENGTHS, OFFSETS, Piece, Table
+from bench.datasets.core.arrays.npy import LENGTHS, OFFSETS, ArrayTable, Piece
 from bench.datasets.core.cache.format import rows_at_once
 from bench.errors import UserError
 
 
-def padded(found: Mapping[str, Table]) -> dict[str, Table]:
+def padded(found: Mapping[str, ArrayTable]) -> dict[str, ArrayTable]:
     """The tables, with what tells of lengths taken into those that it is about.
 
     Raises UserError for lengths of nothing, or both forms of one modality.
@@ -37,7 +37,7 @@ def padded(found: Mapping[str, Table]) -> dict[str, Table]:
     return tables
 
 
-def check_whole(table: Table) -> None:
+def check_whole(table: ArrayTable) -> None:
     if table.kind not in "iu" or len(table.shape) != 1:
         raise UserError(
             f"{table.name} has shape {table.shape} of {table.type}; it is one whole number after "
@@ -46,10 +46,10 @@ def check_whole(table: Table) -> None:
 
 
 @dataclass(frozen=True)
-class Padded(Table):
+class Padded(ArrayTable):
     """An array [N, T, ...] of which only the first rows of each sample count."""
 
-    lengths: Table
+    lengths: ArrayTable
 
     @cached_property
     def counts(self) -> np.ndarray:
@@ -75,10 +75,10 @@ class Padded(Table):
 
 
 @dataclass(frozen=True)
-class Flat(Table):
+class Flat(ArrayTable):
     """An array of the rows of all samples, as [N, longest, ...]."""
 
-    offsets: Table
+    offsets: ArrayTable
 
     @cached_property
     def counts(self) -> list[np.ndarray]:

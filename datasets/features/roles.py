@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.datasets.core.arrays.files import part_names, tables
-from bench.datasets.core.arrays.npy import ROLES, Table
+from bench.datasets.core.arrays.npy import ROLES, ArrayTable
 from bench.datasets.features.lengths import Flat, Padded, padded
 from bench.errors import UserError, unknown
 
@@ -27,8 +27,8 @@ class Members:
     """What lies at a root, sorted by role. Only headers, labels and names are ever held."""
 
     root: Path
-    modalities: dict[str, Table]
-    others: dict[str, Table]
+    modalities: dict[str, ArrayTable]
+    others: dict[str, ArrayTable]
     files: tuple[Path, ...]
 
     @property
@@ -143,7 +143,7 @@ def members(root: Path, rename: Mapping[str, str]) -> Members:
     return Members(root, modalities, others, tuple(files))
 
 
-def renamed(found: Mapping[str, Table], rename: Mapping[str, str]) -> dict[str, Table]:
+def renamed(found: Mapping[str, ArrayTable], rename: Mapping[str, str]) -> dict[str, ArrayTable]:
     """The tables under the user's names for them, in order of name."""
     for old in rename:
         if old not in found:
@@ -159,7 +159,7 @@ def renamed(found: Mapping[str, Table], rename: Mapping[str, str]) -> dict[str, 
     return {name: result[name] for name in sorted(result)}
 
 
-def check_modality(name: str, table: Table) -> None:
+def check_modality(name: str, table: ArrayTable) -> None:
     """Raises UserError unless the array can be a modality."""
     if not MODALITY.match(name):
         raise UserError(
@@ -173,7 +173,7 @@ def check_modality(name: str, table: Table) -> None:
         )
 
 
-def kind_of(name: str, table: Table, declared: str = "") -> str:
+def kind_of(name: str, table: ArrayTable, declared: str = "") -> str:
     """The kind of a modality: as declared, else as its shape says. Raises UserError."""
     dimensions = len(table.shape) - 1
     declared = declared or next((k for k, wanted in KINDS.items() if wanted == dimensions), "")

@@ -8,7 +8,8 @@ from pathlib import Path
 import yaml
 
 from bench.config.settings import knob
-from bench.datasets.core.arrays.npy import Table
+from bench.datasets.core.adapters.cached import CachedAdapter
+from bench.datasets.core.arrays.npy import ArrayTable
 from bench.datasets.features.roles import Members, kind_of
 from bench.errors import UserError, unknown
 
@@ -19,7 +20,7 @@ SPLITS = ("", "given", "clean", "literature", "literature+val", "folds")
 
 
 @dataclass(frozen=True)
-class Settings:
+class FeatureSettings(CachedAdapter.Config):
     """What a user may say of the arrays, in `dataset.yaml` or on the command line."""
 
     split: str = knob("", choices=SPLITS)  # empty: given where there is one, else clean
@@ -51,7 +52,7 @@ def declared(root: Path) -> dict[str, object]:
     return {str(k): v for k, v in (found or {}).items()}
 
 
-def completed(settings: Settings, root: Path, found: Members) -> Settings:
+def completed(settings: FeatureSettings, root: Path, found: Members) -> FeatureSettings:
     """The settings with everything filled in that the arrays decide. Raises UserError."""
     name = settings.name or (root.stem if root.is_file() else root.resolve().name)
     if not NAME.match(name):
@@ -75,7 +76,7 @@ def completed(settings: Settings, root: Path, found: Members) -> Settings:
     )
 
 
-def check_settings(settings: Settings) -> None:
+def check_settings(settings: FeatureSettings) -> None:
     """Raises UserError for settings that do not go together or are not supported."""
     if settings.task != "single":
         raise UserError(
@@ -127,7 +128,7 @@ def check_transform(transform: Mapping[str, str], kinds: Mapping[str, str]) -> N
             raise UserError(f"data.transform of {m} would have no effect: tokens are names.")
 
 
-def check_vocabulary(vocabulary: int, tokens: list[Table]) -> int:
+def check_vocabulary(vocabulary: int, tokens: list[ArrayTable]) -> int:
     """How many ids of tokens there are, 0 without tokens. Raises UserError if an id is none."""
     if vocabulary and not tokens:
         raise UserError(
@@ -151,7 +152,7 @@ def check_vocabulary(vocabulary: int, tokens: list[Table]) -> int:
     return vocabulary or (largest + 1 if tokens else 0)
 
 
-def chosen_split(settings: Settings, found: Members) -> str:
+def chosen_split(settings: FeatureSettings, found: Members) -> str:
     """The split that runs: the user's own wins where none is named."""
     if settings.folds:
         return "folds"

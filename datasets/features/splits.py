@@ -7,7 +7,7 @@ import numpy as np
 from bench.datasets.core.arrays.files import PARTS
 from bench.datasets.core.splits.hashing import carve, deal, straddling
 from bench.datasets.features.roles import Members
-from bench.datasets.features.settings import Settings
+from bench.datasets.features.settings import FeatureSettings
 from bench.errors import UserError
 
 TEST, VAL = 0.2, 0.1  # of a class, and of what then remains
@@ -17,7 +17,7 @@ FEW = 3  # a class with fewer samples is in train alone
 
 
 def part_rows(
-    settings: Settings, units: Sequence[str], labels: np.ndarray, given: Sequence[str] | None
+    settings: FeatureSettings, units: Sequence[str], labels: np.ndarray, given: Sequence[str] | None
 ) -> dict[str, np.ndarray]:
     """Part -> rows, under the split that the settings name.
 
@@ -62,7 +62,7 @@ def check_given(given: Sequence[str]) -> None:
             )
 
 
-def general_notes(found: Members, settings: Settings) -> Iterator[str]:
+def general_notes(found: Members, settings: FeatureSettings) -> Iterator[str]:
     """Sentences on what was assumed about the arrays."""
     for m, table in found.modalities.items():
         how = settings.transform.get(m)

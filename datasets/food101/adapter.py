@@ -13,19 +13,19 @@ import numpy as np
 
 from bench.config.settings import knob
 from bench.datasets.core.adapters.audiovisual import MEAN, SIZE, STD
-from bench.datasets.core.adapters.listed import ListedAdapter
-from bench.datasets.core.cache.store import Packed
+from bench.datasets.core.adapters.media import MediaAdapter
+from bench.datasets.core.cache.store import Cache
 from bench.datasets.core.decode.clip import SHORT_SIDE
 from bench.datasets.core.decode.text import read_pieces
 from bench.datasets.core.prepare.clips import Array, Clips
 from bench.datasets.core.splits.lists import Issue
-from bench.datasets.food101 import splits as lists
+from bench.datasets.food101 import splits
 from bench.datasets.food101.reader import BITS, PIECES, Images, flags_of
 from bench.errors import UserError
 from bench.types import DatasetSpec, Modality, View
 
 
-class Food101(ListedAdapter):
+class Food101(MediaAdapter):
     """90,704 images, of which 19 have no title."""
 
     name = "food101"
@@ -34,7 +34,7 @@ class Food101(ListedAdapter):
         "a folder with images/train/ and images/test/ (apple_pie/apple_pie_0.jpg and so on) and "
         "texts/ (train_titles.csv, test_titles.csv)"
     )
-    FOLDERS = (*ListedAdapter.FOLDERS, "texts")
+    FOLDERS = (*MediaAdapter.FOLDERS, "texts")
     lists = {
         "train_titles": ("train_titles.csv",),
         "test_titles": ("test_titles.csv",),
@@ -46,8 +46,8 @@ class Food101(ListedAdapter):
     }
 
     @dataclass(frozen=True)
-    class Config(ListedAdapter.Config):
-        split: str = knob("clean", choices=lists.SPLITS)
+    class Config(MediaAdapter.Config):
+        split: str = knob("clean", choices=splits.SPLITS)
         length: int = knob(40, low=1)  # words of a title; BalanceBenchmark, code; MLA, code: 256
         tokenizer: str = knob("hash", choices=("hash", "wordpiece"))
         vocabulary: int = knob(30522, low=2)  # of hash: as many numbers as the uncased BERT has
@@ -88,7 +88,7 @@ class Food101(ListedAdapter):
             "image": Modality("image", (3, *SIZE), MEAN, STD, View(SIZE)),
             "text": Modality("tokens", (self.config.length,), vocabulary=self.config.vocabulary),
         }
-        return DatasetSpec(self.name, len(lists.CLASSES), modalities)
+        return DatasetSpec(self.name, len(splits.CLASSES), modalities)
 
     @cached_property
     def images(self) -> Images:
@@ -99,12 +99,12 @@ class Food101(ListedAdapter):
         """Image -> title, and what is odd about the csv files."""
         files = {role: self.needed(role) for role in ("train_titles", "test_titles")}
         folders = {part: self.images.of(part) for part in BITS}
-        return lists.all_titles(files, folders, self.config.split)
+        return splits.all_titles(files, folders, self.config.split)
 
     def clips(self):
         images, arguments = self.images, {"short_side": SHORT_SIDE, "cut": self.config.cut}
         ids = sorted({*images.paths, *self.named()})
-        samples = [lists.sample_of(name) for name in ids]
+        samples = [splits.sample_of(name) for name in ids]
         flags = flags_of(images, *self.titles)
         return Clips(
             ids=ids,
@@ -130,12 +130,12 @@ class Food101(ListedAdapter):
 
     def named(self) -> set[str]:
         """The images in the lists of the literature that are there."""
-        roles = {role for several in lists.LISTED.values() for role in several.values()}
-        found = (lists.read_list(self.raw_lists[r])[0] for r in roles & self.raw_lists.keys())
+        roles = {role for several in splits.LISTED.values() for role in several.values()}
+        found = (splits.read_list(self.raw_lists[r])[0] for r in roles & self.raw_lists.keys())
         return {sample.id for rows in found for sample in rows}
 
-    def listed(self, files, packed):
-        return lists.parts(files, self.config.split, folders_of(packed))
+    def listed(self, files, stored):
+        return splits.parts(files, self.config.split, folders_of(stored))
 
     def tokenizer(self) -> dict[str, object]:
         """What decides a title's numbers."""
@@ -145,34 +145,34 @@ class Food101(ListedAdapter):
             return named | {"vocabulary": config.vocabulary, "hash": "sha256"}
         return named | {"pieces": config.pieces}
 
-    def derived(self, packed):
-        copies = self.list_files(packed.path / "lists")
+    def derived(self, stored):
+        copies = self.list_files(stored.path / "lists")
         lying = {
-            part: copies[f"{part}_titles"].relative_to(packed.path).as_posix() for part in BITS
+            part: copies[f"{part}_titles"].relative_to(stored.path).as_posix() for part in BITS
         }
         files = [{p: lying[p] for p, bit in BITS.items() if bit & bits} for bits in range(4)]
-        usable, folder = (packed.column(name).tolist() for name in ("usable", "folder"))
+        usable, folder = (stored.column(name).tolist() for name in ("usable", "folder"))
         tokenizer, path = self.tokenizer(), self.pieces_file(self.root)
         made = Clips(
-            ids=packed.ids,
-            labels=packed.column("labels").tolist(),
+            ids=stored.ids,
+            labels=stored.column("labels").tolist(),
             files=[files[bits] for bits in folder],
             arrays={"text": Array("i4", (self.config.length,))},
             reader="bench.datasets.food101.reader:tokens",
             arguments={"path": str(path or ""), "tokenizer": tokenizer},
             constants=tokenizer,
             excluded={
-                n: "not usable" for n, good in zip(packed.ids, usable, strict=True) if not good
+                n: "not usable" for n, good in zip(stored.ids, usable, strict=True) if not good
             },
             noun="titles",
         )
         return {"text": made}
 
 
-def folders_of(packed: Packed) -> dict[str, set[str]]:
+def folders_of(stored: Cache) -> dict[str, set[str]]:
     """The images of each folder, `train` and `test`."""
-    bits = packed.column("folder").tolist()
+    bits = stored.column("folder").tolist()
     return {
-        part: {name for name, b in zip(packed.ids, bits, strict=True) if b & bit}
+        part: {name for name, b in zip(stored.ids, bits, strict=True) if b & bit}
         for part, bit in BITS.items()
     }

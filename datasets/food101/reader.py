@@ -24,7 +24,7 @@ from bench.datasets.core.flags import Flag
 from bench.datasets.core.prepare.clips import shown
 from bench.datasets.core.prepare.shards import Sample
 from bench.datasets.core.splits.lists import Issue
-from bench.datasets.food101 import splits as lists
+from bench.datasets.food101 import splits
 from bench.errors import UserError
 
 BITS = {"train": 1, "test": 2}  # of the folders, in a column of the cache
@@ -48,10 +48,10 @@ class Images:
         right, wrong, strange = defaultdict(dict), defaultdict(dict), []
         for part in BITS:
             for folder, name in files_below(root / "images" / part):
-                path, sample = f"images/{part}/{folder}/{name}", lists.sample_of(name)
+                path, sample = f"images/{part}/{folder}/{name}", splits.sample_of(name)
                 if sample is None:
                     strange.append(path)
-                elif folder == lists.CLASSES[sample.label]:
+                elif folder == splits.CLASSES[sample.label]:
                     right[name][part] = path
                 else:
                     wrong[name][part] = path
@@ -63,7 +63,7 @@ class Images:
 
     def path(self, name: str) -> str:
         """Of the one that is read; where it would lie if it is not there."""
-        folder = lists.CLASSES[lists.sample_of(name).label]
+        folder = splits.CLASSES[splits.sample_of(name).label]
         return next(iter(self.paths.get(name, {}).values()), f"images/train/{folder}/{name}")
 
     def bits(self, name: str) -> int:
@@ -129,7 +129,7 @@ def tokens(name: str, files: Mapping[str, Path], path: str, tokenizer: Mapping) 
 
 @lru_cache(maxsize=len(BITS))
 def titles_in(path: Path) -> dict[str, str]:
-    return lists.read_titles(path)[0]
+    return splits.read_titles(path)[0]
 
 
 @lru_cache(maxsize=1)

@@ -12,8 +12,8 @@ from bench.datasets.core.flags import Flag
 from bench.datasets.core.splits.list_files import Text, Wrong, read_text
 from bench.datasets.core.splits.lists import (
     Issue,
+    ListedSample,
     Parts,
-    Sample,
     assemble,
     carved,
     check_split,
@@ -89,8 +89,8 @@ def all_titles(
 
 
 def divided(
-    rows: dict[str, list[Sample]], split: str, titles: Mapping[str, str], issues: list[Issue]
-) -> dict[str, list[Sample]]:
+    rows: dict[str, list[ListedSample]], split: str, titles: Mapping[str, str], issues: list[Issue]
+) -> dict[str, list[ListedSample]]:
     """The rules of the split, then the images with a title where titles are given."""
     if split != "literature":
         rows |= carved("upmc-food101", rows["train"], VAL, grouped=True)
@@ -111,7 +111,7 @@ def divided(
     return rows
 
 
-def shared_titles(rows: Mapping[str, list[Sample]], titles: Mapping[str, str]) -> list[Issue]:
+def shared_titles(rows: Mapping[str, list[ListedSample]], titles: Mapping[str, str]) -> list[Issue]:
     """How many images of test have a title that another part has too."""
     others = [s for part in rows if part != "test" for s in rows[part]]
     known = {plain(titles[s.id]) for s in others} - {""}
@@ -121,13 +121,13 @@ def shared_titles(rows: Mapping[str, list[Sample]], titles: Mapping[str, str]) -
 
 
 def left_out(
-    rows: list[Sample],
+    rows: list[ListedSample],
     gone: set[str],
     issues: list[Issue],
     part: str,
     why: str,
     flag: Flag | None = None,
-) -> list[Sample]:
+) -> list[ListedSample]:
     """The rows without the ids in `gone`, which join the issues."""
     ids = tuple(s.id for s in rows if s.id in gone)
     if ids:
@@ -141,15 +141,17 @@ def plain(title: str) -> str:
     return " ".join(re.findall(r"[^\W_]+", title.lower()))
 
 
-def sample_of(name: str) -> Sample | None:
+def sample_of(name: str) -> ListedSample | None:
     """The sample of an image; its group is the page; None where the class is none of the 101."""
     found = IMAGE.fullmatch(name)
     if not found or found[1] not in CLASSES:
         return None
-    return Sample(name, CLASSES.index(found[1]), f"{found[1]}_{found[2]}.jpg")
+    return ListedSample(name, CLASSES.index(found[1]), f"{found[1]}_{found[2]}.jpg")
 
 
-def image_rows(names: Mapping[str, Iterable[str]]) -> tuple[dict[str, list[Sample]], list[Issue]]:
+def image_rows(
+    names: Mapping[str, Iterable[str]],
+) -> tuple[dict[str, list[ListedSample]], list[Issue]]:
     """Rows by part in order of name, from paths that end in the image or in `class/image`."""
     wrong, rows, issues = Wrong("the folder of images"), {}, []
     for part in ("train", "test"):
@@ -168,7 +170,7 @@ def image_rows(names: Mapping[str, Iterable[str]]) -> tuple[dict[str, list[Sampl
     return rows, [*wrong.issues(), *issues]
 
 
-def read_list(path: Path) -> tuple[list[Sample], list[Issue]]:
+def read_list(path: Path) -> tuple[list[ListedSample], list[Issue]]:
     """A list of `image class`, or of JSON objects with `img` or `id`, and `label`."""
     text = read_text(path)
     wrong, rows = Wrong(text.name), []

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.config.settings import knob
-from bench.datasets.core.adapters.by_name import FoundClips, Stored
+from bench.datasets.core.adapters.audiovisual import AudioVisual, Sounding
+from bench.datasets.core.adapters.by_name import clips_by_name, middles
+from bench.datasets.core.adapters.notes import list_notes
 from bench.datasets.core.decode.spectrograms import FRONTENDS
 from bench.datasets.core.files.download import Download
 from bench.datasets.core.flags import Flag
-from bench.datasets.kinetics_sounds import splits as lists
+from bench.datasets.kinetics_sounds import splits
 
 # A video, perhaps with start and end in seconds, with or without leading zeros.
 STEM = re.compile(r"([A-Za-z0-9_-]{11})(_\d{1,6}){0,2}")
@@ -22,6 +24,7 @@ OGM = "https://raw.githubusercontent.com/GeWu-Lab/OGM-GE_CVPR2022"
 OGM += "/149c68e5987f92484dd30cd468d444f6d98f57bd/data/KineticSound"
 BML = "https://raw.githubusercontent.com/GeWu-Lab/BML_TPAMI2024"
 BML += "/8db168f1a08c030abd0f9524ec02a48e4cb977d2/code/dataset"
+REPLACEMENTS = "replacement"  # how folders begin that come before others
 LISTS = (
     Download(
         f"{OGM}/my_train.txt",
@@ -41,7 +44,7 @@ LISTS = (
 )
 
 
-class KineticsSounds(FoundClips):
+class KineticsSounds(AudioVisual):
     name = "kinetics_sounds"
     title = "Kinetics-Sounds, actions heard and seen"
     holds = (
@@ -49,7 +52,8 @@ class KineticsSounds(FoundClips):
         "any name, and my_train.txt, my_test.txt, KS_train_val.json"
     )
     downloads = LISTS
-    preferred = "replacement"
+    short_below_seconds = 9.0
+    tile_to_seconds = 10
     lists = {
         "train": ("my_train.txt",),
         "test": ("my_test.txt",),
@@ -57,32 +61,38 @@ class KineticsSounds(FoundClips):
     }
 
     @dataclass(frozen=True)
-    class Config(Stored):
-        split: str = knob("clean", choices=lists.SPLITS)
+    class Config(Sounding):
+        split: str = knob("clean", choices=splits.SPLITS)
+        stored: int = knob(10, low=1, high=50)  # pictures of a clip in the cache
         audio: str = knob("fbank128", choices=tuple(FRONTENDS))
 
-    def samples(self):
-        if "annotation" not in self.raw_lists:
-            self.needed("train"), self.needed("test")
-        return lists.everyone(self.raw_lists)
-
-    def id_of(self, stem):
-        found = STEM.fullmatch(stem)
-        return found[1] if found else ""
+    def times(self):
+        return middles(self.config.stored, self.tile_to_seconds)
 
     def classes(self):
-        return len(lists.CLASSES)
+        return len(splits.CLASSES)
 
-    def listed(self, files, packed):
-        return lists.parts(files, self.config.split)
+    def items(self):
+        if "annotation" not in self.raw_lists:
+            self.needed("train"), self.needed("test")
+        return clips_by_name(self.root, splits.everyone(self.raw_lists), id_of, REPLACEMENTS)
 
-    def parts(self, packed):
-        rows = super().parts(packed)
-        broken = int(np.count_nonzero(packed.flags & np.uint32(Flag.UNDECODABLE)))
+    def listed(self, files, stored):
+        return splits.parts(files, self.config.split)
+
+    def remarks(self, stored, selection, kept):
+        yield from super().remarks(stored, selection, kept)
+        yield from list_notes(selection.rows, kept.rows, stored.ids)
+        broken = int(np.count_nonzero(stored.flags & np.uint32(Flag.UNDECODABLE)))
         if broken:
-            self.notes += (
+            yield (
                 f"{broken} clips cannot be decoded; of the common copy of Kinetics-400 about 1400 "
                 "files are corrupt, for which its owners offer an archive of replacements: unpack "
-                f"that into {self.preferred}/ below the root.",
+                f"that into {REPLACEMENTS}/ below the root."
             )
-        return rows
+
+
+def id_of(stem: str) -> str:
+    """The video of a file's name without suffix, nothing if there is none."""
+    match = STEM.fullmatch(stem)
+    return match[1] if match else ""

@@ -12,8 +12,8 @@ from bench.datasets.core.splits.database import read_database
 from bench.datasets.core.splits.list_files import Wrong, read_text
 from bench.datasets.core.splits.lists import (
     Issue,
+    ListedSample,
     Parts,
-    Sample,
     assemble,
     carved,
     check_split,
@@ -64,7 +64,7 @@ def parts(files: Mapping[str, Path], split: str = "clean") -> Parts:
     return assemble(split, CLASSES, rows, issues)
 
 
-def everyone(files: Mapping[str, Path]) -> dict[str, Sample]:
+def everyone(files: Mapping[str, Path]) -> dict[str, ListedSample]:
     """Id -> sample, of all clips that any of the files has; the text lists come first."""
     rows = [s for role in ("train", "test") if role in files for s in read_list(files[role])[0]]
     if "annotation" in files:
@@ -72,7 +72,7 @@ def everyone(files: Mapping[str, Path]) -> dict[str, Sample]:
     return {s.id: s for s in reversed(rows)}
 
 
-def read_list(path: Path) -> tuple[list[Sample], list[Issue]]:
+def read_list(path: Path) -> tuple[list[ListedSample], list[Issue]]:
     """A list of `stem,seconds,label`, where the label is the place in the table of classes."""
     text = read_text(path)
     wrong, rows = Wrong(text.name), []
@@ -82,7 +82,7 @@ def read_list(path: Path) -> tuple[list[Sample], list[Issue]]:
         if not found:
             raise text.error(number, f"{stem!r} is no name of a Kinetics clip")
         if label.isdecimal() and int(label) < len(CLASSES):
-            rows.append(Sample(found[1], int(label), found[1]))
+            rows.append(ListedSample(found[1], int(label), found[1]))
         else:
             place = f"line {number} ({label!r})"
             wrong.add(Flag.BAD_LABEL, "have a label outside 0 to 30", found[1], place)
@@ -90,7 +90,7 @@ def read_list(path: Path) -> tuple[list[Sample], list[Issue]]:
     return rows, [*text.issues, *wrong.issues(), *repeated]
 
 
-def read_annotation(path: Path) -> tuple[dict[str, list[Sample]], list[Issue]]:
+def read_annotation(path: Path) -> tuple[dict[str, list[ListedSample]], list[Issue]]:
     """Rows by part. Raises UserError for the annotation that trains on the test list's clips."""
     data = read_database(path)
     if not data.clips["test"]:
@@ -114,7 +114,7 @@ def read_annotation(path: Path) -> tuple[dict[str, list[Sample]], list[Issue]]:
                     "from its source."
                 )
             if spelled(name) in CLASSES:
-                rows[part].append(Sample(found[1], CLASSES.index(spelled(name)), found[1]))
+                rows[part].append(ListedSample(found[1], CLASSES.index(spelled(name)), found[1]))
             else:
                 kind = "have a class that is none of the 31"
                 wrong.add(Flag.BAD_LABEL, kind, found[1], f"{stem} ({name!r})")
@@ -127,7 +127,7 @@ def spelled(name: str) -> str:
     return name.lower().replace(" ", "_")
 
 
-def differing(part: str, listed: list[Sample], told: list[Sample]) -> list[Issue]:
+def differing(part: str, listed: list[ListedSample], told: list[ListedSample]) -> list[Issue]:
     """Where the text list and the annotation do not say the same of a part."""
     ids = tuple(sorted({s.id for s in set(listed) ^ set(told)}))
     text = f"{part}: the list and the annotation differ in {some(ids, 'ids')}; the list is used."

@@ -13,31 +13,31 @@ import numpy as np
 
 from bench.config.settings import knob
 from bench.datasets.core.adapters.audiovisual import MEAN, SIZE, STD
-from bench.datasets.core.adapters.listed import ListedAdapter
-from bench.datasets.core.cache.store import Packed
+from bench.datasets.core.adapters.media import MediaAdapter
+from bench.datasets.core.cache.store import Cache
 from bench.datasets.core.flags import Flag
 from bench.datasets.core.prepare.clips import Array, Clips
-from bench.datasets.core.splits.lists import Issue, Parts, Sample, some
-from bench.datasets.modelnet40 import splits as lists
+from bench.datasets.core.splits.lists import Issue, ListedSample, Parts, some
+from bench.datasets.modelnet40 import splits
 from bench.errors import UserError
 from bench.types import DatasetSpec, Modality, View
 
-VIEWS = {"front": lists.FRONT, "rear": lists.REAR}  # opposite one another
+VIEWS = {"front": splits.FRONT, "rear": splits.REAR}  # opposite one another
 PARTS = ("train", "test")  # the folders of a class
 ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
 
 
-class ModelNet40(ListedAdapter):
+class ModelNet40(MediaAdapter):
     """12,311 objects. The folders say which part an object is in; the lists, if there, check it."""
 
     name = "modelnet40"
     title = "ModelNet40, shapes from two sides"
-    holds = f"a folder with {lists.IMAGES}/ (airplane/train/ and so on)"
+    holds = f"a folder with {splits.IMAGES}/ (airplane/train/ and so on)"
     lists = {"train": ("train.txt",), "test": ("test.txt",)}
 
     @dataclass(frozen=True)
-    class Config(ListedAdapter.Config):
-        split: str = knob("clean", choices=lists.SPLITS)
+    class Config(MediaAdapter.Config):
+        split: str = knob("clean", choices=splits.SPLITS)
         # Training: a crop and flip for each view, as in DI-MML's code, or one for both.
         augment: str = knob("independent", choices=("independent", "paired"))
 
@@ -47,17 +47,17 @@ class ModelNet40(ListedAdapter):
     def describe(self):
         view = View(SIZE, crop="views" if self.config.augment == "paired" else "")
         modalities = {m: Modality("image", (3, *SIZE), MEAN, STD, view) for m in VIEWS}
-        return DatasetSpec(self.name, len(lists.CLASSES), modalities)
+        return DatasetSpec(self.name, len(splits.CLASSES), modalities)
 
     def clips(self):
         prefix = folder_of(self.raw())
-        rows, notes = lists.tree_rows(prefix + name for name in images(self.root / prefix))
+        rows, notes = splits.tree_rows(prefix + name for name in images(self.root / prefix))
         known = {s.id for of in rows.values() for s in of}
         listed = self.checked(self.raw_lists)
         for part, ids in listed.parts.items() if listed else ():
             labels = listed.labels[part]
             absent = [(i, c) for i, c in zip(ids, labels, strict=True) if i not in known]
-            rows[part] += [Sample(i, c, i) for i, c in absent]
+            rows[part] += [ListedSample(i, c, i) for i, c in absent]
         samples = sorted((s, part) for part, of in rows.items() for s in of)
         size = {"size": list(SIZE)}
         return Clips(
@@ -76,36 +76,36 @@ class ModelNet40(ListedAdapter):
 
     def checked(self, files) -> Parts | None:
         """What the lists say, if both are there."""
-        return lists.parts(files, "literature") if len(files) == len(self.lists) else None
+        return splits.parts(files, "literature") if len(files) == len(self.lists) else None
 
-    def listed(self, files, packed):
+    def listed(self, files, stored):
         rows = {part: [] for part in PARTS}
-        columns = (packed.column(c).tolist() for c in ("labels", "part"))
-        for name, label, place in zip(packed.ids, *columns, strict=True):
-            rows[PARTS[place]].append(Sample(name, label, name))
-        found = lists.tree_parts(rows, self.config.split, self.checked(files))
-        return replace(found, issues=(*found.issues, *resized(packed)))
+        columns = (stored.column(c).tolist() for c in ("labels", "part"))
+        for name, label, place in zip(stored.ids, *columns, strict=True):
+            rows[PARTS[place]].append(ListedSample(name, label, name))
+        found = splits.tree_parts(rows, self.config.split, self.checked(files))
+        return replace(found, issues=(*found.issues, *resized(stored)))
 
 
 def folder_of(root: Path) -> str:
     """What precedes the folders of classes, below `root`. Raises UserError if there are none."""
     names = sorted(os.listdir(root)) if root.is_dir() else [root.name]
-    if (root / lists.IMAGES).is_dir():
-        return f"{lists.IMAGES}/"
-    if root.is_dir() and set(lists.CLASSES) & set(names):
+    if (root / splits.IMAGES).is_dir():
+        return f"{splits.IMAGES}/"
+    if root.is_dir() and set(splits.CLASSES) & set(names):
         return ""
     for name in names:
-        if lists.alike(name):
+        if splits.alike(name):
             raise UserError(
-                f"{name} is {lists.alike(name)}, not the 12 shaded views of 12311 objects; take "
-                f"shaded_images.tar.gz, which holds {lists.IMAGES}/."
+                f"{name} is {splits.alike(name)}, not the 12 shaded views of 12311 objects; take "
+                f"shaded_images.tar.gz, which holds {splits.IMAGES}/."
             )
-    packed = [name for name in names if name.endswith(ARCHIVES)]
-    if packed:
+    archives = [name for name in names if name.endswith(ARCHIVES)]
+    if archives:
         raise UserError(
-            f"{packed[0]} is an archive; unpack it and give --root DIR, {ModelNet40.holds}."
+            f"{archives[0]} is an archive; unpack it and give --root DIR, {ModelNet40.holds}."
         )
-    raise UserError(f"{root} has no folder {lists.IMAGES}: give --root DIR, {ModelNet40.holds}.")
+    raise UserError(f"{root} has no folder {splits.IMAGES}: give --root DIR, {ModelNet40.holds}.")
 
 
 def images(folder: Path) -> Iterator[str]:
@@ -122,16 +122,16 @@ def subfolders(folder: str | Path) -> list[os.DirEntry]:
         return [e for e in entries if e.is_dir() and not e.name.startswith(".")]
 
 
-def files_of(prefix: str, sample: Sample, part: str) -> dict[str, str]:
+def files_of(prefix: str, sample: ListedSample, part: str) -> dict[str, str]:
     """View -> path below the root."""
-    start = f"{prefix}{lists.CLASSES[sample.label]}/{part}/{sample.id}.obj.shaded_v"
+    start = f"{prefix}{splits.CLASSES[sample.label]}/{part}/{sample.id}.obj.shaded_v"
     return {view: f"{start}{number:03d}.png" for view, number in VIEWS.items()}
 
 
-def resized(packed: Packed) -> Iterator[Issue]:
+def resized(stored: Cache) -> Iterator[Issue]:
     """What was read in another size than all others have."""
-    flags = packed.flags & np.uint32(Flag.CONVERTED)
-    ids = tuple(name for name, bits in zip(packed.ids, flags, strict=True) if bits)
+    flags = stored.flags & np.uint32(Flag.CONVERTED)
+    ids = tuple(name for name, bits in zip(stored.ids, flags, strict=True) if bits)
     if ids:
         size = " x ".join(map(str, SIZE))
         text = f"{some(ids, 'objects')} have a view that is not {size} pixels and was resized."

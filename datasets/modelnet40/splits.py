@@ -12,8 +12,8 @@ from bench.datasets.core.flags import Flag
 from bench.datasets.core.splits.list_files import Wrong, read_text
 from bench.datasets.core.splits.lists import (
     Issue,
+    ListedSample,
     Parts,
-    Sample,
     assemble,
     carved,
     check_split,
@@ -59,7 +59,7 @@ def parts(files: Mapping[str, Path], split: str = "clean") -> Parts:
 
 
 def tree_parts(
-    rows: Mapping[str, list[Sample]], split: str = "clean", lists: Parts | None = None
+    rows: Mapping[str, list[ListedSample]], split: str = "clean", lists: Parts | None = None
 ) -> Parts:
     """The same from the objects in the folders. rows: by folder, `train` and `test`.
 
@@ -70,7 +70,7 @@ def tree_parts(
     return divided(dict(rows), split, issues)
 
 
-def divided(rows: dict[str, list[Sample]], split: str, issues: list[Issue]) -> Parts:
+def divided(rows: dict[str, list[ListedSample]], split: str, issues: list[Issue]) -> Parts:
     """The value under a split, from rows by official part."""
     if split != "literature":
         rows |= carved("modelnet40", rows["train"], VAL)
@@ -88,7 +88,7 @@ def object_of(path: str) -> tuple[str, str, str, int]:
     return f"{folder}_{found[2]}", folder, part, int(found[3])
 
 
-def read_list(path: Path, part: str) -> tuple[list[Sample], list[Issue]]:
+def read_list(path: Path, part: str) -> tuple[list[ListedSample], list[Issue]]:
     """A list of front views; anything before the class folder is passed over."""
     text = read_text(path)
     wrong, rows = Wrong(text.name), []
@@ -108,12 +108,12 @@ def read_list(path: Path, part: str) -> tuple[list[Sample], list[Issue]]:
         elif label != str(CLASSES.index(folder)):
             wrong.add(Flag.BAD_LABEL, "have another label than their folder", name, place)
         else:
-            rows.append(Sample(name, CLASSES.index(folder), name))
+            rows.append(ListedSample(name, CLASSES.index(folder), name))
     rows, repeated = once(rows, text.name)
     return rows, [*text.issues, *wrong.issues(), *repeated]
 
 
-def tree_rows(names: Iterable[str]) -> tuple[dict[str, list[Sample]], list[str]]:
+def tree_rows(names: Iterable[str]) -> tuple[dict[str, list[ListedSample]], list[str]]:
     """Objects by folder in order of name, whatever views they have, and sentences on odd files.
 
     names: paths that end in `class/part/file`. Raises UserError for images of another set, and for
@@ -126,7 +126,7 @@ def tree_rows(names: Iterable[str]) -> tuple[dict[str, list[Sample]], list[str]]
         except UserError as e:
             raise UserError(f"{e}; give {IMAGES}.") from None
         if folder in CLASSES:
-            found[part][name] = Sample(name, CLASSES.index(folder), name)
+            found[part][name] = ListedSample(name, CLASSES.index(folder), name)
         else:
             strange[name] = folder
     check_whole(found)
@@ -135,7 +135,7 @@ def tree_rows(names: Iterable[str]) -> tuple[dict[str, list[Sample]], list[str]]
     return {p: list(of.values()) for p, of in found.items()}, [told] if strange else []
 
 
-def check_whole(found: Mapping[str, Mapping[str, Sample]]) -> None:
+def check_whole(found: Mapping[str, Mapping[str, ListedSample]]) -> None:
     """Raises UserError for a class that has one part, and for an object that is in both."""
     classes = {part: {s.label for s in of.values()} for part, of in found.items()}
     for one, other in (("train", "test"), ("test", "train")):
@@ -153,7 +153,7 @@ def check_whole(found: Mapping[str, Mapping[str, Sample]]) -> None:
         )
 
 
-def lacking(rows: Mapping[str, list[Sample]]) -> list[Issue]:
+def lacking(rows: Mapping[str, list[ListedSample]]) -> list[Issue]:
     """The issue of classes that have no object."""
     there = {s.label for of in rows.values() for s in of}
     absent = [name for label, name in enumerate(CLASSES) if label not in there]
@@ -161,7 +161,7 @@ def lacking(rows: Mapping[str, list[Sample]]) -> list[Issue]:
     return [Issue(Flag.MISSING, (), text)] if absent else []
 
 
-def compared(rows: Mapping[str, list[Sample]], lists: Parts) -> list[Issue]:
+def compared(rows: Mapping[str, list[ListedSample]], lists: Parts) -> list[Issue]:
     """What is wrong with the lists, and where the folders and they differ."""
     listed = {"train": set(), "test": set()}
     for part, ids in lists.parts.items():

@@ -14,16 +14,14 @@ import numpy as np
 
 from bench.config.settings import knob
 from bench.datasets.core.adapters.adapter import existing
-from bench.datasets.core.adapters.cached import PackedAdapter
-from bench.datasets.core.adapters.notes import filter_note, sentence, unwanted, without_name
-from bench.datasets.core.cache.format import Content, Stream, digest_of
+from bench.datasets.core.adapters.cached import CachedAdapter, Selection
+from bench.datasets.core.adapters.notes import sentence, unwanted
+from bench.datasets.core.cache.format import CacheContent, Stream, digest_of
 from bench.datasets.core.cache.sources import source_of
-from bench.datasets.core.cache.store import Packed
+from bench.datasets.core.cache.store import Cache
 from bench.datasets.core.flags import Flag
-from bench.datasets.core.prepare.clips import check_strict
-from bench.datasets.core.splits.lists import Parts
-from bench.datasets.core.splits.lists import strict as check_lists
-from bench.datasets.mosei import splits as lists
+from bench.datasets.core.splits.lists import Issue, Parts
+from bench.datasets.mosei import splits
 from bench.datasets.mosei.feature_files import KEYS, Cleaned, Segments, limits, read
 from bench.errors import UserError
 from bench.types import DatasetSpec, Modality
@@ -45,7 +43,7 @@ PERCENTILES = (0.001, 0.999)
 SPEAKERS = "whether parts share speakers cannot be said: the owners do not name them."
 
 
-class MOSEI(PackedAdapter):
+class MOSEI(CachedAdapter):
     """22,856 segments of 3,227 videos; the classes are the task's."""
 
     name = "mosei"
@@ -53,9 +51,9 @@ class MOSEI(PackedAdapter):
     holds = f"a folder with one or more of {', '.join(FILES.values())}"
 
     @dataclass(frozen=True)
-    class Config(PackedAdapter.Config):
-        split: str = knob("clean", choices=lists.SPLITS)
-        task: str = knob("neg_nonneg", choices=tuple(lists.TASKS))  # BalanceBenchmark
+    class Config(CachedAdapter.Config):
+        split: str = knob("clean", choices=splits.SPLITS)
+        task: str = knob("neg_nonneg", choices=tuple(splits.TASKS))  # BalanceBenchmark
         file: str = knob("", choices=("", *FILES))  # empty: the one that is there
         variant: str = knob("std", choices=("std", "raw"))  # std: by the statistics of train
         clip: bool = False  # to the 0.1 and 99.9 percentiles of train
@@ -77,12 +75,12 @@ class MOSEI(PackedAdapter):
         return self.described({m: Modality("sequence", shape) for m, shape in shapes.items()})
 
     def described(self, modalities: dict[str, Modality]) -> DatasetSpec:
-        return DatasetSpec(self.name, len(lists.TASKS[self.config.task]), modalities)
+        return DatasetSpec(self.name, len(splits.TASKS[self.config.task]), modalities)
 
-    def spec(self, packed, rows):
-        modalities, arrays = {}, packed.meta["arrays"]
+    def spec(self, stored, rows):
+        modalities, arrays = {}, stored.meta["arrays"]
         for m in KEYS:
-            told = packed.meta["statistics"][m] if self.config.variant == "std" else {}
+            told = stored.meta["statistics"][m] if self.config.variant == "std" else {}
             constants = {k: tuple(v) for k, v in told.items()}
             modalities[m] = Modality("sequence", tuple(arrays[m]["shape"][1:]), **constants)
         return self.described(modalities)
@@ -113,7 +111,7 @@ class MOSEI(PackedAdapter):
         streams = {m: Cleaned(x, train, self.limits(x[0])) for m, x in found.arrays.items()}
         arrays = {m: Stream(found.shapes[m], np.dtype("<f4"), s.chunks) for m, s in streams.items()}
         names = [p.relative_to(self.root).as_posix() for p in self.listing()[1:]]
-        content = Content(
+        content = CacheContent(
             ids=found.ids,
             labels=finest(found.sentiment),
             arrays=arrays,
@@ -144,14 +142,14 @@ class MOSEI(PackedAdapter):
                 flags[place[name]] |= np.uint32(issue.flag)
         return flags
 
-    def resolved(self, packed: Packed) -> Parts:
+    def resolved(self, stored: Cache) -> Parts:
         """The configured split and task, by what the cache holds."""
-        ids, fold, scores = packed.ids, packed.column("fold"), packed.numbers("sentiment")
+        ids, fold, scores = stored.ids, stored.column("fold"), stored.numbers("sentiment")
         segments = {
             name: [(ids[i], scores[i]) for i in np.flatnonzero(fold == k)]
-            for k, name in enumerate(lists.FOLDS)
+            for k, name in enumerate(splits.FOLDS)
         }
-        return self.listed(packed.path / "lists", segments)
+        return self.listed(stored.path / "lists", segments)
 
     def listed(
         self, folder: Path, segments: Mapping[str, list[tuple[str, float]]], task: str = ""
@@ -159,42 +157,21 @@ class MOSEI(PackedAdapter):
         """The configured split and task, unless another is given. folder: of the owners' table."""
         table = find(folder, TABLE)
         files = {"folds": table} if table else {}
-        return lists.parts(files, self.config.split, segments, task or self.config.task)
+        return splits.parts(files, self.config.split, segments, task or self.config.task)
 
-    def bundle(self, packed):
-        if self.config.strict:
-            check_strict(self.name, packed.ids, packed.flags)
-        return super().bundle(packed)
-
-    def parts(self, packed):
-        found = self.resolved(packed)
-        if self.config.strict:
-            check_lists(found)
-        self.problems += tuple(sentence(i) for i in found.issues if i.fault)
-        self.notes += tuple(sentence(i) for i in found.issues if not i.fault)
-        self.notes += (*packed.report["notes"], SPEAKERS)
-        ids, fold = packed.ids, packed.column("fold")
+    def parts(self, stored):
+        parts, ids, fold = self.resolved(stored), stored.ids, stored.column("fold")
         rows = {}
-        for k, part in enumerate(lists.FOLDS.values()):
+        for k, part in enumerate(splits.FOLDS.values()):
             first = {ids[i]: i for i in np.flatnonzero(fold == k)[::-1]}
-            rows[part] = np.array([first[name] for name in found.parts[part]], dtype=np.int64)
-        gone = (packed.flags & np.uint32(unwanted(self.config.without))) > 0
-        self.notes += tuple(filter_note(self.config.without, rows, gone))
-        return {part: places[~gone[places]] for part, places in rows.items()}
+            rows[part] = np.array([first[name] for name in parts.parts[part]], dtype=np.int64)
+        labels = {part: np.array(of, dtype=np.int64) for part, of in parts.labels.items()}
+        notes = (Issue(None, (), note, False) for note in (*stored.report["notes"], SPEAKERS))
+        return Selection(self.config.split, rows, labels, (*parts.issues, *notes))
 
-    def labels(self, packed, rows):
-        scores, task = packed.numbers("sentiment"), self.config.task
-        return {
-            part: np.array([lists.label_of(s, task) for s in scores[places]], dtype=np.int64)
-            for part, places in rows.items()
-        }
-
-    def hash(self, packed):
-        scores = packed.meta["files"]["sentiment.f32"]["sha256"]
-        return digest_of([packed.hash, scores, self.config.task, self.config.variant])
-
-    def split_name(self):
-        return self.config.split + without_name(self.config.without)
+    def hash(self, stored, selection):
+        scores = stored.meta["files"]["sentiment.f32"]["sha256"]
+        return digest_of([stored.hash, scores, self.config.task, self.config.variant])
 
     def survey(self):
         found = read(self.feature_file)
@@ -235,19 +212,19 @@ def segments_of(found: Segments) -> dict[str, list[tuple[str, float]]]:
 
 
 def folds_of(found: Segments) -> np.ndarray:
-    """[N] the place of each segment's part in lists.FOLDS."""
+    """[N] the place of each segment's part in splits.FOLDS."""
     return np.repeat(np.arange(len(found.counts)), list(found.counts.values()))
 
 
 def finest(sentiment: np.ndarray) -> np.ndarray:
     """[N] the class in the finest task, -1 for a sentiment that is none."""
-    good = np.isfinite(sentiment) & (np.abs(sentiment) <= lists.LIMIT)
+    good = np.isfinite(sentiment) & (np.abs(sentiment) <= splits.LIMIT)
     return np.array(
-        [lists.label_of(s, FINEST) if ok else -1 for s, ok in zip(sentiment, good, strict=True)]
+        [splits.label_of(s, FINEST) if ok else -1 for s, ok in zip(sentiment, good, strict=True)]
     )
 
 
-def tell(content: Content, cleaned: Mapping[str, Cleaned], found: Segments) -> None:
+def tell(content: CacheContent, cleaned: Mapping[str, Cleaned], found: Segments) -> None:
     """Writes down what was met while the segments passed."""
     for m, passed in cleaned.items():
         content.extras.update({f"first_{m}": passed.first, f"last_{m}": passed.last})

@@ -11,7 +11,15 @@ from pathlib import Path
 from bench.datasets.core.flags import Flag
 from bench.datasets.core.splits.hashing import split_digest
 from bench.datasets.core.splits.list_files import Wrong, read_bytes
-from bench.datasets.core.splits.lists import Issue, Parts, Sample, assemble, check_split, once, some
+from bench.datasets.core.splits.lists import (
+    Issue,
+    ListedSample,
+    Parts,
+    assemble,
+    check_split,
+    once,
+    some,
+)
 from bench.errors import UserError, unknown
 
 SPLITS = ("literature", "literature+val", "clean")
@@ -93,7 +101,7 @@ def label_of(sentiment: float, task: str) -> int | None:
 
 def labelled(
     segments: Iterable[tuple[object, float]], task: str, fold: str
-) -> tuple[list[Sample], list[Issue]]:
+) -> tuple[list[ListedSample], list[Issue]]:
     """The segments of a part with their classes."""
     wrong, rows, dropped = Wrong(f"the part {fold}"), [], []
     for value, sentiment in segments:
@@ -105,7 +113,7 @@ def labelled(
         if label is None:
             dropped.append(name)
         else:
-            rows.append(Sample(name, label, video_of(name)))
+            rows.append(ListedSample(name, label, video_of(name)))
     rows, repeated = once(rows, f"the part {fold}")
     issues = [*wrong.issues(), *repeated]
     if dropped:
@@ -156,7 +164,7 @@ def unlike_owners(folds: Mapping[str, Sequence[str]]) -> list[Issue]:
 
 
 def misplaced(
-    rows: Mapping[str, Sequence[Sample]], folds: Mapping[str, Sequence[str]]
+    rows: Mapping[str, Sequence[ListedSample]], folds: Mapping[str, Sequence[str]]
 ) -> list[Issue]:
     """Segments of which the video is in another fold, or in none; and videos in two folds."""
     issues, fold_of = [], {}

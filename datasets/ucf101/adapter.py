@@ -12,11 +12,11 @@ from pathlib import Path
 
 from bench.config.settings import knob
 from bench.datasets.core.adapters.audiovisual import MEAN, SIZE, STD
-from bench.datasets.core.adapters.listed import ListedAdapter
+from bench.datasets.core.adapters.media import MediaAdapter
 from bench.datasets.core.decode.clip import SHORT_SIDE
 from bench.datasets.core.prepare.clips import Array, Clips, shown
-from bench.datasets.core.splits.lists import Sample
-from bench.datasets.ucf101 import splits as lists
+from bench.datasets.core.splits.lists import ListedSample
+from bench.datasets.ucf101 import splits
 from bench.datasets.ucf101.reader import SEGMENTS
 from bench.errors import UserError
 from bench.types import DatasetSpec, Modality, View
@@ -27,7 +27,7 @@ NO_MOTION = 127.5  # the level of a pixel at rest; 0 and 255 are 20 pixels eithe
 ARCHIVES = "join the three parts of each archive (cat NAME.zip.00? > NAME.zip) and unpack that"
 
 
-class UCF101(ListedAdapter):
+class UCF101(MediaAdapter):
     """13,320 clips of 2,525 groups; the clips of a group are of one video."""
 
     name = "ucf101"
@@ -36,17 +36,19 @@ class UCF101(ListedAdapter):
         "a folder with jpegs_256/ and tvl1_flow/ (or UCF-101/ with data.source=avi) and the lists "
         "classInd.txt, trainlist01.txt and testlist01.txt"
     )
-    FOLDERS = (*ListedAdapter.FOLDERS, "ucfTrainTestlist")
+    FOLDERS = (*MediaAdapter.FOLDERS, "ucfTrainTestlist")
     lists = {
         "classes": ("classInd.txt",),
-        **{f"train{k}": (f"trainlist0{k}.txt",) for k in lists.NUMBERS},
-        **{f"test{k}": (f"testlist0{k}.txt", f"testlist00{k}.txt") for k in lists.NUMBERS},
+        **{f"train{k}": (f"trainlist0{k}.txt",) for k in splits.NUMBERS},
+        **{f"test{k}": (f"testlist0{k}.txt", f"testlist00{k}.txt") for k in splits.NUMBERS},
     }
 
     @dataclass(frozen=True)
-    class Config(ListedAdapter.Config):
-        split: str = knob("clean", choices=lists.SPLITS)
-        number: int = knob(1, low=lists.NUMBERS[0], high=lists.NUMBERS[-1])  # of the official split
+    class Config(MediaAdapter.Config):
+        split: str = knob("clean", choices=splits.SPLITS)
+        number: int = knob(
+            1, low=splits.NUMBERS[0], high=splits.NUMBERS[-1]
+        )  # of the official split
         source: str = knob("release", choices=("release", "avi"))  # avi: pictures without flow
         frames: int = knob(1, low=1, high=SEGMENTS)  # pictures that the encoder is given
         policy: str = knob("uniform", choices=("uniform", "random"))  # which of the three stored
@@ -75,7 +77,7 @@ class UCF101(ListedAdapter):
             flow = View(SIZE, config.flow_frames, "first", signed=True, **crop)
             shape = (2, config.flow_frames, *SIZE)
             modalities["flow"] = Modality("flow", shape, NO_MOTION, NO_MOTION, flow)
-        return DatasetSpec(self.name, lists.COUNT, modalities)
+        return DatasetSpec(self.name, splits.COUNT, modalities)
 
     def clips(self):
         samples = self.samples()
@@ -102,7 +104,7 @@ class UCF101(ListedAdapter):
             notes=list(strangers(found, {s.id for s in samples})),
         )
 
-    def samples(self) -> list[Sample]:
+    def samples(self) -> list[ListedSample]:
         """All clips of all official splits whose lists are there, in order of name.
 
         Raises UserError if those of the configured one are not.
@@ -110,18 +112,18 @@ class UCF101(ListedAdapter):
         for role in ("classes", *(f"{part}{self.config.number}" for part in ("train", "test"))):
             self.needed(role)
         known = {}
-        for number in lists.NUMBERS:
+        for number in splits.NUMBERS:
             files = numbered(self.raw_lists, number)
             if len(files) == len(("classes", "train", "test")):
-                found = lists.parts(files, "literature", number)
+                found = splits.parts(files, "literature", number)
                 for part, ids in found.parts.items():
                     for name, label in zip(ids, found.labels[part], strict=True):
-                        known[name] = Sample(name, label, found.groups[name])
+                        known[name] = ListedSample(name, label, found.groups[name])
         return sorted(known.values())
 
-    def listed(self, files, packed):
+    def listed(self, files, stored):
         number = self.config.number
-        return lists.parts(numbered(files, number), self.config.split, number)
+        return splits.parts(numbered(files, number), self.config.split, number)
 
 
 def numbered(files: Mapping[str, Path], number: int) -> dict[str, Path]:
@@ -140,7 +142,7 @@ def released(root: Path) -> dict[str, dict[str, str]]:
                 f"{root} has no {folder}; {ARCHIVES}, then give --root DIR, {UCF101.holds}.{more}"
             )
     found = {
-        role: {lists.canonical(name): f"{folder}/{name}" for name in below(root / folder)}
+        role: {splits.canonical(name): f"{folder}/{name}" for name in below(root / folder)}
         for role, folder in RELEASE.items()
     }
     half = sorted(found["u"].keys() - found["v"].keys())
@@ -158,7 +160,7 @@ def videos(root: Path) -> dict[str, str]:
     if not (root / VIDEOS).is_dir():
         raise UserError(f"{root} has no {VIDEOS}: give --root DIR, {UCF101.holds}.")
     return {
-        lists.canonical(name.removesuffix(".avi")): f"{VIDEOS}/{folder}/{name}"
+        splits.canonical(name.removesuffix(".avi")): f"{VIDEOS}/{folder}/{name}"
         for folder in below(root / VIDEOS)
         for name in sorted(os.listdir(root / VIDEOS / folder))
         if name.endswith(".avi")
@@ -171,10 +173,10 @@ def below(folder: Path) -> list[str]:
         return sorted(e.name for e in entries if e.is_dir())
 
 
-def expected(role: str, sample: Sample) -> str:
+def expected(role: str, sample: ListedSample) -> str:
     """Where a clip that is not there would be."""
     if role in RELEASE:
-        return f"{RELEASE[role]}/{lists.released(sample.id)}"
+        return f"{RELEASE[role]}/{splits.released(sample.id)}"
     return f"{VIDEOS}/{sample.group.rpartition('_')[0]}/{sample.id}.avi"
 
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from bench.datasets.core.decode.clip import SHORT_SIDE
-from bench.datasets.core.decode.images import Picture, picture
+from bench.datasets.core.decode.images import DecodedImage, picture
 from bench.datasets.core.decode.video import RATE, Track, alike, frames_at, frozen, opened, scaled
 from bench.datasets.core.flags import Flag
 from bench.datasets.core.prepare.shards import Sample, Unusable
@@ -43,12 +43,12 @@ class Numbered:
         count = sum(number == place for place, number in enumerate(numbers, start=1))
         return cls(path, grey, count, max(numbers, default=0))
 
-    def at(self, place: int) -> Picture:
+    def at(self, place: int) -> DecodedImage:
         """The picture at a place from 0 on: [H, W, 3], or [H, W] if grey. Raises Unusable."""
         found = picture(self.path / f"frame{place + 1:06d}.jpg", self.grey)
         pixels = found.pixels[:, :, 0] if self.grey else found.pixels
         other = min(pixels.shape[:2]) != SHORT_SIDE
-        return Picture(scaled(pixels, SHORT_SIDE), found.flags | Flag(Flag.CONVERTED * other))
+        return DecodedImage(scaled(pixels, SHORT_SIDE), found.flags | Flag(Flag.CONVERTED * other))
 
 
 def read(name: str, files: Mapping[str, Path], pairs: int) -> Sample:

@@ -13,8 +13,8 @@ from bench.datasets.core.splits.hashing import groups_by_class, hash_order
 from bench.datasets.core.splits.list_files import Wrong, read_text
 from bench.datasets.core.splits.lists import (
     Issue,
+    ListedSample,
     Parts,
-    Sample,
     assemble,
     check_number,
     check_split,
@@ -80,7 +80,7 @@ def folder_of(name: str) -> str:
     return FOLDER if name == VIDEO else name
 
 
-def read_list(path: Path, classes: tuple[str, ...]) -> tuple[list[Sample], list[Issue]]:
+def read_list(path: Path, classes: tuple[str, ...]) -> tuple[list[ListedSample], list[Issue]]:
     """A list of videos, with or without the numbers of the classes.
 
     The class is the folder's; a row whose name or number denies it is a BAD_LABEL.
@@ -106,7 +106,7 @@ def read_list(path: Path, classes: tuple[str, ...]) -> tuple[list[Sample], list[
             wrong.add(Flag.BAD_LABEL, "have another number than their folder", stem, place)
         else:
             group = f"{folder}_{found[2]}"
-            rows.append(Sample(stem, classes.index(folder), group))
+            rows.append(ListedSample(stem, classes.index(folder), group))
     rows, repeated = once(rows, text.name)
     issues = [*text.issues, *wrong.issues(), *repeated]
     if respelled:
@@ -115,7 +115,7 @@ def read_list(path: Path, classes: tuple[str, ...]) -> tuple[list[Sample], list[
     return rows, issues
 
 
-def validation(rows: list[Sample], number: int) -> dict[str, list[Sample]]:
+def validation(rows: list[ListedSample], number: int) -> dict[str, list[ListedSample]]:
     """GV1 with two groups of each class: the training rows as train and val."""
     taken = set()
     members = groups_by_class([s.group for s in rows], [s.label for s in rows])

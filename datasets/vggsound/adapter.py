@@ -6,10 +6,12 @@ Chen et al., "VGGSound: A Large-scale Audio-Visual Dataset", ICASSP 2020.
 from dataclasses import dataclass
 
 from bench.config.settings import knob
-from bench.datasets.core.adapters.by_name import FoundClips, Stored
+from bench.datasets.core.adapters.audiovisual import AudioVisual, Sounding
+from bench.datasets.core.adapters.by_name import clips_by_name, middles
+from bench.datasets.core.adapters.notes import list_notes
 from bench.datasets.core.decode.spectrograms import FRONTENDS, WHOLE, WINDOW
 from bench.datasets.core.files.download import Download
-from bench.datasets.vggsound import splits as lists
+from bench.datasets.vggsound import splits
 
 WINDOWED = "stft16k-5s"  # the front end that hears five of ten seconds
 OWNERS = "https://raw.githubusercontent.com/hche11/VGGSound"
@@ -36,7 +38,7 @@ LISTS = (
 )
 
 
-class VGGSound(FoundClips):
+class VGGSound(AudioVisual):
     name = "vggsound"
     title = "VGGSound, sounds and what makes them"
     holds = (
@@ -44,7 +46,8 @@ class VGGSound(FoundClips):
         "name, and stat.csv, train.csv, test.csv"
     )
     downloads = LISTS
-    least = 9.9
+    short_below_seconds = 9.9
+    tile_to_seconds = 10
     lists = {
         "classes": ("stat.csv",),
         "train": ("train.csv",),
@@ -53,9 +56,9 @@ class VGGSound(FoundClips):
     }
 
     @dataclass(frozen=True)
-    class Config(Stored):
-        split: str = knob("clean", choices=lists.SPLITS)
-        stored: int = knob(3, low=1, high=50)  # of 200,000 clips: 160 GB
+    class Config(Sounding):
+        split: str = knob("clean", choices=splits.SPLITS)
+        stored: int = knob(3, low=1, high=50)  # pictures of a clip in the cache; of 200,000: 160 GB
         audio: str = knob(WINDOWED, choices=tuple(FRONTENDS))
         window: str = knob("random", choices=("random", "centre"))  # training: which five seconds
 
@@ -64,18 +67,22 @@ class VGGSound(FoundClips):
                 return {"window": f"{self.audio} hears the whole clip"}
             return {}
 
-    def samples(self):
-        return lists.everyone({role: self.needed(role) for role in ("classes", "train", "test")})
-
-    def id_of(self, stem):
-        found = lists.STEM.fullmatch(stem)
-        return f"{found[1]}_{found[2].zfill(6)}" if found else ""
+    def times(self):
+        return middles(self.config.stored, self.tile_to_seconds)
 
     def classes(self):
-        return lists.COUNT
+        return splits.COUNT
 
-    def listed(self, files, packed):
-        return lists.parts(files, self.config.split)
+    def items(self):
+        files = {role: self.needed(role) for role in ("classes", "train", "test")}
+        return clips_by_name(self.root, splits.everyone(files), id_of)
+
+    def listed(self, files, stored):
+        return splits.parts(files, self.config.split)
+
+    def remarks(self, stored, selection, kept):
+        yield from super().remarks(stored, selection, kept)
+        yield from list_notes(selection.rows, kept.rows, stored.ids)
 
     def drawn(self) -> bool:
         """Whether training hears five seconds from a random place on."""
@@ -86,3 +93,9 @@ class VGGSound(FoundClips):
 
     def window(self):
         return WINDOW if self.drawn() else 0
+
+
+def id_of(stem: str) -> str:
+    """The clip of a file's name without suffix, nothing if there is none."""
+    match = splits.STEM.fullmatch(stem)
+    return f"{match[1]}_{match[2].zfill(6)}" if match else ""

@@ -13,8 +13,8 @@ from bench.datasets.core.splits.hashing import split_digest
 from bench.datasets.core.splits.list_files import Text, Wrong, read_text
 from bench.datasets.core.splits.lists import (
     Issue,
+    ListedSample,
     Parts,
-    Sample,
     assemble,
     carved,
     check_split,
@@ -62,7 +62,7 @@ def parts(files: Mapping[str, Path], split: str = "clean") -> Parts:
     return assemble(split, classes, rows, issues)
 
 
-def everyone(files: Mapping[str, Path]) -> dict[str, Sample]:
+def everyone(files: Mapping[str, Path]) -> dict[str, ListedSample]:
     """Id -> sample, of all clips of `train` and `test`. files: these and `classes`."""
     places = {name: i for i, name in enumerate(read_classes(files["classes"])[0])}
     rows = [s for part in ("test", "train") for s in read_list(files[part], places)[0]]
@@ -108,7 +108,7 @@ def sample_ids(text: Text, number: int, name: str) -> tuple[str, str]:
     return f"{found[1]}_{found[2].zfill(6)}", found[1]
 
 
-def read_list(path: Path, places: Mapping[str, int]) -> tuple[list[Sample], list[Issue]]:
+def read_list(path: Path, places: Mapping[str, int]) -> tuple[list[ListedSample], list[Issue]]:
     """A list of `<id>_<start>.mp4,label`. places: class -> label."""
     text = read_text(path)
     wrong, rows = Wrong(text.name), []
@@ -116,7 +116,7 @@ def read_list(path: Path, places: Mapping[str, int]) -> tuple[list[Sample], list
         name, label = fields(text, number, line, "id_start.mp4,label", (2,))
         clip, source = sample_ids(text, number, name)
         if label in places:
-            rows.append(Sample(clip, places[label], source))
+            rows.append(ListedSample(clip, places[label], source))
         else:
             place = f"line {number} ({label!r})"
             wrong.add(Flag.BAD_LABEL, "have a label that the class list lacks", clip, place)
@@ -124,7 +124,9 @@ def read_list(path: Path, places: Mapping[str, int]) -> tuple[list[Sample], list
     return rows, [*text.issues, *wrong.issues(), *repeated]
 
 
-def surplus(path: Path, places: Mapping[str, int], rows: Mapping[str, list[Sample]]) -> list[Issue]:
+def surplus(
+    path: Path, places: Mapping[str, int], rows: Mapping[str, list[ListedSample]]
+) -> list[Issue]:
     """Where the authors' whole table of `id,start,label,part` says other things than the lists."""
     text = read_text(path)
     wrong = Wrong(text.name)

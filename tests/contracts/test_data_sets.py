@@ -1,5 +1,10 @@
 """Every row of the table of data sets, as a user meets it before there are any raw files."""
 
+import ast
+import subprocess
+import sys
+from importlib import import_module
+
 import pytest
 
 from bench.__main__ import main
@@ -9,7 +14,9 @@ from bench.datasets import ENTRIES
 from bench.datasets.core.recipes import recipe
 from bench.registry import load
 from tests.contracts.test_docs import ROOT
+from tests.helpers.tinies import tiny_copy
 
+DATASETS = ROOT / "datasets"
 ROOTED = [e for e in ENTRIES if e.needs_root]
 
 
@@ -90,4 +97,39 @@ def test_row_adapter_recipe_and_documentation_agree(entry):
     assert not set(found.get("train", {})) & set(train.idle(train.epochs))
     build(NetworkConfig, found.get("network", {}), entry.name)
     assert found.get("seconds_per_epoch", 1) > 0
-    assert f"| `{entry.name}` |" in (ROOT / "docs/datasets.md").read_text()
+    pages = [ROOT / "docs/datasets.md", *(ROOT / "docs/datasets").glob("*.md")]
+    assert any(f"`{entry.name}`" in p.read_text() or p.stem == entry.name for p in pages)
+
+
+@pytest.mark.parametrize("entry", [e for e in ENTRIES if tiny_copy(e)], ids=lambda e: e.name)
+def test_its_tiny_copy_opens_and_then_needs_no_raw_files(entry, tmp_path):
+    root, cls = tmp_path / "raw", load(entry.target)
+    import_module(tiny_copy(entry)).make(root)
+    config = build(cls.Config, cls.complete({}, root), entry.name)
+    data = cls(config, root).open(tmp_path / "cache")
+    ids = [i for split in data.parts.values() for i in split.ids]
+    assert len(set(ids)) == len(ids), "the default split shares samples between parts"
+    assert set(data.spec.modalities) <= set(data.parts["train"].inputs)
+    assert all(
+        0 <= s.labels.min() <= s.labels.max() < data.spec.classes for s in data.parts.values()
+    )
+    root.rename(tmp_path / "elsewhere")
+    again = cls(config, root).open(tmp_path / "cache")
+    assert (again.hash, again.digests) == (data.hash, data.digests)
+
+
+def test_what_reads_raw_files_loads_no_torch():
+    readers = [f"bench.datasets.{p.parent.name}.reader" for p in DATASETS.glob("*/reader.py")]
+    modules = ["bench.datasets.core.prepare.worker", "bench.datasets.core.decode.clip", *readers]
+    assert len(readers) > 3
+    script = "import sys, importlib\nfor name in sys.argv[1:]:\n    importlib.import_module(name)"
+    script += "\n    assert 'torch' not in sys.modules, name"
+    command = [sys.executable, "-c", script, *sorted(modules)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_packages_below_datasets_import_nothing():
+    for path in sorted(DATASETS.glob("*/**/__init__.py")):
+        tree = ast.parse(path.read_text())
+        assert len(tree.body) == (ast.get_docstring(tree) is not None), path

@@ -12,14 +12,12 @@ import pytest
 
 from bench import datasets
 from tests.helpers.docs import blocks
+from tests.helpers.tinies import tiny_copy
 
 ROOT = Path(__file__).parents[2]
 
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "results/README.md"]
-
-
-DATASETS = [e.name for e in datasets.ENTRIES]
 
 
 AVMNIST = ROOT.parent / "shared/data/avmnist"
@@ -42,9 +40,9 @@ def shell(line, folder, code=0, patience=500):
 
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "bash")], ids=lambda p: p.name)
 def test_every_command_of_a_page_runs(page, tmp_path):
-    for name, text in re.findall(
-        r"here `(\w+\.py)`:\n\n```python\n(.*?)^```", page.read_text(), re.M | re.S
-    ):
+    written = r"here `([\w/]+\.(?:py|yaml))`[^\n]*\n\n```(?:python|yaml)\n(.*?)^```"
+    for name, text in re.findall(written, page.read_text(), re.M | re.S):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     for block in blocks(page, "bash"):
         for line in block.splitlines():
@@ -59,18 +57,18 @@ def test_the_readmes_python_runs(tmp_path):
 
 
 def tiny_commands():
-    """(page, data set, command) of every block in a data set's name that has a tiny copy."""
+    """(tiny copy, command) of every block in the name of a data set that has one."""
     for page in PAGES:
-        for name in DATASETS:
-            if (ROOT / "tests/datasets" / name / "tiny.py").exists():
-                for line in "".join(blocks(page, name)).splitlines():
+        for entry in datasets.ENTRIES:
+            if tiny := tiny_copy(entry):
+                for line in "".join(blocks(page, entry.name)).splitlines():
                     slow = [] if " data " in line else [pytest.mark.slow]
-                    yield pytest.param(name, line, marks=slow, id=f"{page.stem}-{line[:60]}")
+                    yield pytest.param(tiny, line, marks=slow, id=f"{page.stem}-{line[:60]}")
 
 
-@pytest.mark.parametrize(("name", "line"), list(tiny_commands()))
-def test_the_commands_on_a_data_set_run_on_its_tiny_copy(name, line, tmp_path):
-    import_module(f"tests.datasets.{name}.tiny").make(tmp_path / "raw")
+@pytest.mark.parametrize(("tiny", "line"), list(tiny_commands()))
+def test_the_commands_on_a_data_set_run_on_its_tiny_copy(tiny, line, tmp_path):
+    import_module(tiny).make(tmp_path / "raw")
     code = 1 if " data check " in line else 0  # the tiny copies have faults
     shell(line.replace("DIR", str(tmp_path / "raw")), tmp_path, code)
 

@@ -18,7 +18,7 @@ from bench.runner.slurm.check import check
 from bench.runner.slurm.resources import Resources, SettingsSource, read, resolve
 from bench.runner.slurm.scheduler import Job, read_accounts, read_queue
 from bench.runner.slurm.submissions import Jobs, every
-from bench.runner.slurm.submit import SlurmOrder, dealt, hand_over, in_packs, parameters
+from bench.runner.slurm.submit import SlurmOrder, dealt, hand_over, in_packs
 from bench.runner.slurm.task import SlurmTask
 from bench.runs.lock import STALE
 from bench.runs.places import Places
@@ -91,18 +91,6 @@ def test_options_win_over_the_suites_file_and_that_over_the_users_own(tmp_path):
     found = resolve([read(own), read(beside), *options(partition="c", slurm={"hold": ""})])
     assert (found.partition, found.time, found.mem) == ("c", 60, 8.0)
     assert found.slurm == {"qos": "high", "nice": "5", "hold": ""}
-
-
-def test_what_submitit_is_given_for_slurm():
-    asked = Resources("gpu", "me", 90, 1, None, 7.5, 2, 3, slurm={"qos": "x", "signal-delay": "60"})
-    found = parameters(asked, 2, asked.gpus_per_task, "mine")
-    assert (found["partition"], found["account"], found["time"]) == ("gpu", "me", 90)
-    assert (found["gpus_per_node"], found["mem"], found["cpus_per_task"]) == (1, "7680M", 2)
-    assert (found["signal_delay_s"], found["array_parallelism"]) == (60, 3)
-    assert found["additional_parameters"]["qos"] == "x" and found["job_name"] == "mml-mine"
-    bare = parameters(Resources(slurm={"hold": ""}), 1, None, "")
-    assert bare["additional_parameters"]["hold"] is True
-    assert not {"partition", "account", "time", "mem", "gpus_per_node", "setup"} & set(bare)
 
 
 def test_packs_keep_the_order_and_miss_no_run(tmp_path):

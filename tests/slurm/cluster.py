@@ -52,8 +52,10 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=32000 Gres=gpu:{gpus} State=UNKNOWN
 PartitionName=gpu Nodes={host} Default=YES MaxTime=1-0 State=UP PriorityTier=5 PreemptMode=off
+PartitionName=short Nodes={host} DefaultTime=2 MaxTime=1-0 State=UP PriorityTier=5 PreemptMode=off
 PartitionName=spot Nodes={host} MaxTime=1-0 State=UP PriorityTier=1 GraceTime=20
 PartitionName=urgent Nodes={host} MaxTime=1-0 State=UP PriorityTier=9 PreemptMode=off
+{more}
 """
 
 
@@ -66,14 +68,15 @@ def missing() -> str:
 
 
 class Cluster:
-    """Its daemons, and the environment in which the commands of SLURM find it."""
+    """Its daemons, and the environment in which the commands of SLURM find it. more: lines of
+    its configuration."""
 
-    def __init__(self, folder: Path, cpus: int = 32, expire: int = 5) -> None:
+    def __init__(self, folder: Path, cpus: int = 32, expire: int = 5, more: str = "") -> None:
         self.folder = folder
         host = socket.gethostname().partition(".")[0]
         ports = free_ports(2)
         text = CONF.format(
-            host=host, ports=ports, folder=folder, cpus=cpus, gpus=GPUS, expire=expire
+            host=host, ports=ports, folder=folder, cpus=cpus, gpus=GPUS, expire=expire, more=more
         )
         for name in ("spool", "state", "munge"):
             (folder / name).mkdir(parents=True)
@@ -152,7 +155,7 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def started(**options: int) -> Iterator[Cluster]:
+def started(**options: int | str) -> Iterator[Cluster]:
     """A cluster that stands while the block runs; its logs are shown if it does not come up."""
     with tempfile.TemporaryDirectory(prefix="slurm-") as folder:
         Path(folder).chmod(0o755)

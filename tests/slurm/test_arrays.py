@@ -1,12 +1,15 @@
 """Arrays on a real SLURM: to the table, in parallel, in packs, twice at once, with a failure."""
 
 import re
+import subprocess
+import sys
 import time
 
 import numpy as np
 import pytest
 
-from tests.slurm.user import FAST, LONG, SLOWLY, SYNTHETIC, WORDS
+from tests.slurm.cluster import started
+from tests.slurm.user import FAST, LONG, SLOWLY, SYNTHETIC, WORDS, User
 
 pytestmark = pytest.mark.slurm
 
@@ -31,6 +34,71 @@ def test_no_more_tasks_work_at_a_time_than_array_parallelism_says(user):
     user.wait(lambda: most.append(len(user.queued("RUNNING"))) or not user.queued())
     assert max(most) == 2
     user.finish()
+
+
+@pytest.fixture(scope="module")
+def small(cluster):
+    """A cluster whose arrays have three tasks at most."""
+    with started(more="MaxArraySize=3") as own:
+        yield own
+
+
+@pytest.fixture
+def user_of_small(small, tmp_path):
+    return User(small, tmp_path)
+
+
+def test_more_tasks_than_an_array_may_have_are_several_arrays(user_of_small):
+    user = user_of_small
+    words = ("--method", SLOWLY, *FAST, "--epochs", 4, "--seeds", 7, "--array-parallelism", 2)
+    jobs = user.submit(*words)
+    first, second, third = dict.fromkeys(job.partition("_")[0] for job in jobs)
+    assert jobs == [f"{n}_{i}" for n in (first, second) for i in range(3)] + [third]
+    assert f"job {third} pending: Dependency" in user.bench("status")
+    assert "0 of 7 runs to submit; 7 in jobs" in user.bench("submit", *words)
+    assert f"job {second}_2 of " in user.bench("logs", "seed-5")
+    assert f"{third}: cancelled" in user.bench("cancel", third)
+    most = []
+    user.wait(lambda: most.append(len(user.queued("RUNNING"))) or not user.queued())
+    assert max(most) == 2
+    assert [run.state for run in user.runs()] == ["done"] * 6 + ["waiting"]
+    assert len(user.submit(*words)) == 1
+    user.finish()
+
+
+def test_an_array_that_is_refused_says_what_to_do(user_of_small):
+    folder = user_of_small.folder / "bin"
+    folder.mkdir()
+    (folder / "scontrol").symlink_to("/bin/false")
+    user_of_small.env["PATH"] = f"{folder}:{user_of_small.env['PATH']}"
+    words = ("submit", "--method", "joint", *FAST, "--seeds", 5)
+    said = user_of_small.bench(*words, code=2)
+    assert "nothing was submitted: sbatch: error: Batch job submission failed: Invalid job" in said
+    assert "an array of 5 tasks is too large" in said and "--pack N" in said
+
+
+def test_what_the_user_leaves_open_is_the_clusters(user):
+    (job,) = user.submit("--method", "joint", *FAST, "--epochs", 1, "--seeds", 1, "--slurm", "hold")
+    said = user.cluster.say("scontrol", "show", "job", job)
+    assert "TimeLimit=1-00:00:00" in said and "Partition=gpu" in said and "WCKey" not in said
+    user.cluster.say("scontrol", "release", job)
+    user.finish()
+
+
+def test_a_submission_inside_a_job_or_without_the_users_variables_runs(user):
+    words = ("--method", "joint", "--dataset", "digits", "--epochs", 1, "--seeds")
+    user.submit(*words, "1", "--slurm", "export=NONE")
+    inside = ("srun", "--mem-per-cpu=100", sys.executable, "-m", "bench", "submit", *words, "1,2")
+    done = subprocess.run(
+        [*map(str, inside), "--mem", "1"],
+        cwd=user.folder,
+        env=user.env,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    user.finish()
+    assert len(user.runs()) == 3
 
 
 def test_a_pack_works_side_by_side_in_one_task(user):
@@ -119,7 +187,7 @@ def test_doctor_checks_every_key_against_the_cluster(user):
     good = "partition: gpu\ntime: 1:30\ncpus: 2\nmem: 4\npack: 2\ngpus_per_task: 1\n"
     file.write_text(good + "setup: [export A=1]\nslurm: {nice: 5, signal_delay: 30}\n")
     said = user.bench("doctor", "--cluster", "slurm")
-    assert len(re.findall(r"^ok ", said, re.M)) == 9 and "WRONG" not in said
+    assert len(re.findall(r"^ok ", said, re.M)) == 10 and "WRONG" not in said
     file.write_text("partition: sport\ntime: 30:00\ncpus: 2000\nmem: lots\nsetup: ['if']\n")
     said = user.bench("doctor", "--cluster", "slurm", code=2)
     assert re.search(r"^WRONG +partition .*invalid partition specified: sport", said, re.M)

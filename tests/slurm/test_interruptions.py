@@ -131,9 +131,11 @@ def test_slurmd_killed_and_started_again_in_mid_run(tmp_path, cluster):
 
 
 @pytest.mark.slow
-def test_a_job_whose_time_runs_out_is_requeued_in_mid_training_and_goes_on(user):
+@pytest.mark.parametrize("limit", [("--time", "0:02"), ("--partition", "short")], ids="".join)
+def test_a_job_whose_time_runs_out_is_requeued_in_mid_training_and_goes_on(user, limit):
+    """Also where the limit is the cluster's own, which nobody asked for."""
     words = ("--method", SLOWLY, *FAST, "--epochs", 70, "--seeds", 2, "--pack", 2)
-    job = in_training(user, *words, "--time", "0:02", "--slurm", "signal_delay=30")
+    job = in_training(user, *words, *limit, "--slurm", "signal_delay=30")
     user.wait(lambda: restarts(user, job) > 0, 200)
     assert "this job is timed-out" in user.printed() and stopped_in_an_epoch(user)
     user.finish(400)

@@ -1,15 +1,19 @@
-"""Whether a cluster takes what cluster.yaml says: the scheduler itself is asked, key by key."""
+"""Whether a cluster takes what cluster.yaml says: the scheduler itself is asked, key by key, with
+the script that `submit` would hand over."""
 
 import re
 import shlex
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from bench.errors import UserError
 from bench.runner.slurm.resources import READERS, Resources, SettingsSource, hours, resolve
-from bench.runner.slurm.scheduler import PATIENCE, answer
+from bench.runner.slurm.scheduler import answer, ask, rows
+from bench.runner.slurm.script import script
 
 
 @dataclass(frozen=True)
@@ -22,9 +26,8 @@ class Finding:
 
 
 def check(sources: Sequence[SettingsSource]) -> list[Finding]:
-    """One for each key that is set, as the last source sets it, and one for all of them together.
-
-    Nothing is submitted.
+    """One for each key that is set, as the last source sets it, and one for an array with all of
+    them, and for the job without GPUs that caches data. Nothing is submitted.
     """
     wrong = {}
     for source in sources:
@@ -43,7 +46,10 @@ def check(sources: Sequence[SettingsSource]) -> list[Finding]:
         verdict = (wrong[key], False) if key in wrong else key_verdict(key, resources)
         found.append(Finding(key, str(last[key].values[key]), last[key].name, *verdict))
     if all(one.good is not False for one in found):
-        found.append(Finding("all", "", "", *asked(flags(resources))))
+        found.append(Finding("all", "", "", *asked(resources, tasks=2)))
+        if resources.gpus_per_task and found[-1].good:
+            alone = replace(resources, gpus_per_task=None)
+            found.append(Finding("all", "without GPUs", "", *asked(alone)))
     return found
 
 
@@ -59,43 +65,22 @@ def key_verdict(key: str, resources: Resources) -> tuple[str, bool | None]:
     limit = partition_limit(resources.partition) if key == "time" else None
     if limit is not None and resources.time > limit:
         return f"longer than the partition allows, {hours(limit)}", False
-    wanted = flags(resources)
-    frame = {name: value for name, value in wanted.items() if name in ("partition", "account")}
-    return asked(frame | {n: v for n, v in wanted.items() if n in flags(only(key, resources))})
+    kept = ("partition", "account", key)
+    return asked(Resources(**{name: getattr(resources, name) for name in kept}))
 
 
-def only(key: str, resources: Resources) -> Resources:
-    return Resources(**{key: getattr(resources, key)})
-
-
-def flags(resources: Resources) -> dict[str, str]:
-    """The flags of sbatch that the settings come to."""
-    plain = {
-        "partition": resources.partition,
-        "account": resources.account,
-        "time": resources.time,
-        "gpus-per-node": resources.gpus_per_task,
-        "cpus-per-task": resources.cpus,
-        "mem": resources.mem and f"{round(1024 * resources.mem)}M",
-    }
-    known = {name: str(value) for name, value in plain.items() if value}
-    return known | {n: v for n, v in resources.slurm.items() if n != "signal-delay"}
-
-
-def asked(wanted: dict[str, str]) -> tuple[str, bool | None]:
-    """What the scheduler says of a job with these flags, without taking it."""
+def asked(resources: Resources, tasks: int = 1) -> tuple[str, bool | None]:
+    """What the scheduler says of a job, or an array, with these settings, without taking it."""
     if shutil.which("sbatch") is None:
         return "no sbatch on this machine: not checked", None
-    words = [f"--{name}={value}" if value else f"--{name}" for name, value in wanted.items()]
-    command = ["sbatch", "--test-only", "--nodes=1", *words, "--wrap=true"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
-    except subprocess.TimeoutExpired:
-        return f"sbatch does not answer in {PATIENCE} s", None
-    if done.returncode == 0:
-        return "fine", True
-    said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-    return " ".join(said).replace("sbatch: error: ", "").replace("sbatch: ", ""), False
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "submission.sh")
+        cpus = resources.cpus or resources.pack
+        file.write_text(script(Path(folder), resources, cpus, tasks=tasks))
+        said = ask("sbatch", "--test-only", str(file))
+    if said.code is None:
+        return said.error, None
+    return ("fine", True) if said.code == 0 else (said.refusal, False)
 
 
 def accounting() -> bool:
@@ -108,9 +93,8 @@ def partition_limit(partition: str) -> int | None:
     """The longest time of its jobs in minutes, of the default partition without a name; None where
     there is no limit or nobody tells. Not every cluster refuses a job that is over it."""
     said = answer("sinfo", "--noheader", "--format=%P|%l") or ""
-    for line in said.splitlines():
-        name, _, limit = line.strip().partition("|")
-        if name.removesuffix("*") == partition or (not partition and name.endswith("*")):
+    for name, limit in rows("sinfo", r"(\S+)\|(\S+)", said):
+        if name.removesuffix("*") == partition if partition else name.endswith("*"):
             found = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", limit)
             days, whole, part, _ = (int(g or 0) for g in found.groups()) if found else (0,) * 4
             return (24 * days + whole) * 60 + part if found else None
@@ -119,7 +103,10 @@ def partition_limit(partition: str) -> int | None:
 
 def command_verdict(python: str) -> tuple[str, bool]:
     """Whether the first word is a program here."""
-    word = shlex.split(python)[0]
+    try:
+        word = shlex.split(python)[0]
+    except ValueError as error:
+        return f"not a command: {error}", False
     if shutil.which(word) is None:
         return f"{word} is not found on this machine", False
     return "fine", True

@@ -1,6 +1,6 @@
 """Jobs after their submission: ended, what they printed, what of their runs need not be kept."""
 
-import subprocess
+import re
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -39,10 +39,11 @@ def cancelled(live: Sequence[tuple[Submission, SubmittedJob]]) -> Iterator[tuple
     """Ends the jobs; for each a line, and whether it has ended or was told to."""
     numbers = [entry.job for submission, entry in live if submission.cluster == "slurm"]
     if numbers:
-        done = subprocess.run(["scancel", *numbers], capture_output=True, text=True)
-        why = " ".join(done.stderr.split())
+        said = scheduler.ask("scancel", *numbers, patience=None)
+        refused = set(re.findall(r"job id (\d+(?:_\d+)?)", said.error)) or set(numbers)
         for number in numbers:
-            yield (f"{number}: cancelled", True) if not why else (f"{number}: {why}", False)
+            good = said.code == 0 or not refused & {number, number.partition("_")[0]}
+            yield f"{number}: {'cancelled' if good else said.refusal}", good
     for submission, entry in live:
         if submission.cluster != "slurm":
             yield stopped(entry)
@@ -129,8 +130,8 @@ def of_job(
     """The ends of what a job printed."""
     folder = results / FOLDER / submission.name
     files = sorted(folder.glob(f"{entry.job}_*_log.*"))
-    state = jobs.of(submission, entry)
-    text = f"job {entry.job} of {submission.name}: {state or 'not in the queue'}\n"
+    lost = "not in the queue" if jobs.answered(submission) else "not known"
+    text = f"job {entry.job} of {submission.name}: {jobs.of(submission, entry) or lost}\n"
     for file in files:
         text += part(str(file), file.read_text(errors="replace").splitlines()[-count:])
     return text

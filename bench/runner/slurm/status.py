@@ -38,7 +38,8 @@ def standing(run: RunDir, where: Placed | None) -> Standing:
         job = f", job {where.entry.job} {where.job}" if live else ""
         return Standing(run, state, f"{progress(run)}{job}", ended=False)
     so_far = progress(run) if state == "stopped" else ""
-    return Standing(run, state, join(so_far, queued(where)), ended=not live)
+    ended = where is None or (where.answered and not live)
+    return Standing(run, state, join(so_far, queued(where)), ended)
 
 
 def queued(where: Placed | None) -> str:
@@ -46,6 +47,8 @@ def queued(where: Placed | None) -> str:
     if where is None:
         return ""
     name = f"job {where.entry.job}"
+    if where.job is None and not where.answered:
+        return f"what has become of {name} is not known"
     if where.job is None:
         return f"{name} is no longer in the queue; {GO_ON}"
     return f"{name} {where.job}" if where.live else f"{name} has ended, {where.job}; {GO_ON}"

@@ -1,6 +1,7 @@
 """Manifests of submissions: which job has which runs, in results/submissions/<name>.json."""
 
-import getpass
+import os
+import pwd
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -44,10 +45,18 @@ def fresh(
     """A submission without jobs, written; and the folder for submitit's files and logs."""
     moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     name = f"{moment}-{uuid.uuid4().hex[:6]}"
-    submission = Submission(name, cluster, suite, getpass.getuser(), dict(settings))
+    submission = Submission(name, cluster, suite, user(), dict(settings))
     make_folder(results / FOLDER / name)
     write(results, submission)
     return submission, results / FOLDER / name
+
+
+def user() -> str:
+    """Whose jobs they are; not of $LOGNAME, which `su` may leave. A container may know no name."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def write(results: Path, submission: Submission) -> None:
@@ -89,6 +98,7 @@ class Placed:
     submission: Submission
     entry: SubmittedJob
     job: Job | None
+    answered: bool  # whether its scheduler tells anything
 
     @property
     def live(self) -> bool:
@@ -104,7 +114,10 @@ class Jobs:
         slurm = [s for s in self.submissions if s.cluster == "slurm"]
         self.queue = scheduler.queue({s.user for s in slurm}) if slurm else {}
         gone = {e.job for s in slurm for e in s.entries} - set(self.queue or ())
-        self.accounts = scheduler.accounted(gone) if accounts and gone else {}
+        past = scheduler.accounted(gone) if accounts and gone else {}
+        # What the queue does not hold is over, whatever accounting still believes.
+        over = {number: job for number, job in past.items() if not job.live}
+        self.accounts = past if self.queue is None else over
 
     def of(self, submission: Submission, entry: SubmittedJob) -> Job | None:
         """The state of a job. None: the scheduler does not answer, or has forgotten the job."""
@@ -112,12 +125,16 @@ class Jobs:
             return (self.queue or {}).get(entry.job) or self.accounts.get(entry.job)
         return scheduler.process(entry.job, entry.process) if entry.process else Job("completed")
 
+    def answered(self, submission: Submission) -> bool:
+        return submission.cluster != "slurm" or self.queue is not None
+
     def placed(self) -> dict[Path, Placed]:
         """Run directory -> its last job; one that lives wins over a later one that does not."""
         found: dict[Path, Placed] = {}
         for submission in self.submissions:
             for entry in submission.entries:
-                new = Placed(submission, entry, self.of(submission, entry))
+                job, answered = self.of(submission, entry), self.answered(submission)
+                new = Placed(submission, entry, job, answered or job is not None)
                 for run in entry.runs:
                     old = found.get(self.results / run)
                     if old is None or new.live or not old.live:

@@ -4,17 +4,17 @@ import contextlib
 import os
 import shutil
 import signal
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import submitit
-from submitit.core.utils import FailedJobError, FailedSubmissionError
 
 from bench.errors import UserError
 from bench.runner.slurm import submissions
 from bench.runner.slurm.resources import Resources
-from bench.runner.slurm.scheduler import described
+from bench.runner.slurm.scheduler import array_limit, described
+from bench.runner.slurm.script import TIMEOUTS, Refused, Unnumbered, sbatch, script
 from bench.runner.slurm.submissions import Submission, SubmittedJob
 from bench.runner.slurm.task import Preparation, SlurmTask
 from bench.runner.worker import WorkerRequest
@@ -22,8 +22,7 @@ from bench.runs.places import Places
 from bench.runs.rundir import RunDir
 
 CLUSTERS = ("slurm", "local", "debug")
-ARRAY = 1000  # tasks of one array at most: SLURM's own limit where nobody raised it
-TIMEOUTS = 100  # times that a job is requeued after its time limit; pre-emptions do not count
+ARRAY = 1000  # tasks of one array where nobody tells the limit: SLURM's own
 ENDLESS = 365 * 24 * 60  # minutes that a job on this machine has where no time is set
 PREPARED = "afterok"  # what the array waits for: the job that packs the data has succeeded
 
@@ -82,91 +81,71 @@ def hand_over(results: Path, order: SlurmOrder) -> Submission:
     entries: list[SubmittedJob] = []
     try:
         HANDS[order.cluster](results, folder, order, entries)
-    except (FailedJobError, FailedSubmissionError, OSError, RuntimeError) as error:
-        if entries:  # these jobs are with the scheduler
-            submissions.with_entries(results, submission, entries)
+    except (OSError, RuntimeError) as error:
+        words = " ".join(str(error).split())
+        if entries:
             raise UserError(
-                f"only {len(entries)} jobs were submitted: {last_words(error)}; the same command "
-                "submits the rest."
+                f"only {len(entries)} jobs were submitted: {words}; the same command submits the "
+                "rest."
             ) from None
+        if isinstance(error, Unnumbered):
+            raise UserError(f"{words}.") from None
         shutil.rmtree(folder, ignore_errors=True)
         (folder.with_name(f"{folder.name}.json")).unlink(missing_ok=True)
-        raise UserError(f"nothing was submitted: {last_words(error)}") from None
-    return submissions.with_entries(results, submission, entries)
-
-
-def last_words(error: Exception) -> str:
-    """The line in which sbatch says what it does not like, or all in one line."""
-    said = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = [line for line in said if "error:" in line]
-    return (told or [" ".join(said)])[0]
+        raise UserError(f"nothing was submitted: {words}") from None
+    finally:
+        if entries:  # these jobs are with the scheduler, whatever came then
+            submission = submissions.with_entries(results, submission, entries)
+    return submission
 
 
 def to_slurm(results: Path, folder: Path, order: SlurmOrder, entries: list[SubmittedJob]) -> None:
-    """Adds to the entries what the scheduler has taken."""
-    first = None
-    if order.to_prepare:
-        executor = slurm(folder, order, gpus=None)
-        first = executor.submit(Preparation(paths(order.to_prepare), order.places.to_json()))
-        entries.append(SubmittedJob(first.job_id, []))
-    tasks = order.tasks()
-    for start in range(0, len(tasks), ARRAY):
-        executor = slurm(folder, order, order.resources.gpus_per_task)
-        if first is not None:
-            executor.update_parameters(dependency=f"{PREPARED}:{first.job_id}")
-        entries += submitted(executor, tasks[start : start + ARRAY], results)
+    """Adds to the entries what the scheduler has taken.
 
-
-def submitted(
-    executor: submitit.Executor, tasks: Sequence[SlurmTask], results: Path
-) -> list[SubmittedJob]:
-    with executor.batch():
-        jobs = [executor.submit(task) for task in tasks]
-    runs = [submissions.relative([RunDir(Path(p)) for p in task.runs], results) for task in tasks]
-    return [SubmittedJob(job.job_id, own) for job, own in zip(jobs, runs, strict=True)]
-
-
-def slurm(folder: Path, order: SlurmOrder, gpus: int | None) -> submitit.SlurmExecutor:
-    """Set up for one job or one array. A task is one process on one node."""
+    An array has no more tasks than the cluster's MaxArraySize. With several of them, one that
+    would bring more tasks to work at a time than `array_parallelism` waits for an earlier one.
+    """
     if shutil.which("sbatch") is None:
         raise RuntimeError(
             "there is no sbatch on this machine; log in to one that has it, or use --cluster local."
         )
-    asked = order.resources
-    executor = submitit.SlurmExecutor(folder, TIMEOUTS, python=asked.python or None)
-    executor.update_parameters(**parameters(asked, order.cpus, gpus, order.suite))
-    return executor
+    asked, cpus, waits = order.resources, order.cpus, []
+    if order.to_prepare:
+        job = Preparation(paths(order.to_prepare), order.places.to_json())
+        text = script(folder, replace(asked, gpus_per_task=None), cpus, order.suite)
+        (number,) = sbatch(folder, text, [job], asked.time)
+        entries.append(SubmittedJob(number, []))
+        waits = [f"{PREPARED}:{number}"]
+    tasks, limit = order.tasks(), array_limit()
+    size = min(limit or ARRAY, len(tasks))
+    at_once = max(1, asked.array_parallelism // size) if asked.array_parallelism else len(tasks)
+    arrays: list[str] = []
+    for start in range(0, len(tasks), size):
+        own = tasks[start : start + size]
+        earlier = [f"afterany:{arrays[-at_once]}"] if len(arrays) >= at_once else []
+        text = script(folder, asked, cpus, order.suite, len(own), [*waits, *earlier])
+        try:
+            jobs = sbatch(folder, text, own, asked.time)
+        except Refused as error:
+            raise Refused(f"{error}{array_advice(str(error), len(own), limit)}") from None
+        arrays.append(jobs[0].partition("_")[0])
+        entries += [entry(job, task, results) for job, task in zip(jobs, own, strict=True)]
 
 
-def parameters(asked: Resources, cpus: int, gpus: int | None, suite: str) -> dict[str, object]:
-    """As submitit calls them; what the user leaves open is left to the cluster."""
-    further = dict(asked.slurm)
-    delay = further.pop("signal-delay", None)
-    known = {
-        "partition": asked.partition or None,
-        "account": asked.account or None,
-        "time": asked.time,
-        "gpus_per_node": gpus or None,
-        "mem": None if asked.mem is None else f"{round(1024 * asked.mem)}M",
-        "setup": list(asked.setup) or None,
-        "signal_delay_s": None if delay is None else int(delay),
-    }
-    return {
-        "job_name": f"mml-{suite or 'run'}",
-        "nodes": 1,
-        "ntasks_per_node": 1,
-        "cpus_per_task": cpus,
-        # Since SLURM 22.05 srun does not take this over from the job.
-        "srun_args": [f"--cpus-per-task={cpus}"],
-        "array_parallelism": asked.array_parallelism or ARRAY,
-        "additional_parameters": {"kill-on-invalid-dep": "yes"} | typed(further),
-        **{key: value for key, value in known.items() if value is not None},
-    }
+def array_advice(refusal: str, tasks: int, limit: int | None) -> str:
+    if "job array specification" not in refusal:
+        return ""
+    told = f"is {limit}" if limit else "is not told by `scontrol show config`"
+    return (
+        f"; an array of {tasks} tasks is too large for this cluster, whose MaxArraySize {told}: "
+        "--pack N makes tasks of N runs"
+    )
 
 
-def typed(flags: Mapping[str, str]) -> dict[str, str | bool]:
-    """A flag without a value stands alone."""
-    return {name: value if value else True for name, value in flags.items()}
+def entry(job: str, task: SlurmTask, results: Path) -> SubmittedJob:
+    return SubmittedJob(
+        job, submissions.relative([RunDir(Path(path)) for path in task.runs], results)
+    )
 
 
 def to_local(results: Path, folder: Path, order: SlurmOrder, entries: list[SubmittedJob]) -> None:
@@ -180,8 +159,9 @@ def to_local(results: Path, folder: Path, order: SlurmOrder, entries: list[Submi
         setup=list(asked.setup),
     )
     with detached():
-        jobs = submitted(executor, order.tasks(), results)
-    entries += [SubmittedJob(e.job, e.runs, described(int(e.job))) for e in jobs]
+        for task in order.tasks():
+            job = executor.submit(task).job_id
+            entries.append(replace(entry(job, task, results), process=described(int(job))))
 
 
 def to_debug(results: Path, folder: Path, order: SlurmOrder, entries: list[SubmittedJob]) -> None:
@@ -190,8 +170,7 @@ def to_debug(results: Path, folder: Path, order: SlurmOrder, entries: list[Submi
     for task in order.tasks():
         job = executor.submit(task)
         job.result()
-        runs = submissions.relative([RunDir(Path(path)) for path in task.runs], results)
-        entries.append(SubmittedJob(job.job_id, runs))
+        entries.append(entry(job.job_id, task, results))
 
 
 HANDS = {"slurm": to_slurm, "local": to_local, "debug": to_debug}

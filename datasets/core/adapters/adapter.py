@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from bench.config.settings import Settings, build, knob
-from bench.datasets.core.cache.format import Progress
+from bench.datasets.core.cache.format import Say
 from bench.datasets.core.files.download import Archive, Download
 from bench.datasets.core.splits.hashing import split_digest
 from bench.errors import UserError
@@ -48,8 +48,6 @@ class Adapter:
     def __init__(self, config: object, root: Path | None) -> None:
         self.config = config
         self.root = root
-        self.notes: tuple[str, ...] = ()  # sentences for the user, complete after `open`
-        self.problems: tuple[str, ...] = ()  # those of them that tell of a fault
 
     @classmethod
     def complete(cls, values: Mapping[str, object], root: Path | None) -> dict[str, object]:
@@ -71,7 +69,7 @@ class Adapter:
         """Whether `open` has nothing to prepare, by a quick look."""
         return True
 
-    def open(self, cache: Path, progress: Progress | None = None) -> DataBundle:
+    def open(self, cache: Path, progress: Say | None = None) -> DataBundle:
         """The data, memory-mapped from the cache, which is prepared where there is none."""
         raise NotImplementedError
 

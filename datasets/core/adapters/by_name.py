@@ -1,4 +1,4 @@
-"""The base of data sets whose clips of ten seconds lie anywhere below the root, known by name.
+"""Clips that lie anywhere below the root, known by name.
 
 What was downloaded video by video comes in folders and under names of many kinds, and not all of
 it can be had any more.
@@ -6,74 +6,51 @@ it can be had any more.
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-from bench.config.settings import knob
-from bench.datasets.core.adapters.audiovisual import AudioVisual, Sounding
 from bench.datasets.core.prepare.clips import shown
-from bench.datasets.core.splits.lists import Sample
+from bench.datasets.core.splits.lists import ListedSample
 
 SUFFIXES = (".mp4", ".mkv", ".webm")
 
 
-@dataclass(frozen=True)
-class Stored(Sounding):
-    """Settings of every data set of this kind."""
+def clips_by_name(
+    root: Path,
+    samples: Mapping[str, ListedSample],
+    id_of: Callable[[str], str],
+    preferred: str = "",
+) -> dict[str, object]:
+    """The ids, labels, groups, files and notes of `Clips`.
 
-    stored: int = knob(10, low=1, high=50)  # pictures of a clip in the cache
+    samples: id -> sample, of all that the lists have. id_of: gives the id of a media file by its
+    name without suffix, nothing if it is none of this kind. preferred: a folder whose name begins
+    so comes before others that have the same clip.
+    """
+    ids, paths = sorted(samples), media(root, id_of)
+    doubled, odd = [n for n in ids if len(paths.get(n, ())) > 1], sorted(set(paths) - set(ids))
+    notes = []
+    if doubled:
+        notes.append(f"{len(doubled)} clips have several files ({shown(doubled)}).")
+    if odd:
+        notes.append(f"{len(odd)} clips are there that no list has ({shown(odd)}).")
+    return {
+        "ids": ids,
+        "labels": [samples[n].label for n in ids],
+        "groups": [samples[n].group for n in ids],
+        "files": [{"video": chosen(paths.get(n, [f"{n}.mp4"]), preferred)} for n in ids],
+        "notes": notes,
+    }
 
 
-class FoundClips(AudioVisual):
-    """Overrides `samples`, `id_of`, `classes` and, of ListedAdapter, `lists` and `listed`."""
+def chosen(paths: list[str], preferred: str) -> str:
+    """Which of several files of a clip is read."""
+    wanted = [p for p in paths if preferred and f"/{preferred}" in f"/{p}"]
+    return (wanted or paths)[0]
 
-    Config = Stored
-    least = 9.0
-    seconds = 10
-    preferred = ""  # a folder whose name begins so comes before others that have the same clip
 
-    def samples(self) -> Mapping[str, Sample]:
-        """Id -> sample, of all that the lists at the root have."""
-        raise NotImplementedError
-
-    def id_of(self, stem: str) -> str:
-        """The id of a media file by its name without suffix, nothing if it is none of this kind."""
-        raise NotImplementedError
-
-    def times(self):
-        count = self.config.stored
-        return tuple((2 * i + 1) * self.seconds / (2 * count) for i in range(count))
-
-    def items(self):
-        known = self.samples()
-        ids, found = sorted(known), media(self.root, self.id_of)
-        doubled, odd = [n for n in ids if len(found.get(n, ())) > 1], sorted(set(found) - set(ids))
-        notes = []
-        if doubled:
-            notes.append(f"{len(doubled)} clips have several files ({shown(doubled)}).")
-        if odd:
-            notes.append(f"{len(odd)} clips are there that no list has ({shown(odd)}).")
-        return {
-            "ids": ids,
-            "labels": [known[n].label for n in ids],
-            "groups": [known[n].group for n in ids],
-            "files": [{"video": self.chosen(found.get(n, [f"{n}.mp4"]))} for n in ids],
-            "notes": notes,
-        }
-
-    def parts(self, packed):
-        rows, listed = super().parts(packed), self.resolved(packed)
-        self.notes += tuple(
-            f"the list of {part} has {len(ids)} clips, with digest {listed.digests[part]}."
-            for part, ids in listed.parts.items()
-            if len(rows[part]) < len(ids)
-        )
-        return rows
-
-    def chosen(self, paths: list[str]) -> str:
-        """Which of several files of a clip is read."""
-        wanted = [p for p in paths if self.preferred and f"/{self.preferred}" in f"/{p}"]
-        return (wanted or paths)[0]
+def middles(count: int, seconds: float) -> tuple[float, ...]:
+    """When the middles of so many equal parts of a clip are, in seconds."""
+    return tuple((2 * i + 1) * seconds / (2 * count) for i in range(count))
 
 
 def media(root: Path, id_of: Callable[[str], str]) -> dict[str, list[str]]:

@@ -1,15 +1,15 @@
 """What adapters tell their user of a data set's samples and splits, in sentences."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from bench.datasets.core.cache.store import Packed
+from bench.datasets.core.cache.store import Cache
 from bench.datasets.core.flags import Flag
 from bench.datasets.core.prepare.clips import flag_counts, shown
-from bench.datasets.core.splits.hashing import straddling
+from bench.datasets.core.splits.hashing import split_digest, straddling
 from bench.datasets.core.splits.lists import Issue
-from bench.errors import unknown
+from bench.errors import UserError, unknown
 
 
 def unwanted(names: str) -> Flag:
@@ -44,33 +44,67 @@ def excluded_note(ids: Sequence[str], flags: np.ndarray, usable: np.ndarray) -> 
         yield f"{len(out)} of {len(ids)} samples are excluded: {counts} ({first})."
 
 
-def part_note(
-    part: str, places: np.ndarray | None, flags: np.ndarray, usable: np.ndarray
+def part_notes(
+    rows: Mapping[str, np.ndarray], flags: np.ndarray, usable: np.ndarray
 ) -> Iterator[str]:
-    """What of a part is left out. places: of its ids. flags, usable: [N] of the data set."""
-    if places is None or usable[places].all():
-        return
-    out = places[~usable[places]]
-    counts = flag_counts(flags[out])
-    yield f"{part}: {len(out)} of {len(places)} ids are not usable: {counts}."
+    """What of each part is left out. rows: part -> rows. flags, usable: [N] of the data set."""
+    for part, places in rows.items():
+        out = places[~usable[places]]
+        if len(out):
+            counts = flag_counts(flags[out])
+            yield f"{part}: {len(out)} of {len(places)} ids are not usable: {counts}."
 
 
-def overlap_notes(packed: Packed, rows: Mapping[str, np.ndarray]) -> Iterator[str]:
+def overlap_notes(stored: Cache, rows: Mapping[str, np.ndarray]) -> Iterator[str]:
     """What stands on two sides of a split: groups, and media files under two names."""
-    shared = straddling(rows, packed.column("twins"))
+    shared = straddling(rows, stored.column("twins"))
     if shared:
         yield f"OVERLAP: {shared} samples have a media file that one in another part has too."
-    if packed.groups:
-        shared = straddling(rows, packed.column("groups"))
+    if stored.groups:
+        shared = straddling(rows, stored.column("groups"))
         if shared:
             yield f"OVERLAP: {shared} samples share a group with one in another part."
 
 
+def list_notes(
+    rows: Mapping[str, np.ndarray], kept: Mapping[str, np.ndarray], ids: Sequence[str]
+) -> Iterator[str]:
+    """What the lists of parts name that are not whole. rows, kept: part -> rows, and those left."""
+    for part, places in rows.items():
+        if len(kept[part]) < len(places):
+            digest = split_digest(ids[i] for i in places)
+            yield f"the list of {part} has {len(places)} clips, with digest {digest}."
+
+
 LISTED = 8  # ids of an issue that are named
+NOTED = ~int(Flag.CONVERTED)  # flags that tell of a fault
 
 
 def sentence(issue: Issue) -> str:
-    """What is told of an issue, with the first of its ids."""
+    """An issue with the first of its ids, unless it names them itself."""
     named = not issue.ids or issue.ids[0] in issue.text
     more = "" if named else f" ({shown(issue.ids, LISTED)})"
-    return issue.text.rstrip(".") + more + "."
+    return issue.text.removesuffix(".") + more + "."
+
+
+def check_strict(
+    dataset: str, ids: Sequence[str], flags: np.ndarray, issues: Iterable[Issue] = ()
+) -> None:
+    """Raises UserError naming all samples that are flagged with a fault, or all faults of lists.
+
+    ids, flags: [N].
+    """
+    faulty = np.flatnonzero(flags & np.uint32(NOTED & 0xFFFFFFFF))
+    if len(faulty):
+        names = {f: [ids[i] for i in faulty if flags[i] & f] for f in Flag if f & NOTED}
+        listed = "; ".join(f"{f.name}: {', '.join(of)}" for f, of in names.items() if of)
+        raise UserError(
+            f"{len(faulty)} of {len(ids)} samples of {dataset} are flagged and data.strict=true "
+            f"allows none: {listed}. Mend the files, or set data.strict=false."
+        )
+    faults = [i for i in issues if i.fault]
+    if faults:
+        listed = "; ".join(" ".join([i.text.removesuffix("."), *i.ids]) for i in faults)
+        raise UserError(
+            f"data.strict=true allows no fault: {listed}; mend the files or set data.strict=false."
+        )

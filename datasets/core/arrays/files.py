@@ -5,8 +5,8 @@ from pathlib import Path
 
 from bench.datasets.core.arrays.npy import (
     TEXTS,
+    ArrayTable,
     Piece,
-    Table,
     broken,
     check_bytes,
     header,
@@ -23,7 +23,7 @@ ACCEPTED = (
 PARTS = ("train", "val", "test")
 
 
-def tables(root: Path) -> tuple[dict[str, Table], list[Path]]:
+def tables(root: Path) -> tuple[dict[str, ArrayTable], list[Path]]:
     """The arrays at `root` by name, in order of name, and the files that they are in.
 
     Folders per split give a table `split` besides. Raises UserError for what is none of the
@@ -31,10 +31,10 @@ def tables(root: Path) -> tuple[dict[str, Table], list[Path]]:
     """
     if root.is_file():
         pieces = tensor_pieces(root) if root.suffix == SUFFIX else npz_pieces(root)
-        return {n: Table(n, (p,)) for n, p in sorted(pieces.items())}, files_of(pieces)
+        return {n: ArrayTable(n, (p,)) for n, p in sorted(pieces.items())}, files_of(pieces)
     if not part_names(root):
         pieces = folder_pieces(root)
-        return {n: Table(n, (p,)) for n, p in sorted(pieces.items())}, files_of(pieces)
+        return {n: ArrayTable(n, (p,)) for n, p in sorted(pieces.items())}, files_of(pieces)
     parts = {p: folder_pieces(root / p) for p in part_names(root)}
     first = parts["train"]
     for pieces in parts.values():
@@ -53,7 +53,7 @@ def part_names(root: Path) -> list[str]:
     return [p for p in PARTS if (root / p).is_dir()] if (root / "train").is_dir() else []
 
 
-def joint(name: str, pieces: list[Piece]) -> Table:
+def joint(name: str, pieces: list[Piece]) -> ArrayTable:
     """A table of the same array of all parts. Raises UserError if they do not fit together."""
     first = pieces[0]
     for piece in pieces[1:]:
@@ -63,7 +63,7 @@ def joint(name: str, pieces: list[Piece]) -> Table:
                 f"{first.where} has shape {first.shape} of {first.dtype} and {piece.where} "
                 f"{piece.shape} of {piece.dtype}; all but the number of samples must agree."
             )
-    return Table(name, tuple(pieces))
+    return ArrayTable(name, tuple(pieces))
 
 
 def files_of(pieces: dict[str, Piece]) -> list[Path]:

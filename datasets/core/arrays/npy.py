@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from bench.datasets.core.cache.format import rows_at_once
-from bench.datasets.core.flags import LFS
+from bench.datasets.core.usual_faults import START, check_start
 from bench.errors import UserError
 
 ROLES = ("labels", "ids", "groups", "split", "flags")  # arrays that are no modality
@@ -74,7 +74,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Table:
+class ArrayTable:
     """An array of the whole data set: its pieces follow one another."""
 
     name: str
@@ -161,13 +161,9 @@ def header(file: BinaryIO, path: Path, member: str, size: int) -> Piece:
 
 
 def check_bytes(path: Path) -> None:
-    """Raises UserError for an empty file or a Git LFS pointer."""
+    """Raises UserError for what is often found in the place of an array."""
     with open(path, "rb") as file:
-        start = file.read(len(LFS))
-    if not start:
-        raise UserError(f"{path} is empty; copy it again.")
-    if start == LFS:
-        raise UserError(f"{path} is a Git LFS pointer, not an array; run `git lfs pull` there.")
+        check_start(path, file.read(START), "an array")
 
 
 def broken(path: Path, why: str) -> UserError:

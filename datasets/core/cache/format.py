@@ -1,4 +1,4 @@
-"""What goes into a packed cache, and how its files are written."""
+"""What goes into a cache, and how its files are written."""
 
 import hashlib
 import json
@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bench.datasets.core.cache.sources import Source
+from bench.datasets.core.cache.sources import RawFile
 
 FORMAT = 1
 CHUNK = 8 << 20  # bytes of an array that are held at a time
 
-Progress = Callable[[str], None]  # is told a line at each tenth of an array
+Say = Callable[[str], None]  # is told a line at each tenth of an array
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Stream:
 
 
 @dataclass(frozen=True)
-class Content:
+class CacheContent:
     """What goes into a cache. `flags`, `extras`, `report` and `statistics` may be filled while
     chunks are drawn.
 
@@ -45,7 +45,7 @@ class Content:
     labels: np.ndarray  # [N]
     arrays: Mapping[str, Stream]
     constants: Mapping[str, object]
-    sources: Sequence[Source]
+    sources: Sequence[RawFile]
     flags: np.ndarray  # [N] uint32
     groups: Sequence[str] | None = None  # [N]
     extras: dict[str, np.ndarray] = field(default_factory=dict)  # name -> [N] int32 or float32
@@ -81,7 +81,7 @@ def rows_at_once(shape: Sequence[int], dtype: np.dtype) -> int:
     return max(1, CHUNK // max(1, int(np.prod(shape)) * np.dtype(dtype).itemsize))
 
 
-def fill(folder: Path, content: Content, progress: Progress | None) -> dict:
+def fill(folder: Path, content: CacheContent, progress: Say | None) -> dict:
     """Writes all files of a cache but `meta.json`: gives what that says of them."""
     assert len(content.ids) == len(content.labels) == len(content.flags)
     arrays = {}
@@ -93,7 +93,7 @@ def fill(folder: Path, content: Content, progress: Progress | None) -> dict:
     return described(folder, content, arrays, files)
 
 
-def described(folder: Path, content: Content, arrays: Mapping, files: Mapping) -> dict:
+def described(folder: Path, content: CacheContent, arrays: Mapping, files: Mapping) -> dict:
     """Writes what is not an array: gives what `meta.json` says of all. files: of the arrays."""
     files = dict(files)
     for name, raw in columns(content).items():
@@ -119,7 +119,7 @@ def data_hash(meta: Mapping) -> str:
     return content_hash(ids, labels, meta["arrays"], meta["constants"])
 
 
-def columns(content: Content) -> dict[str, bytes]:
+def columns(content: CacheContent) -> dict[str, bytes]:
     """File name -> bytes of everything that is not a modality."""
     names = sorted(set(content.groups or ()))
     place = {g: i for i, g in enumerate(names)}
@@ -145,7 +145,7 @@ def lines(names: Sequence[str]) -> bytes:
 
 
 def write_stream(
-    path: Path, name: str, stream: Stream, samples: int, progress: Progress | None
+    path: Path, name: str, stream: Stream, samples: int, progress: Say | None
 ) -> dict[str, object]:
     """Writes an array chunk by chunk: its dtype, shape, bytes and sha256."""
     dtype = np.dtype(stream.dtype).newbyteorder("<")

@@ -11,7 +11,7 @@ PROBED = 8  # files of a folder whose content is part of its digest, at least
 
 
 @dataclass(frozen=True)
-class Source:
+class RawFile:
     """A raw file that a cache was made from, or missed, or a folder of them.
 
     path: relative to the root, with `/`. size: bytes, or ABSENT.
@@ -75,8 +75,8 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def source_of(path: Path, base: Path) -> Source:
+def source_of(path: Path, base: Path) -> RawFile:
     """A raw file with its digest, named relative to `base`."""
     size, mtime = look(path)
     sha = "" if size == ABSENT else file_digest(path)
-    return Source(path.relative_to(base).as_posix(), size, mtime, sha)
+    return RawFile(path.relative_to(base).as_posix(), size, mtime, sha)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from bench.datasets.core.cache.format import digest_of, rows_at_once
-from bench.datasets.core.cache.store import Packed
+from bench.datasets.core.cache.store import Cache
 from bench.runs.files import Unwritable, write_json
 from bench.types import Modality
 
@@ -64,17 +64,17 @@ def constants(mean: np.ndarray, std: np.ndarray) -> Constants:
 BY_TRAIN: dict[str, Callable[[Columns], Constants]] = {"std": Columns.std, "minmax": Columns.minmax}
 
 
-def of_train(packed: Packed, name: str, info: Modality, how: str, rows: np.ndarray) -> Constants:
+def of_train(stored: Cache, name: str, info: Modality, how: str, rows: np.ndarray) -> Constants:
     """The constants of a modality, kept beside the cache's arrays.
 
     how: one of BY_TRAIN. rows: of the training part.
     """
     named = [name, info.kind, how, hashlib.sha256(np.sort(rows).tobytes()).hexdigest()]
-    path = packed.path / "statistics" / f"{digest_of(named)[:12]}.json"
+    path = stored.path / "statistics" / f"{digest_of(named)[:12]}.json"
     with suppress(FileNotFoundError, ValueError):
         return {k: tuple(v) for k, v in json.loads(path.read_text(encoding="utf-8")).items()}
     columns = Columns()
-    for part in features(packed.inputs()[name], info.kind, np.sort(rows)):
+    for part in features(stored.inputs()[name], info.kind, np.sort(rows)):
         columns.add(part)
     found = BY_TRAIN[how](columns)
     with suppress(OSError, Unwritable):  # a cache that may only be read is gone through each time

@@ -1,4 +1,4 @@
-"""Packed caches: a folder of plain arrays that are memory-mapped, never unpickled.
+"""Caches: a folder of plain arrays that are memory-mapped, never unpickled.
 
 `meta.json`, `ids.txt`, `labels.i32`, `groups.i32` (-1: in no group) with `groups.txt`, `flags.u32`,
 further `<name>.i32` and `<name>.f32`, copies of lists in `lists/`, and `<modality>.bin` in C order,
@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.datasets.core.cache.format import FORMAT, Content, Progress, data_hash, digest_of, fill
+from bench.datasets.core.cache.format import FORMAT, CacheContent, Say, data_hash, digest_of, fill
 from bench.datasets.core.cache.sources import file_digest, look, unaltered
 from bench.errors import UserError
 from bench.runs.files import Unwritable, make_folder, unwritable, write_json
@@ -43,7 +43,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Beside(Place):
+class DerivedPlace(Place):
     """Where what is made of a cache belongs: inside that cache, whose folder `cache` is, so that
     they go together. root: a folder that does not exist."""
 
@@ -54,7 +54,7 @@ class Beside(Place):
 
 
 @dataclass(frozen=True)
-class Packed:
+class Cache:
     """A cache that has been opened; arrays stay on the disk until they are indexed."""
 
     path: Path
@@ -123,26 +123,26 @@ def prepare(
     place: Place,
     base: Path,
     listing: Callable[[], Sequence[Path]],
-    build: Callable[[], Content],
-    progress: Progress | None = None,
-) -> Packed:
-    """The cache of `place`: as it lies there, or packed anew where there is none or it is outdated.
+    build: Callable[[], CacheContent],
+    progress: Say | None = None,
+) -> Cache:
+    """The cache of `place`: as it lies there, or made anew where there is none or it is outdated.
 
     base: the folder that sources are relative to. listing: the raw files that there are now.
     Raises UserError for a damaged cache, or one that would lie inside the root.
     """
     check_outside(place.cache, place.root)
-    packed = current(place, base, listing)
-    return packed or write(place, build(), progress, replace=place.path.is_dir())
+    stored = current(place, base, listing)
+    return stored or write(place, build(), progress, replace=place.path.is_dir())
 
 
-def current(place: Place, base: Path, listing: Callable[[], Sequence[Path]]) -> Packed | None:
+def current(place: Place, base: Path, listing: Callable[[], Sequence[Path]]) -> Cache | None:
     """The cache, if there is one of the raw files as they are; without a root there is no doubt."""
     if not place.path.is_dir():
         return None
-    packed = read(place.path)
-    fresh = not place.root.exists() or unchanged(packed, base, listing())
-    return packed if fresh else None
+    stored = read(place.path)
+    fresh = not place.root.exists() or unchanged(stored, base, listing())
+    return stored if fresh else None
 
 
 def check_outside(cache: Path, root: Path) -> None:
@@ -158,7 +158,7 @@ def damaged(path: Path, why: str) -> UserError:
     return UserError(f"the cache {path} is damaged ({why}); remove that folder to prepare it anew.")
 
 
-def read(path: Path) -> Packed:
+def read(path: Path) -> Cache:
     """Opens a cache after a look at its sizes. Raises UserError if it is not whole."""
     try:
         meta = json.loads((path / "meta.json").read_text(encoding="utf-8"))
@@ -175,21 +175,21 @@ def read(path: Path) -> Packed:
         if size != entry["bytes"]:
             found = "is missing" if size is None else f"has {size} bytes"
             raise damaged(path, f"{name} {found} of {entry['bytes']}")
-    return Packed(path, meta)
+    return Cache(path, meta)
 
 
-def verify(packed: Packed) -> None:
+def verify(stored: Cache) -> None:
     """Compares every file with its digest. Raises UserError naming the first that differs."""
-    for name, entry in packed.meta["files"].items():
-        if file_digest(packed.path / name) != entry["sha256"]:
-            raise damaged(packed.path, f"{name} differs from its digest")
-    if data_hash(packed.meta) != packed.hash:
-        raise damaged(packed.path, "meta.json differs from its data hash")
+    for name, entry in stored.meta["files"].items():
+        if file_digest(stored.path / name) != entry["sha256"]:
+            raise damaged(stored.path, f"{name} differs from its digest")
+    if data_hash(stored.meta) != stored.hash:
+        raise damaged(stored.path, "meta.json differs from its data hash")
 
 
-def unchanged(packed: Packed, base: Path, listing: Sequence[Path]) -> bool:
-    """Whether the raw files are still those that were packed, by content where the time differs."""
-    known = {s["path"]: s for s in packed.meta["sources"]}
+def unchanged(stored: Cache, base: Path, listing: Sequence[Path]) -> bool:
+    """Whether its raw files are still what they were, by content where the time differs."""
+    known = {s["path"]: s for s in stored.meta["sources"]}
     now = {p.relative_to(base).as_posix(): p for p in listing}
     if set(known) != set(now):
         return False
@@ -204,14 +204,14 @@ def unchanged(packed: Packed, base: Path, listing: Sequence[Path]) -> bool:
         entry["mtime_ns"], touched = mtime, True
     if touched:
         with suppress(Unwritable):  # a cache that may only be read is compared anew each time
-            write_json(packed.path / "meta.json", packed.meta)
+            write_json(stored.path / "meta.json", stored.meta)
     return True
 
 
 def write(
-    place: Place, content: Content, progress: Progress | None = None, replace: bool = False
-) -> Packed:
-    """Packs into a temporary folder and renames it.
+    place: Place, content: CacheContent, progress: Say | None = None, replace: bool = False
+) -> Cache:
+    """Writes a cache into a temporary folder and renames it.
 
     replace: whether an outdated cache lies there; otherwise one that another process finished in
     the meantime is used instead. Raises Unwritable.
@@ -229,7 +229,7 @@ def write(
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def install(place: Place, temporary: Path, described: Mapping, replace: bool) -> Packed:
+def install(place: Place, temporary: Path, described: Mapping, replace: bool) -> Cache:
     """Writes `meta.json` into a folder that has everything else, and gives it its name."""
     path = place.path
     meta = {

@@ -4,30 +4,33 @@ Channels are averaged before anything else, and soxr resamples, as librosa has s
 resampler leaves above the old rate is seen in the logarithm of a spectrum.
 """
 
+import io
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from bench.datasets.core.decode.video import Track, beginning, opened, silence, truncation
+from bench.datasets.core.decode.video import Track, opened, silence, truncation
 from bench.datasets.core.flags import Flag
 from bench.datasets.core.prepare.shards import Unusable
+from bench.datasets.core.usual_faults import beginning
 
-UNKNOWN = 0xFFFFFFFF  # size that a recorder writes which cannot go back to correct it
+UNKNOWN = 0x7FFFF000  # sizes from here on are written by recorders that do not know it
+CHUNKS = (b"fmt ", b"data", b"fact", b"LIST")
+LOUDEST = 10.0  # of full scale; samples of floats may be over 1 by a little
 
 
 @dataclass(frozen=True)
 class Sound:
     """What is heard in a file."""
 
-    samples: NDArray[np.int16]  # [T]
+    samples: NDArray  # [T] int16
     rate: int  # Hz
     seconds: float  # of what was decoded
     flags: Flag  # SILENT, TRUNCATED, CONVERTED
@@ -77,41 +80,75 @@ def wav(path: Path, rate: int) -> Sound:
 
     Raises Unusable, and UserError for a Git LFS pointer.
     """
-    if beginning(path, 4) != b"RIFF":
-        raise Unusable(Flag.UNDECODABLE, "no RIFF header")
-    with open(path, "rb") as file:
-        there, size = data_size(file)
-        if not there:
-            raise Unusable(Flag.EMPTY, "no samples in it")
-        file.seek(0)
-        try:
-            waves, found = soundfile.read(file, dtype="float64", always_2d=True)  # [T, channels]
-        except soundfile.LibsndfileError as error:
-            raise Unusable(Flag.UNDECODABLE, error.error_string) from None
+    beginning(path)
+    found = recording(path.read_bytes(), rate)
+    samples = quantised(found.samples)
+    return replace(found, samples=samples, flags=found.flags | silence(samples))
+
+
+def recording(content: bytes, rate: int) -> Sound:
+    """The sound in the bytes of a RIFF file, [T] float64 of full scale 1. Raises Unusable."""
+    layout, data, declared = chunks(content)
+    if not data:
+        raise Unusable(Flag.EMPTY, "no samples in it")
+    try:
+        # Written anew: what else is in the file, and lengths that are wrong, are our affair.
+        file = io.BytesIO(b"RIFF" + chunk(b"WAVE" + chunk(layout, b"fmt ") + chunk(data, b"data")))
+        waves, found = soundfile.read(file, dtype="float64", always_2d=True)  # [T, channels]
+    except soundfile.LibsndfileError as error:
+        raise Unusable(Flag.UNDECODABLE, error.error_string) from None
     if not len(waves):
         raise Unusable(Flag.EMPTY, "no samples in it")
+    check_scale(waves)
     seconds = len(waves) / found
-    flags = truncation(seconds, seconds * size / there)
+    flags = truncation(seconds, seconds * declared / len(data))
     if waves.shape[1] > 1 or found != rate:
         flags |= Flag.CONVERTED
-    samples = quantised(resampled(waves.mean(axis=1), found, rate))
-    return Sound(samples, rate, seconds, flags | silence(samples))
+    return Sound(resampled(waves.mean(axis=1), found, rate), rate, seconds, flags)
 
 
-def data_size(file: BinaryIO) -> tuple[int, int]:
-    """Bytes of samples in an open RIFF file: how many there are, how many its header declares."""
-    end = file.seek(0, 2)
-    if end < 12:
-        raise Unusable(Flag.UNDECODABLE, "cut inside its header")
-    place = 12
-    while place + 8 <= end:
-        file.seek(place)
-        kind, size = struct.unpack("<4sI", file.read(8))
-        there = min(size, end - place - 8)
-        if kind == b"data":
-            return there, there if size == UNKNOWN else size
-        place += 8 + size + size % 2
+def chunk(body: bytes, kind: bytes = b"") -> bytes:
+    """A chunk of a RIFF file."""
+    return kind + struct.pack("<I", len(body)) + body + bytes(len(body) % 2)
+
+
+def chunks(content: bytes) -> tuple[bytes, bytes, int]:
+    """Of a RIFF file the chunk `fmt `, the bytes of sound, and how many its header declares."""
+    if content[:4] not in (b"RIFF", b"RF64") or content[8:12] != b"WAVE":
+        raise Unusable(Flag.UNDECODABLE, "no RIFF header")
+    layout, long, place = b"", 0, 12
+    while place + 8 <= len(content):
+        kind, size = struct.unpack("<4sI", content[place : place + 8])
+        body = content[place + 8 : place + 8 + size]
+        if kind == b"ds64" and size >= 16:  # what is too large for 32 bits
+            long = struct.unpack("<Q", body[8:16])[0]
+        elif kind == b"fmt ":
+            layout = body
+        elif kind == b"data":
+            return layout, *sound_bytes(content[place + 8 :], long or size)
+        place += 8 + size
+        if size % 2 and content[place : place + 4] not in CHUNKS:  # some writers do not pad
+            place += 1
     raise Unusable(Flag.UNDECODABLE, "no sound in it")
+
+
+def sound_bytes(rest: bytes, size: int) -> tuple[bytes, int]:
+    """What of the rest of a file is sound, and how much there should be.
+
+    A recorder that cannot go back to correct the size leaves 0 there, or one that is too large.
+    """
+    if (size >= UNKNOWN and size > len(rest)) or (size == 0 and rest[:4] not in CHUNKS):
+        size = len(rest)
+    return rest[:size], size
+
+
+def check_scale(waves: NDArray) -> None:
+    """Raises Unusable for samples that are no finite numbers, or in another scale than 1."""
+    peak = np.abs(waves).max()
+    if not np.isfinite(peak):
+        raise Unusable(Flag.UNDECODABLE, "samples that are not finite")
+    if peak > LOUDEST:
+        raise Unusable(Flag.UNDECODABLE, f"samples up to {peak:.0f}, where full scale is 1")
 
 
 def resampled(wave: NDArray, found: int, rate: int) -> NDArray:

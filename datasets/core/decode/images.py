@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-from bench.datasets.core.decode.video import beginning, scaled
+from bench.datasets.core.decode.video import scaled
 from bench.datasets.core.flags import Flag
 from bench.datasets.core.prepare.shards import Unusable
+from bench.datasets.core.usual_faults import beginning
 
 MAGIC = {
     b"\xff\xd8\xff": "JPEG",
@@ -28,12 +29,12 @@ FAULTS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
 
 
 @dataclass(frozen=True)
-class Picture:
+class DecodedImage:
     pixels: NDArray[np.uint8]  # [H, W, 3] RGB, or [H, W, 1] where grey was asked for
     flags: Flag  # WRONG_TYPE, TRUNCATED
 
 
-def picture(path: Path, grey: bool = False, short_side: int = 0, cut: bool = False) -> Picture:
+def picture(path: Path, grey: bool = False, short_side: int = 0, cut: bool = False) -> DecodedImage:
     """A picture file's pixels as they are stored, not turned; what is transparent is opaque.
 
     short_side: as in `decode.video.scaled`. cut: whether a file that ends too early is read as
@@ -46,10 +47,10 @@ def picture(path: Path, grey: bool = False, short_side: int = 0, cut: bool = Fal
     found = decoded(raw, grey, short_side, cut)
     kind = kind_of(raw[:12])
     wrong = SUFFIX.get(path.suffix.lower(), kind) != kind
-    return Picture(found.pixels, found.flags | Flag(Flag.WRONG_TYPE * wrong))
+    return DecodedImage(found.pixels, found.flags | Flag(Flag.WRONG_TYPE * wrong))
 
 
-def decoded(raw: bytes, grey: bool = False, short_side: int = 0, cut: bool = False) -> Picture:
+def decoded(raw: bytes, grey: bool = False, short_side: int = 0, cut: bool = False) -> DecodedImage:
     """As `picture`, of a file's bytes."""
     kind = kind_of(raw[:12])
     if not kind:
@@ -63,7 +64,7 @@ def decoded(raw: bytes, grey: bool = False, short_side: int = 0, cut: bool = Fal
             raise Unusable(Flag.UNDECODABLE, f"{kind} cannot be decoded ({error})") from None
         flags = Flag.TRUNCATED
     pixels = scaled(pixels, short_side)
-    return Picture(pixels[:, :, None] if grey else pixels, flags)
+    return DecodedImage(pixels[:, :, None] if grey else pixels, flags)
 
 
 def opened(raw: bytes, kind: str, grey: bool, short_side: int) -> NDArray[np.uint8]:

@@ -18,9 +18,9 @@ from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
 from PIL import Image
 
-from bench.datasets.core.flags import LFS, Flag
+from bench.datasets.core.flags import Flag
 from bench.datasets.core.prepare.shards import Unusable
-from bench.errors import UserError
+from bench.datasets.core.usual_faults import beginning
 
 FORMATS = "flv,avi,mov,mp4,matroska,webm,mpeg,mpegts,asf,mp3,aac,ogg,wav,flac"
 EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
@@ -228,19 +228,6 @@ def check_index(file: BinaryIO) -> None:
             raise Unusable(Flag.UNDECODABLE, "its index is cut")
         place += max(length, 8)
     file.seek(0)
-
-
-def beginning(path: Path, count: int = 64) -> bytes:
-    """A file's first bytes. Raises Unusable if there are none, UserError for a Git LFS pointer."""
-    if not path.is_file():
-        raise Unusable(Flag.MISSING, "no such file")
-    with open(path, "rb") as file:
-        start = file.read(max(count, len(LFS)))
-    if not start:
-        raise Unusable(Flag.EMPTY, "empty")
-    if start.startswith(LFS):
-        raise UserError(f"{path} is a Git LFS pointer, not the file; run `git lfs pull` there.")
-    return start[:count]
 
 
 def truncation(found: float, declared: float, tolerance: float = TOLERANCE) -> Flag:

@@ -15,7 +15,6 @@ from bench.errors import UserError
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 BROKEN = re.compile(r"[\ud800-\udfff]")  # what Python makes of bytes that are not UTF-8
 DRIVE = re.compile(r"^[A-Za-z]:")
-BOM = b"\xef\xbb\xbf"
 FAULTS = (zipfile.BadZipFile, tarfile.TarError, zlib.error, LZMAError, EOFError, OSError)
 LONGEST = 255  # bytes of one part, as file systems allow
 
@@ -144,18 +143,3 @@ def once(found: Iterable[Member], archive: Path) -> list[Member]:
             raise UserError(f"{archive} holds {member.name!r} twice; take it from its owners.")
         seen[path] = member
     return list(seen.values())
-
-
-def lines(path: Path) -> list[str]:
-    """The lines of a list that are not blank, whatever their ends, without a byte order mark.
-
-    Raises UserError for what is not UTF-8.
-    """
-    try:
-        text = path.read_bytes().removeprefix(BOM).decode()
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{path} is no list: byte {error.start} is not UTF-8; save it as UTF-8."
-        ) from None
-    ends = re.split(r"\r\n|\n|\r", text)
-    return [line for line in ends if line.strip()]

@@ -15,12 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from bench.datasets.core.files.mapped_pickles import Span, Unpickler
-from bench.datasets.core.flags import LFS
+from bench.datasets.core.usual_faults import START, check_start
 from bench.errors import UserError
 
 DTYPE = re.compile(r"[biufcSU]\d{1,9}|O[48]?")
 ATOMS = {str, bytes, bool, int, float, complex, type(None)}
-PAGE = (b"<!doctype", b"<html", b"<head")
 # What the unpickler raises for damaged or senseless input.
 FAULTS = (
     pickle.UnpicklingError,
@@ -45,11 +44,11 @@ def load(path: Path, encoding: str = "latin1") -> object:
     file.
     """
     with open(path, "rb") as file:
-        check_start(path, file.read(256))
+        check_start(path, file.read(START), "a pickle")
         file.seek(0)
         copyreg.clear_extension_cache()  # what is cached would not be asked for
         try:
-            return Plain(path).of(Guarded(file, path, encoding).load())
+            return PlainValues(path).of(Guarded(file, path, encoding).load())
         except UserError:
             raise
         except FAULTS as error:
@@ -57,17 +56,6 @@ def load(path: Path, encoding: str = "latin1") -> object:
                 f"{path} is no pickle that can be read ({type(error).__name__}: {error}); fetch it "
                 "again."
             ) from None
-
-
-def check_start(path: Path, start: bytes) -> None:
-    """Raises UserError for what is often found in the place of a pickle."""
-    if start.startswith(LFS):
-        raise UserError(f"{path} is a Git LFS pointer, not a pickle; run `git lfs pull` there.")
-    if start.lstrip().lower().startswith(PAGE):
-        raise UserError(
-            f"{path} is a web page, not a pickle: the place it is from asked for something, or its "
-            "quota was used up; download it again in a browser."
-        )
 
 
 class Guarded(Unpickler):
@@ -110,7 +98,7 @@ class Call:
         raise pickle.UnpicklingError("a name is given a state")
 
 
-class Kind:
+class NumpyKind:
     """A note of a dtype. Its state adds the order of bytes."""
 
     __slots__ = ("dtype",)
@@ -142,7 +130,7 @@ class Note:
 
     def made(self, plain: Callable[[object], object]) -> np.ndarray | np.generic:
         """The array. plain: makes plain values of the elements of an array of objects."""
-        if not isinstance(self.kind, Kind):
+        if not isinstance(self.kind, NumpyKind):
             raise pickle.UnpicklingError("an array without a type")
         if self.shape is None:
             return self.numbers((1,))[0]
@@ -183,12 +171,12 @@ def reconstruct(*_: object) -> Note:
     return Note()
 
 
-def from_buffer(content: bytes, kind: Kind, shape: tuple, order: str) -> Note:
+def from_buffer(content: bytes, kind: NumpyKind, shape: tuple, order: str) -> Note:
     """`_frombuffer` of protocol 5."""
     return Note(shape, kind, order == "F", content)
 
 
-def scalar(kind: Kind, content: bytes = b"") -> Note:
+def scalar(kind: NumpyKind, content: bytes = b"") -> Note:
     """A number of NumPy's."""
     return Note(None, kind, False, content)
 
@@ -213,7 +201,7 @@ def array_type(*_: object) -> None:
 
 
 ALLOWED: dict[str, Callable] = {
-    "numpy.dtype": Kind,
+    "numpy.dtype": NumpyKind,
     "numpy.ndarray": array_type,
     "numpy.multiarray._reconstruct": reconstruct,
     "numpy.multiarray.scalar": scalar,
@@ -232,7 +220,7 @@ MODULES = {
 }
 
 
-class Plain:
+class PlainValues:
     """Makes plain values of what was unpickled, each once however often it is referred to."""
 
     def __init__(self, path: Path) -> None:
@@ -261,7 +249,9 @@ class Plain:
             return type(value)(self.of(v) for v in value)
         if type(value) is dict:
             return {self.of(k): self.of(v) for k, v in value.items()}
-        what = {Call: "a class or function", Kind: "a dtype"}.get(type(value), type(value).__name__)
+        what = {Call: "a class or function", NumpyKind: "a dtype"}.get(
+            type(value), type(value).__name__
+        )
         raise refused(self.path, f"holds {what}")
 
 

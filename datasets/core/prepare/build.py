@@ -17,24 +17,24 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.datasets.core.cache.format import Progress, described, digest_of, kept_lists
+from bench.datasets.core.cache.format import Say, described, digest_of, kept_lists
 from bench.datasets.core.cache.sources import unaltered
-from bench.datasets.core.cache.store import Packed, Place, check_outside, current, install
+from bench.datasets.core.cache.store import Cache, Place, check_outside, current, install
 from bench.datasets.core.flags import Flag
 from bench.datasets.core.prepare.clips import Clips, check_files, shown
-from bench.datasets.core.prepare.merge import Column, content
-from bench.datasets.core.prepare.pool import Pool
+from bench.datasets.core.prepare.merge import ArrayWriter, content
+from bench.datasets.core.prepare.pool import ReaderPool
 from bench.datasets.core.prepare.progress import Meter
 from bench.datasets.core.prepare.reuse import Adopted, Kept
 from bench.datasets.core.prepare.shards import (
     Damaged,
-    Entry,
-    Found,
+    ReadSample,
+    ShardEntry,
     read_arrays,
     read_shard,
     write_shard,
 )
-from bench.datasets.core.prepare.worker import Request, observed
+from bench.datasets.core.prepare.worker import ReadRequest, observed
 from bench.errors import UserError
 from bench.runs.files import write_json
 from bench.runs.lock import Lock, heartbeat
@@ -48,10 +48,10 @@ def prepare_clips(
     place: Place,
     base: Path,
     clips: Callable[[], Clips],
-    progress: Progress | None = None,
+    progress: Say | None = None,
     workers: int = 0,
     chunk: int = 0,
-) -> Packed:
+) -> Cache:
     """The cache of `place`: as it lies there, or read anew where there is none or it is outdated.
 
     base: the folder that the clips' paths are relative to. workers, chunk: processes and samples
@@ -63,21 +63,21 @@ def prepare_clips(
     def listing() -> list[Path]:
         return clips().paths(base)
 
-    packed, building = (
+    stored, building = (
         current(place, base, listing),
         place.path.with_name(f".{place.path.name}.building"),
     )
-    if packed is not None and not building.exists():
-        return packed
+    if stored is not None and not building.exists():
+        return stored
     meter = progress if isinstance(progress, Meter) else Meter(progress or (lambda line: None))
     building.parent.mkdir(parents=True, exist_ok=True)
     with hold(Lock(building.with_name(f"{building.name}.lock")), meter) as check:
-        packed = current(place, base, listing)
-        if packed is None:
+        stored = current(place, base, listing)
+        if stored is None:
             build = Building(place, base, clips(), building, meter, check)
-            packed = build.finished(workers or cores(), chunk)
+            stored = build.finished(workers or cores(), chunk)
         shutil.rmtree(building, ignore_errors=True)
-    return packed
+    return stored
 
 
 def cores() -> int:
@@ -119,7 +119,7 @@ class Building:
     meter: Meter
     check: Callable[[], None]
 
-    def finished(self, workers: int, chunk: int) -> Packed:
+    def finished(self, workers: int, chunk: int) -> Cache:
         """Reads what is left to read and puts the cache together."""
         check_files(self.clips, self.base)
         self.start()
@@ -173,7 +173,7 @@ class Building:
                 shard.unlink()
         return kept
 
-    def unchanged(self, entry: Entry, i: int) -> bool:
+    def unchanged(self, entry: ShardEntry, i: int) -> bool:
         files = {role: s.path for role, s in entry.sources.items()}
         return files == dict(self.clips.files[i]) and all(
             unaltered(self.base / s.path, s.size, s.mtime_ns) for s in entry.sources.values()
@@ -183,11 +183,11 @@ class Building:
         """Reads the samples at places `left` into shards."""
         clips, total = self.clips, len(self.clips.read())
         arrays = {m: [a.dtype, list(a.shape)] for m, a in clips.arrays.items()}
-        request = Request(
+        request = ReadRequest(
             str(self.folder), str(self.base), clips.reader, dict(clips.arguments), arrays
         )
         chunks = [left[i : i + chunk] for i in range(0, len(left), chunk)]
-        pool = Pool(request, clips.ids, clips.files, min(workers, len(chunks)), self.give_up)
+        pool = ReaderPool(request, clips.ids, clips.files, min(workers, len(chunks)), self.give_up)
         self.meter.begin(total - len(left), total, clips.noun)
         try:
             with contextlib.closing(pool.read(chunks)) as counts:
@@ -206,16 +206,17 @@ class Building:
         """Writes down that a sample cannot be read."""
         name, files = self.clips.ids[i], self.clips.files[i]
         sources = observed({role: self.base / path for role, path in files.items()}, files)
-        write_shard(self.folder, [name], [Found(name, sources, int(Flag.UNDECODABLE), why)])
+        write_shard(self.folder, [name], [ReadSample(name, sources, int(Flag.UNDECODABLE), why)])
 
-    def merge(self, kept: Mapping[str, Kept], adopted: Adopted) -> Packed:
+    def merge(self, kept: Mapping[str, Kept], adopted: Adopted) -> Cache:
         """Puts the shards together, in order of the ids. Raises Damaged, naming a shard."""
         merged = self.folder / "merged"
         shutil.rmtree(merged, ignore_errors=True)
         merged.mkdir()
         with contextlib.ExitStack() as stack:
             columns = {
-                m: stack.enter_context(Column(merged, m, a)) for m, a in self.clips.arrays.items()
+                m: stack.enter_context(ArrayWriter(merged, m, a))
+                for m, a in self.clips.arrays.items()
             }
             for arrays in self.samples(kept, adopted):
                 self.check()

@@ -1,6 +1,5 @@
 """Media data sets: what is in their raw files, said without decoding any of it."""
 
-import stat
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -10,15 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from bench.datasets.core.cache.sources import ABSENT, look
-from bench.datasets.core.flags import LFS, Flag
+from bench.datasets.core.flags import Flag
 from bench.datasets.core.prepare.shards import (
     Array,
 )
+from bench.datasets.core.usual_faults import is_pointer
 from bench.errors import UserError
 
-POINTER = 200  # bytes; a file that Git LFS stands in for is smaller
 SHOWN = 3  # names in a sentence
-NOTED = ~int(Flag.CONVERTED)  # flags that tell of a fault
 
 
 @dataclass(frozen=True)
@@ -95,19 +93,12 @@ def check_files(clips: Clips, base: Path) -> None:
         raise UserError(
             f"none of the {len(paths)} media files is there, {paths[0]} for one; look at --root."
         )
-    pointers = [p for p in there if pointer(p)]
+    pointers = [p for p in there if is_pointer(p)]
     if pointers:
         raise UserError(
             f"{len(pointers)} of {len(paths)} media files are pointers of Git LFS "
             f"({shown(map(str, pointers))}); fetch the files themselves with `git lfs pull`."
         )
-
-
-def pointer(path: Path) -> bool:
-    """Whether Git LFS stands in for the file."""
-    found = path.stat()
-    small = stat.S_ISREG(found.st_mode) and len(LFS) <= found.st_size < POINTER
-    return small and path.read_bytes().startswith(LFS)
 
 
 def survey(clips: Clips, base: Path) -> dict[str, list]:
@@ -140,19 +131,6 @@ def flag_counts(flags: np.ndarray) -> str:
     """`MISSING 1, UNDECODABLE 1`. flags: of the samples in question."""
     counts = Counter(f.name for f in Flag for bits in flags if bits & f)
     return ", ".join(f"{name} {count}" for name, count in counts.items())
-
-
-def check_strict(dataset: str, ids: Sequence[str], flags: np.ndarray) -> None:
-    """Raises UserError naming every sample that is flagged with a fault. flags: [N] uint32."""
-    faulty = np.flatnonzero(flags & np.uint32(NOTED & 0xFFFFFFFF))
-    if not len(faulty):
-        return
-    found = {f: [ids[i] for i in faulty if flags[i] & f] for f in Flag if f & NOTED}
-    listed = "; ".join(f"{f.name}: {', '.join(names)}" for f, names in found.items() if names)
-    raise UserError(
-        f"{len(faulty)} of {len(ids)} samples of {dataset} are flagged and data.strict=true allows "
-        f"none: {listed}. Mend the files, or set data.strict=false."
-    )
 
 
 def shown(names, limit: int = SHOWN) -> str:

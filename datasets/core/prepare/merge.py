@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.datasets.core.cache.format import Content
-from bench.datasets.core.cache.sources import Source, source_of
+from bench.datasets.core.cache.format import CacheContent
+from bench.datasets.core.cache.sources import RawFile, source_of
 from bench.datasets.core.flags import Flag
 from bench.datasets.core.prepare.clips import Clips, roled, told
-from bench.datasets.core.prepare.shards import Array, Entry
+from bench.datasets.core.prepare.shards import Array, ShardEntry
 
 
-class Column:
+class ArrayWriter:
     """One array of a cache, written sample by sample."""
 
     def __init__(self, folder: Path, name: str, array: Array) -> None:
@@ -23,7 +23,7 @@ class Column:
         self.sha = hashlib.sha256()
         self.offsets, self.shapes = [0], []
 
-    def __enter__(self) -> "Column":
+    def __enter__(self) -> "ArrayWriter":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -74,7 +74,7 @@ class Column:
         return files
 
 
-def content(clips: Clips, base: Path, entries: Sequence[Entry | None]) -> Content:
+def content(clips: Clips, base: Path, entries: Sequence[ShardEntry | None]) -> CacheContent:
     """All of a cache but its arrays. entries: [N], None of a sample that was not to be read.
 
     Adds the columns `usable`, 0 of what is left out, `read`, the flags that the reader gave, and
@@ -87,7 +87,7 @@ def content(clips: Clips, base: Path, entries: Sequence[Entry | None]) -> Conten
     flags[doubled] |= np.uint32(Flag.DUP_MEDIA)
     reasons = {e.name: e.reason for e in entries if e and e.reason}
     usable = [e is not None and not e.reason for e in entries]
-    return Content(
+    return CacheContent(
         ids=clips.ids,
         labels=np.array(clips.labels),
         groups=clips.groups,
@@ -109,7 +109,7 @@ def content(clips: Clips, base: Path, entries: Sequence[Entry | None]) -> Conten
     )
 
 
-def sources(clips: Clips, base: Path, entries: Sequence[Entry | None]) -> list[Source]:
+def sources(clips: Clips, base: Path, entries: Sequence[ShardEntry | None]) -> list[RawFile]:
     """All raw files, each once: as they were when they were read."""
     known = {s.path: s for s in (source_of(base / path, base) for path in clips.lists)}
     for entry in entries:
@@ -117,7 +117,7 @@ def sources(clips: Clips, base: Path, entries: Sequence[Entry | None]) -> list[S
     return list(known.values())
 
 
-def twins(entries: Sequence[Entry | None]) -> np.ndarray:
+def twins(entries: Sequence[ShardEntry | None]) -> np.ndarray:
     """[N]: the first sample that has one of its media files, byte by byte, under another name."""
     first: dict[str, tuple[int, str]] = {}  # digest -> sample, path
     twin = np.arange(len(entries))
@@ -131,7 +131,7 @@ def twins(entries: Sequence[Entry | None]) -> np.ndarray:
     return twin
 
 
-def file_rows(clips: Clips, entries: Sequence[Entry | None]) -> list[list[str]]:
+def file_rows(clips: Clips, entries: Sequence[ShardEntry | None]) -> list[list[str]]:
     """Of each part of a sample, how many of its files are there and how large they are."""
     rows = []
     for role in dict.fromkeys(role for files in clips.files for role in files):

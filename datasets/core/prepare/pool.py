@@ -7,49 +7,35 @@ import json
 import os
 import selectors
 import signal
-import subprocess
-import sys
-import tempfile
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from typing import IO
 
-from bench.datasets.core.prepare.worker import Request
+from bench.datasets.core.prepare.worker import ReadRequest
 from bench.errors import UserError
+from bench.runs.processes import Child, end_of, start
 
-COMMAND = [sys.executable, "-P", "-m", "bench.datasets.core.prepare.worker"]
 TICK = 1.0  # seconds between two signs of life at least
 OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM)  # ends that say nothing of the sample
 PATIENCE = 3  # ends of that kind on one sample, or before anything is read
-SHOWN = 15  # lines of a dead process's output
 
 
 @dataclass
-class Worker:
-    """A process that reads, in a session of its own: the terminal's Ctrl-C does not reach it."""
+class ReaderProcess(Child):
+    """A process that reads. Its output is what its decoders printed."""
 
-    process: subprocess.Popen
-    output: IO[bytes]  # what it and its decoders printed: a file without a name
     buffer: bytes = b""
     ready: bool = False
     chunk: list[int] = field(default_factory=list)  # empty: waits for one
     at: int = 0  # which of the chunk is being read
 
-    def send(self, plain: object) -> None:
-        with suppress(BrokenPipeError):  # its end is seen at its output
-            self.process.stdin.write(json.dumps(plain).encode() + b"\n")
-            self.process.stdin.flush()
-
-    def tail(self) -> str:
-        """The end of what it printed, as further lines of a message."""
-        self.output.seek(0)
-        lines = self.output.read().decode(errors="replace").splitlines()[-SHOWN:]
-        return "".join(f"\n    {line}" for line in lines)
+    def close(self) -> None:
+        self.output.close()
+        self.process.stdout.close()
+        self.hang_up()
 
 
-class Pool:
+class ReaderPool:
     """Reads samples in `size` processes.
 
     names, files: [N], of all samples; chunks hold places in them. give_up: is told of a sample
@@ -58,7 +44,7 @@ class Pool:
 
     def __init__(
         self,
-        request: Request,
+        request: ReadRequest,
         names: Sequence[str],
         files: Sequence[Mapping[str, str]],
         size: int,
@@ -66,7 +52,7 @@ class Pool:
     ) -> None:
         self.request, self.names, self.files, self.size = request, names, files, size
         self.give_up = give_up
-        self.workers: list[Worker] = []
+        self.workers: list[ReaderProcess] = []
         self.chunks: deque[list[int]] = deque()
         self.deaths: dict[int, list[int]] = defaultdict(list)  # sample -> exit codes
         self.unborn = 0  # processes in a row that ended before they were ready
@@ -99,24 +85,14 @@ class Pool:
             idle += 1
 
     def start(self) -> None:
-        """Starts a process that finds the same modules as this one."""
-        modules = os.pathsep.join(os.path.abspath(path) for path in sys.path)
-        output = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
-        process = subprocess.Popen(
-            COMMAND,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=output,
-            start_new_session=True,
-            # The processes share the cores, each with one thread of its libraries' own.
-            env={**os.environ, "PYTHONPATH": modules, "OMP_NUM_THREADS": "1"},
-        )
-        worker = Worker(process, output)
+        """Starts a process. All of them share the cores, each with one thread of its libraries'."""
+        module = "bench.datasets.core.prepare.worker"
+        worker = ReaderProcess(*start(module, {"OMP_NUM_THREADS": "1"}, replies=True))
         self.workers.append(worker)
-        self.selector.register(process.stdout, selectors.EVENT_READ, worker)
+        self.selector.register(worker.process.stdout, selectors.EVENT_READ, worker)
         worker.send(asdict(self.request))
 
-    def hear(self, worker: Worker) -> None:
+    def hear(self, worker: ReaderProcess) -> None:
         """Takes what a process has said since. Raises what its reader raised."""
         said = os.read(worker.process.stdout.fileno(), 1 << 16)
         if not said:
@@ -132,7 +108,7 @@ class Pool:
             if "failed" in line:
                 self.fail(worker, line)
 
-    def fail(self, worker: Worker, line: dict) -> None:
+    def fail(self, worker: ReaderProcess, line: dict) -> None:
         who = f" at {self.names[worker.chunk[worker.at]]}" if worker.chunk else ""
         if line["told"]:
             raise UserError(
@@ -141,7 +117,7 @@ class Pool:
             )
         raise RuntimeError(f"the reader {self.request.reader} failed{who}:\n{line['failed']}")
 
-    def bury(self, worker: Worker) -> None:
+    def bury(self, worker: ReaderProcess) -> None:
         """Lets others go on with what a process held that has died."""
         self.selector.unregister(worker.process.stdout)
         code = worker.process.wait()
@@ -149,12 +125,12 @@ class Pool:
         if not worker.ready:
             self.unborn += 1
             if code not in OUTSIDE or self.unborn >= PATIENCE:
-                raise RuntimeError(f"a process that reads samples {cause(code)}{worker.tail()}")
+                raise RuntimeError(f"a process that reads samples {end_of(code)}{worker.tail()}")
         if worker.chunk:
             self.split(worker, code)
-        hang_up(worker)
+        worker.close()
 
-    def split(self, worker: Worker, code: int) -> None:
+    def split(self, worker: ReaderProcess, code: int) -> None:
         """The chunk of a dead process goes on in three: the sample that it died at is alone."""
         sample = worker.chunk[worker.at]
         self.deaths[sample].append(code)
@@ -162,11 +138,11 @@ class Pool:
         self.chunks.extendleft(part for part in rest if part)
         crashes = sum(c not in OUTSIDE for c in self.deaths[sample])
         if crashes >= 2:
-            self.give_up(sample, f"its decoder {cause(code)}")
+            self.give_up(sample, f"its decoder {end_of(code)}")
             self.finished += 1
         elif len(self.deaths[sample]) > PATIENCE:
             raise UserError(
-                f"the process that reads {self.names[sample]} {cause(code)} {PATIENCE + 1} times; "
+                f"the process that reads {self.names[sample]} {end_of(code)} {PATIENCE + 1} times; "
                 "if memory is short, give fewer --workers. The same command goes on."
             )
         else:
@@ -178,18 +154,6 @@ class Pool:
             worker.process.kill()
         for worker in self.workers:
             worker.process.wait()
-            hang_up(worker)
+            worker.close()
         self.workers.clear()
         self.selector.close()
-
-
-def hang_up(worker: Worker) -> None:
-    worker.output.close()
-    worker.process.stdout.close()
-    with suppress(BrokenPipeError):
-        worker.process.stdin.close()
-
-
-def cause(code: int) -> str:
-    """What an exit code says, as the end of a sentence."""
-    return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"

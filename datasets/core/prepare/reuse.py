@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from bench.datasets.core.cache.sources import Source, unaltered
+from bench.datasets.core.cache.sources import RawFile, unaltered
 from bench.datasets.core.cache.store import Place, read
 from bench.datasets.core.prepare.clips import Clips
-from bench.datasets.core.prepare.shards import Entry
+from bench.datasets.core.prepare.shards import ShardEntry
 from bench.types import Ragged
 
 
@@ -22,7 +22,7 @@ class Kept:
     """A sample that has been read, and what is known of it. shard: None if a cache has it."""
 
     shard: Path | None
-    entry: Entry
+    entry: ShardEntry
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ class Adopted:
     @classmethod
     def of(cls, place: Place, recipe: str, clips: Clips, base: Path) -> "Adopted":
         """Usable samples that were read in the same way from the same files as there are now."""
-        packed = read(place.path) if place.path.is_dir() else None
-        if packed is None or packed.meta.get("recipe") != recipe:
+        stored = read(place.path) if place.path.is_dir() else None
+        if stored is None or stored.meta.get("recipe") != recipe:
             return cls({}, {}, {})
-        known = {s["path"]: Source(**s) for s in packed.meta["sources"]}
-        rows, usable = {name: i for i, name in enumerate(packed.ids)}, packed.column("usable")
-        flags, samples = packed.column("read"), {}
+        known = {s["path"]: RawFile(**s) for s in stored.meta["sources"]}
+        rows, usable = {name: i for i, name in enumerate(stored.ids)}, stored.column("usable")
+        flags, samples = stored.column("read"), {}
         for name, files in zip(clips.ids, clips.files, strict=True):
             row = rows.get(name, -1)
             if row < 0 or not usable[row] or name in clips.excluded:
@@ -49,9 +49,9 @@ class Adopted:
             sources = {role: known.get(path) for role, path in files.items()}
             there = sources.values()
             if all(s and unaltered(base / s.path, s.size, s.mtime_ns) for s in there):
-                entry = Entry(name, sources, int(np.uint32(flags[row])), "", {}, 0, 0, 0)
+                entry = ShardEntry(name, sources, int(np.uint32(flags[row])), "", {}, 0, 0, 0)
                 samples[name] = Kept(None, entry)
-        return cls(samples, rows, packed.inputs())
+        return cls(samples, rows, stored.inputs())
 
     def arrays(self, name: str) -> dict[str, np.ndarray]:
         """The arrays of one of `samples`."""

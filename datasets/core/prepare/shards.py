@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.datasets.core.cache.sources import Source
+from bench.datasets.core.cache.sources import RawFile
 from bench.datasets.core.flags import Flag
 
 TAIL = struct.Struct("<8sQI")  # mark, length of the JSON, its check sum
@@ -70,22 +70,22 @@ class Damaged(Exception):
 
 
 @dataclass(frozen=True)
-class Found:
+class ReadSample:
     """One sample, read. reason: why it cannot be used, empty where it can."""
 
     name: str
-    sources: dict[str, Source]  # by the file's part in the sample
+    sources: dict[str, RawFile]  # by the file's part in the sample
     flags: int
     reason: str = ""
     arrays: dict[str, np.ndarray] = field(default_factory=dict)  # empty where it cannot be used
 
 
 @dataclass(frozen=True)
-class Entry:
+class ShardEntry:
     """What a shard says of a sample. at, size: where its bytes are; arrays in order of `shapes`."""
 
     name: str
-    sources: dict[str, Source]
+    sources: dict[str, RawFile]
     flags: int
     reason: str
     shapes: dict[str, list[int]]
@@ -94,7 +94,7 @@ class Entry:
     check: int
 
 
-def write_shard(folder: Path, names: Sequence[str], samples: Iterable[Found]) -> None:
+def write_shard(folder: Path, names: Sequence[str], samples: Iterable[ReadSample]) -> None:
     """Writes the samples as they are drawn. names: theirs, which name the file."""
     temporary = folder / f"{uuid.uuid4().hex}.tmp"
     try:
@@ -112,7 +112,7 @@ def write_shard(folder: Path, names: Sequence[str], samples: Iterable[Found]) ->
         raise
 
 
-def append(file, sample: Found) -> Entry:
+def append(file, sample: ReadSample) -> ShardEntry:
     at, check = file.tell(), 0
     for array in sample.arrays.values():
         raw = np.ascontiguousarray(array).tobytes()
@@ -120,10 +120,12 @@ def append(file, sample: Found) -> Entry:
         file.write(raw)
     shapes = {m: list(a.shape) for m, a in sample.arrays.items()}
     size = file.tell() - at
-    return Entry(sample.name, sample.sources, sample.flags, sample.reason, shapes, at, size, check)
+    return ShardEntry(
+        sample.name, sample.sources, sample.flags, sample.reason, shapes, at, size, check
+    )
 
 
-def read_shard(path: Path) -> list[Entry]:
+def read_shard(path: Path) -> list[ShardEntry]:
     """Raises Damaged if the file is not whole; the samples' own bytes are not looked at."""
     try:
         with open(path, "rb") as file:
@@ -139,12 +141,12 @@ def read_shard(path: Path) -> list[Entry]:
     return [entry(plain) for plain in json.loads(text)]
 
 
-def entry(plain: dict) -> Entry:
-    sources = {role: Source(**s) for role, s in plain["sources"].items()}
-    return Entry(**{**plain, "sources": sources})
+def entry(plain: dict) -> ShardEntry:
+    sources = {role: RawFile(**s) for role, s in plain["sources"].items()}
+    return ShardEntry(**{**plain, "sources": sources})
 
 
-def read_arrays(file, entry: Entry, arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+def read_arrays(file, entry: ShardEntry, arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
     """The arrays of a sample, from its opened shard. Raises Damaged if its bytes have changed."""
     file.seek(entry.at)
     raw = file.read(entry.size)

@@ -1,7 +1,8 @@
 """A process that reads samples, chunk by chunk, and writes each chunk as a shard.
 
-`python -m bench.datasets.core.prepare.worker` gets lines of JSON: a Request, then chunks. It ends
-when its input is closed, even in the middle of a sample: its parent is gone, or needs it no more.
+`python -m bench.datasets.core.prepare.worker` gets lines of JSON: a ReadRequest, then chunks. It
+ends when its input is closed, even in the middle of a sample: its parent is gone, or needs it no
+more.
 """
 
 import json
@@ -18,14 +19,14 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.datasets.core.cache.sources import ABSENT, Source, file_digest, look
+from bench.datasets.core.cache.sources import ABSENT, RawFile, file_digest, look
 from bench.datasets.core.flags import Flag
-from bench.datasets.core.prepare.shards import Array, Found, Unusable, write_shard
+from bench.datasets.core.prepare.shards import Array, ReadSample, Unusable, write_shard
 from bench.errors import UserError
 
 
 @dataclass(frozen=True)
-class Request:
+class ReadRequest:
     """What all chunks have in common. reader: see bench.datasets.core.prepare.clips.Clips."""
 
     folder: str  # of the shards
@@ -38,7 +39,7 @@ class Request:
 def main() -> None:
     channel = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # decoders may print what they like
-    request = Request(**json.loads(sys.stdin.readline()))
+    request = ReadRequest(**json.loads(sys.stdin.readline()))
 
     def tell(**line: object) -> None:
         print(json.dumps(line), file=channel, flush=True)
@@ -66,40 +67,40 @@ def follow_input(lines: queue.SimpleQueue) -> None:
     os._exit(0)
 
 
-def samples(chunk: list[dict], read: Callable, tell: Callable) -> Iterator[Found]:
+def samples(chunk: list[dict], read: Callable, tell: Callable) -> Iterator[ReadSample]:
     for place, sample in enumerate(chunk):
         tell(at=place)
         yield read(sample["name"], sample["files"])
 
 
-def load(request: Request) -> Callable[[str, Mapping[str, str]], Found]:
+def load(request: ReadRequest) -> Callable[[str, Mapping[str, str]], ReadSample]:
     """What reads one sample, given its name and files."""
     module, _, function = request.reader.partition(":")
     reader = getattr(import_module(module), function)
     arrays = {m: Array(dtype, tuple(shape)) for m, (dtype, shape) in request.arrays.items()}
 
-    def read(name: str, files: Mapping[str, str]) -> Found:
+    def read(name: str, files: Mapping[str, str]) -> ReadSample:
         paths = {role: Path(request.base, path) for role, path in files.items()}
         sources = observed(paths, files)
         try:
             check_there(sources)
             sample = reader(name, paths, **request.arguments)
         except Unusable as error:
-            return Found(name, sources, int(error.flags), str(error) or "not usable")
+            return ReadSample(name, sources, int(error.flags), str(error) or "not usable")
         checked(name, sample.arrays, arrays)
         ordered = {m: np.asarray(sample.arrays[m], a.type) for m, a in arrays.items()}
-        return Found(name, sources, int(sample.flags), "", ordered)
+        return ReadSample(name, sources, int(sample.flags), "", ordered)
 
     return read
 
 
-def observed(paths: Mapping[str, Path], files: Mapping[str, str]) -> dict[str, Source]:
+def observed(paths: Mapping[str, Path], files: Mapping[str, str]) -> dict[str, RawFile]:
     """The sample's files as they are now."""
     sources = {}
     for role, path in paths.items():
         size, mtime = look(path)
         sha = "" if size == ABSENT else known_digest(path, size, mtime)
-        sources[role] = Source(files[role], size, mtime, sha)
+        sources[role] = RawFile(files[role], size, mtime, sha)
     return sources
 
 
@@ -109,7 +110,7 @@ def known_digest(path: Path, size: int, mtime: int) -> str:
     return file_digest(path)
 
 
-def check_there(sources: Mapping[str, Source]) -> None:
+def check_there(sources: Mapping[str, RawFile]) -> None:
     """Raises Unusable for files that are missing or empty."""
     absent = [s.path for s in sources.values() if s.size == ABSENT]
     if absent:

@@ -4,14 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.datasets.core.flags import LFS, Flag
+from bench.datasets.core.flags import Flag
 from bench.datasets.core.splits.lists import Issue
+from bench.datasets.core.usual_faults import BOM, check_start
 from bench.errors import UserError
-
-BOM = b"\xef\xbb\xbf"
-
-
-PAGE = (b"<!doctype", b"<html", b"<head", b"<?xml")
 
 
 @dataclass(frozen=True)
@@ -99,14 +95,7 @@ def read_bytes(path: Path) -> bytes:
     if not path.is_file():
         raise UserError(f"{path} is missing; put the list there or choose another split.")
     raw = path.read_bytes()
-    start = raw.removeprefix(BOM).lstrip()[:64].lower()
-    if raw.startswith(LFS):
-        raise UserError(
-            f"{path} is a pointer of Git LFS, not the list; fetch it with git lfs pull."
-        )
-    if start.startswith(PAGE):
-        raise UserError(f"{path} is a web page, not the list; download the raw file instead.")
-    if not start or b"\0" in raw:
-        problem = "no text in UTF-8" if start else "empty"
-        raise UserError(f"{path} is {problem}; take the list from its source.")
+    check_start(path, raw, "the list")
+    if b"\0" in raw:
+        raise UserError(f"{path} is no text in UTF-8; take the list from its source.")
     return raw

@@ -29,7 +29,7 @@ class Issue:
     fault: bool = True  # False where the rule of the split provides for it
 
 
-class Sample(NamedTuple):
+class ListedSample(NamedTuple):
     id: str  # canonical: from the raw name, never from the place in a list
     label: int
     group: str  # what must not be in two parts
@@ -63,7 +63,7 @@ class Parts:
 def assemble(
     split: str,
     classes: Sequence[str],
-    rows: Mapping[str, Sequence[Sample]],
+    rows: Mapping[str, Sequence[ListedSample]],
     issues: Iterable[Issue],
 ) -> Parts:
     """The value from rows by part; overlaps join the issues, as faults in a clean split."""
@@ -78,7 +78,7 @@ def assemble(
     )
 
 
-def overlaps(rows: Mapping[str, Sequence[Sample]], fault: bool) -> list[Issue]:
+def overlaps(rows: Mapping[str, Sequence[ListedSample]], fault: bool) -> list[Issue]:
     """Which pairs of parts share ids, and which share groups beyond these (ids: all members)."""
     issues = []
     for one, other in combinations(rows, 2):
@@ -96,7 +96,7 @@ def overlaps(rows: Mapping[str, Sequence[Sample]], fault: bool) -> list[Issue]:
     return issues
 
 
-def once(rows: Iterable[Sample], name: str) -> tuple[list[Sample], list[Issue]]:
+def once(rows: Iterable[ListedSample], name: str) -> tuple[list[ListedSample], list[Issue]]:
     """Every id once. A repeated row stays once; an id with several labels does not stay at all."""
     labels, counts, first = {}, {}, {}
     for row in rows:
@@ -123,8 +123,8 @@ def doubles(name: str, repeated: Sequence[str], conflict: Sequence[str]) -> list
 
 
 def carved(
-    dataset: str, rows: Sequence[Sample], frac: float, grouped: bool = False
-) -> dict[str, list[Sample]]:
+    dataset: str, rows: Sequence[ListedSample], frac: float, grouped: bool = False
+) -> dict[str, list[ListedSample]]:
     """Training rows as train and val: SV1, or GV1 by the samples' groups."""
     units = [s.group if grouped else s.id for s in rows]
     taken = carve(dataset, "val", units, np.array([s.label for s in rows], dtype=int), frac)
@@ -132,17 +132,6 @@ def carved(
         "train": [s for s, gone in zip(rows, taken, strict=True) if not gone],
         "val": [s for s, gone in zip(rows, taken, strict=True) if gone],
     }
-
-
-def strict(parts: Parts) -> None:
-    """Raises UserError naming all ids of all faults, if the lists have any."""
-    faults = [issue for issue in parts.issues if issue.fault]
-    told = "; ".join(" ".join([i.text.rstrip("."), *i.ids]) for i in faults)
-    if faults:
-        raise UserError(
-            f"the lists of split {parts.split!r} have faults that strict does not pass: {told}; "
-            "correct the lists or leave strict out."
-        )
 
 
 def check_split(split: str, dataset: str, known: Sequence[str]) -> None:

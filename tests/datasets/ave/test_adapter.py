@@ -121,10 +121,9 @@ def test_clean_keeps_clips_and_answers_apart(raw, cache):
     opened = adapter(raw)
     data = opened.open(cache)
     assert "train__test" not in data.parts["train"].ids and data.split == "clean"
-    assert not any("OVERLAP" in note for note in opened.notes)
-    assert any("leaves out 1 ids (train__test)" in note for note in opened.notes)
-    faulty = adapter(raw, split="literature")
-    faulty.open(cache)
+    assert not any("OVERLAP" in note for note in data.notes)
+    assert any("leaves out 1 ids (train__test)" in note for note in data.notes)
+    faulty = adapter(raw, split="literature").open(cache)
     assert "train and test share 1 ids (train__test)." in faulty.notes
     unambiguous = adapter(raw, split="clean-unambiguous").open(cache)
     kept = {i for split in unambiguous.parts.values() for i in split.ids}
@@ -138,7 +137,7 @@ def test_the_clip_without_length_is_kept_and_in_no_part(raw, cache, split):
     packed = opened.prepared(cache)
     assert packed.column("usable")[packed.ids.index(ZERO_LENGTH)]
     assert ZERO_LENGTH not in {i for s in data.parts.values() for i in s.ids}
-    assert not any(ZERO_LENGTH in problem for problem in opened.problems)
+    assert not any(ZERO_LENGTH in problem for problem in data.problems)
 
 
 def test_bad_media_are_flagged_or_left_out_and_told(raw, cache):

@@ -8,8 +8,8 @@ import pytest
 
 from bench.datasets.ave import splits
 from bench.datasets.core.flags import Flag
-from bench.datasets.core.splits.lists import strict
 from bench.errors import UserError
+from tests.helpers.strict import check_lists
 
 REAL = Path(__file__).parents[4] / "shared/data/lists/ave"
 real = pytest.mark.skipif(not REAL.is_dir(), reason="the lists of AVE are not here")
@@ -77,7 +77,7 @@ def test_clean_has_the_published_digests():
     value = splits.parts(FILES, "clean")
     train = "507cc75e80fe0107e970372517b68962ea3e3448f2d146136bfc14efffb8162c"
     assert value.digests == {"train": train, "val": VAL, "test": TEST}
-    strict(value)
+    check_lists(value)
 
 
 @real
@@ -177,7 +177,7 @@ def test_a_row_that_is_wrong_is_left_out_and_named(row, tmp_path):
     (issue,) = flagged(value, Flag.BAD_LABEL)
     assert issue.ids == ("abcdefghijk",) and "trainSet.txt" in issue.text and "line 2" in issue.text
     with pytest.raises(UserError, match="abcdefghijk"):
-        strict(value)
+        check_lists(value)
 
 
 @pytest.mark.parametrize("row", ["Bark&short&good&0&1", "Bark&abcdefghijk&good&0&x"])

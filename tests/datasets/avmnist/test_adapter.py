@@ -11,7 +11,7 @@ from bench.datasets.avmnist.adapter import AVMNIST
 from bench.datasets.avmnist.idx import read_idx
 from bench.datasets.avmnist.splits import SPEAKERS, SPLITS, pairing_digest, pairs
 from bench.datasets.avmnist.voices import fitted, spectrograms
-from bench.datasets.core.decode.wav import decode
+from bench.datasets.core.decode.audio import recording
 from bench.datasets.core.flags import Flag
 from tests.helpers.copies import TinyAVMNIST, avmnist_copy
 
@@ -57,7 +57,7 @@ def test_clean_pairs_the_published_way():
 @pytest.mark.parametrize("name", CHECK)
 def test_spectrograms_have_the_published_values(name):
     content = (REAL / "fsdd" / f"{name}.wav").read_bytes()
-    wave, flag = fitted(decode(content, 8000, name)[0], "raw")
+    wave, flag = fitted(recording(content, 8000).samples, "raw")
     s = spectrograms(wave[None])[0]
     assert not flag and s.shape == (112, 112)
     np.testing.assert_allclose((s.mean(), s.std(), s[10, 5], s.max()), CHECK[name], atol=2e-5)
@@ -69,7 +69,7 @@ def test_real_data_opens_standardised_and_speaker_disjoint(tmp_path):
     data = adapter.open(tmp_path)
     assert {p: len(s) for p, s in data.parts.items()} == {"train": 5000, "val": 1000, "test": 2000}
     assert data.hash == "2020084cd9b765bfb418b6bdb826605da36f00422564b2600bd2820923cc86dc"
-    assert adapter.notes == ()
+    assert data.notes == ()
     rows = dict(adapter.check(tmp_path).rows)
     assert rows["recordings"].startswith("3000, the published ones")
     assert rows["t10k-images-idx3-ubyte.gz"] == "as published"

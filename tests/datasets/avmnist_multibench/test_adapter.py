@@ -93,7 +93,7 @@ def test_agm_validates_on_what_it_leaves_over(tmp_path):
         "val": [*range(54, 60), 78, 79],
         "test": list(range(60, 78)),
     }
-    assert sum("OVERLAP" in note for note in found.notes) == 2
+    assert sum("OVERLAP" in note for note in data.notes) == 2
 
 
 def test_clean_is_refused_with_what_to_take_instead(tmp_path):
@@ -139,9 +139,8 @@ def test_sounds_of_which_many_are_misplaced_are_a_problem(tmp_path):
     draw = np.random.default_rng(0)
     rows = draw.choice(80, 40, replace=False)
     audio[rows] = audio[draw.permutation(rows)]
-    found = adapter(write(tmp_path / "raw", audio=audio))
-    found.open(tmp_path / "cache")
-    assert len(found.problems) == 1 and "some may be misplaced" in found.problems[0]
+    data = adapter(write(tmp_path / "raw", audio=audio)).open(tmp_path / "cache")
+    assert len(data.problems) == 1 and "some may be misplaced" in data.problems[0]
 
 
 def test_the_nearest_row_is_found_whatever_its_loudness():

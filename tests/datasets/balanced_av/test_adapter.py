@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from bench.config.settings import build
-from bench.datasets.balanced_av import reader
-from bench.datasets.balanced_av import splits as lists
+from bench.datasets.balanced_av import reader, splits
 from bench.datasets.balanced_av.adapter import BalancedAV
 from bench.datasets.core.flags import Flag
 from bench.datasets.core.splits.hashing import split_digest
@@ -66,7 +65,7 @@ def test_clean_keeps_sources_apart_and_tells_how_many_clips_that_costs(raw, cach
     data = clean.open(cache)
     assert {part: len(s) for part, s in data.parts.items()} == {"train": 4, "val": 4, "test": 4}
     assert (
-        f"train leaves out 1 clips ({tiny.SHARED}) of sources that val or test has." in clean.notes
+        f"train leaves out 1 clips ({tiny.SHARED}) of sources that val or test has." in data.notes
     )
     official = adapter(raw, split="literature+val").open(cache)
     assert tiny.SHARED in official.parts["train"].ids
@@ -310,7 +309,7 @@ def test_without_h5py_the_sentence_says_what_to_install(tmp_path, monkeypatch):
         (np.zeros(4, np.float32), Flag.WRONG_TYPE, "array 4 float32"),
         (np.full((2, 2), np.nan), Flag.UNDECODABLE, "not finite"),
         (np.full((2, 2), 1e6), Flag.UNDECODABLE, "not finite"),
-        (lists.parts, Flag.UNDECODABLE, "asks for bench.datasets.balanced_av.splits.parts"),
+        (splits.parts, Flag.UNDECODABLE, "asks for bench.datasets.balanced_av.splits.parts"),
     ],
 )
 def test_what_is_no_spectrogram_is_told(tmp_path, value, flag, sentence):

@@ -6,8 +6,8 @@ import pytest
 
 from bench.datasets.balanced_av import splits
 from bench.datasets.core.flags import Flag
-from bench.datasets.core.splits.lists import strict
 from bench.errors import UserError
+from tests.helpers.strict import check_lists
 
 CLIPS = {
     "a9nPldzIq-k_20": ("training", "whistling"),
@@ -65,7 +65,7 @@ def test_an_unknown_label_leaves_the_clip_out(tmp_path):
     (issue,) = [i for i in value.issues if i.flag is Flag.BAD_LABEL]
     assert "ccccccccccc_7 ('snoring')" in issue.text
     with pytest.raises(UserError, match="ccccccccccc_7"):
-        strict(value)
+        check_lists(value)
 
 
 def test_another_subset_is_in_no_part_and_reported(tmp_path):

@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from bench.datasets.core.files.archives import Member, inside, lines, members
+from bench.datasets.core.files.archives import Member, inside, members
 from bench.errors import UserError
 
 UNSAFE = {
@@ -174,30 +174,3 @@ def test_a_tar_archive_that_ends_in_a_zip_archive_is_a_tar_archive(tmp_path):
         file.addfile(info("inner.zip", len(inner)), io.BytesIO(inner))
     assert zipfile.is_zipfile(tmp_path / "x.tar")
     assert members(tmp_path / "x.tar") == [Member("inner.zip", len(inner))]
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [
-        b"a,1\nb b,2\n",
-        b"a,1\nb b,2",
-        b"a,1\r\nb b,2\r\n",
-        b"\xef\xbb\xbfa,1\r\nb b,2",
-        b"a,1\rb b,2\r",
-        b"\n\na,1\n \nb b,2\n\n",
-    ],
-)
-def test_lists_are_read_whatever_their_line_ends(tmp_path, raw):
-    (tmp_path / "list.txt").write_bytes(raw)
-    assert lines(tmp_path / "list.txt") == ["a,1", "b b,2"]
-
-
-def test_a_line_is_not_torn_at_other_separators(tmp_path):
-    (tmp_path / "list.txt").write_bytes("a\u2028b\x0cc\x85d\n".encode())
-    assert lines(tmp_path / "list.txt") == ["a\u2028b\x0cc\x85d"]
-
-
-def test_a_list_that_is_not_utf_8_is_refused(tmp_path):
-    (tmp_path / "list.txt").write_bytes(b"caf\xe9\n")
-    with pytest.raises(UserError, match="byte 3"):
-        lines(tmp_path / "list.txt")

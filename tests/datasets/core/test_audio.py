@@ -1,5 +1,7 @@
 """The sound of videos and recordings arrives, whatever its rate, channels and samples."""
 
+import struct
+
 import numpy as np
 import pytest
 
@@ -80,10 +82,42 @@ def test_a_cut_recording_is_flagged_as_long_as_half_of_it_is_left(tmp_path):
     unusable(Flag.UNDECODABLE, wav, copies.cut(path, 0.0005, tmp_path / "head.wav"), 16000)
 
 
-def test_a_recorder_that_could_not_go_back_declares_nothing(tmp_path):
-    path = copies.write_wav(tmp_path / "x.wav", 0.3, declared=0xFFFFFFFF)
-    heard = wav(path, 16000)
+@pytest.mark.parametrize("declared", [0xFFFFFFFF, 0x7FFFF000, 0x80000000, 0xFFFFFFDB, 0])
+def test_a_recorder_that_could_not_go_back_declares_nothing(tmp_path, declared):
+    heard = wav(copies.write_wav(tmp_path / "x.wav", 0.3, declared=declared), 16000)
     assert heard.flags == 0 and len(heard.samples) == 4800
+
+
+def test_a_chunk_of_odd_length_need_not_be_padded(tmp_path):
+    path = copies.write_wav(tmp_path / "x.wav", 0.3, extra=b"LIST\x03\0\0\0abc")
+    np.testing.assert_array_equal(wav(path, 16000).samples, copies.tone(0.3, 16000, 500))
+
+
+def test_a_recording_with_sizes_of_64_bits_is_read(tmp_path):
+    content = copies.write_wav(tmp_path / "x.wav", 0.3, declared=0xFFFFFFFF).read_bytes()
+    sizes = struct.pack("<4sIQQQI", b"ds64", 28, len(content), 2 * 4800, 4800, 0)
+    (tmp_path / "x.wav").write_bytes(b"RF64" + content[4:12] + sizes + content[12:] + b"LIST")
+    np.testing.assert_array_equal(
+        wav(tmp_path / "x.wav", 16000).samples, copies.tone(0.3, 16000, 500)
+    )
+
+
+@pytest.mark.parametrize(
+    "coding, dtype, scale", [(1, "u1", 127), (1, "<i4", 2**31 - 1), (3, "<f4", 1)]
+)
+def test_samples_of_other_types_are_read(tmp_path, coding, dtype, scale):
+    wave = np.sin(np.arange(4000) / 5) / 2
+    raw = (wave * scale + (128 if dtype == "u1" else 0)).astype(dtype)
+    bits = 8 * raw.itemsize
+    content = wav_bytes(np.frombuffer(raw.tobytes(), "<i2"), 16000, bits=bits, coding=coding)
+    (tmp_path / "x.wav").write_bytes(content)
+    np.testing.assert_allclose(wav(tmp_path / "x.wav", 16000).samples / 32768, wave, atol=0.02)
+
+
+def test_floats_in_the_scale_of_16_bits_are_not_clipped_in_silence(tmp_path):
+    raw = np.frombuffer(np.full(400, 9000, "<f4").tobytes(), "<i2")
+    (tmp_path / "x.wav").write_bytes(wav_bytes(raw, 16000, bits=32, coding=3))
+    unusable(Flag.UNDECODABLE, wav, tmp_path / "x.wav", 16000)
 
 
 def test_samples_of_24_bits_are_read(tmp_path):

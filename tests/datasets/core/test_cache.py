@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.datasets.core.cache.format import Content, Stream, content_hash
+from bench.datasets.core.cache.format import CacheContent, Stream, content_hash
 from bench.datasets.core.cache.store import Place, read, verify, write
 from bench.datasets.features.adapter import Features
 from bench.errors import UserError
@@ -24,7 +24,7 @@ def place(tmp_path, **settings):
 
 def content(constants=None, ids=("x", "y", "z"), step=2):
     values = np.arange(12, dtype=np.float32).reshape(3, 4)
-    return Content(
+    return CacheContent(
         ids=ids,
         labels=np.array([0, 1, 1]),
         groups=["g", "h", "g"],

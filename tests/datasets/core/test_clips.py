@@ -8,15 +8,16 @@ import pytest
 from bench import datasets
 from bench.__main__ import main
 from bench.config.settings import knob
-from bench.datasets.core.adapters.media import ClipAdapter
+from bench.datasets.core.adapters.media import MediaAdapter
 from bench.datasets.core.prepare.progress import Meter, line
+from bench.datasets.core.splits.lists import ListedSample, assemble
 from bench.errors import UserError
 from bench.registry import DatasetEntry
 from bench.types import DatasetSpec, Modality, Ragged
 from tests.helpers.toy_clips import Toy, names, raw_files
 
 
-class ToyAdapter(ClipAdapter):
+class ToyAdapter(MediaAdapter):
     """Even samples of the first twenty train, odd ones validate, the last ten test."""
 
     name = "toy"
@@ -24,7 +25,7 @@ class ToyAdapter(ClipAdapter):
     holds = "a folder with text/"
 
     @dataclass(frozen=True)
-    class Config(ClipAdapter.Config):
+    class Config(MediaAdapter.Config):
         scale: int = knob(1)
 
     def settings(self):
@@ -36,9 +37,10 @@ class ToyAdapter(ClipAdapter):
     def clips(self):
         return Toy(self.raw().parent / "log", scale=self.config.scale).clips()
 
-    def splits(self, packed):
-        ids = packed.ids
-        return {"train": ids[:20:2], "val": ids[1:20:2], "test": ids[20:]}
+    def listed(self, files, stored):
+        samples = [ListedSample(n, i % 2, n) for i, n in enumerate(stored.ids)]
+        rows = {"train": samples[:20:2], "val": samples[1:20:2], "test": samples[20:]}
+        return assemble("clean", ("even", "odd"), rows, ())
 
 
 @pytest.fixture
@@ -59,7 +61,7 @@ def test_a_bundle_has_the_parts_and_ragged_inputs(adapter, tmp_path):
     assert isinstance(test.inputs["sound"], Ragged)
     assert test.inputs["sound"][test.rows[3]].tolist() == [0, 1]  # clip 23 has 23 % 7 numbers
     assert test.ids == tuple(names(30)[20:]) and test.labels.tolist() == [0, 1] * 5
-    assert adapter.problems == ()
+    assert data.problems == ()
 
 
 def test_what_cannot_be_used_is_left_out_and_counted(adapter, tmp_path):
@@ -68,7 +70,7 @@ def test_what_cannot_be_used_is_left_out_and_counted(adapter, tmp_path):
     spoil(adapter, 27, "bad")
     data = adapter.open(tmp_path / "cache")
     assert {p: len(s) for p, s in data.parts.items()} == {"train": 9, "val": 10, "test": 8}
-    assert adapter.problems == (
+    assert data.problems == (
         "3 of 30 samples are excluded: MISSING 2, UNDECODABLE 1 (-clip 02, -clip 24, -clip 27).",
         "train: 1 of 10 ids are not usable: MISSING 1.",
         "test: 2 of 10 ids are not usable: MISSING 1, UNDECODABLE 1.",
@@ -77,8 +79,7 @@ def test_what_cannot_be_used_is_left_out_and_counted(adapter, tmp_path):
 
 def test_groups_and_equal_files_on_two_sides_are_told(adapter, tmp_path):
     spoil(adapter, 25, (adapter.root / "text/-clip 04.txt").read_text())
-    adapter.open(tmp_path / "cache")
-    assert adapter.notes == (
+    assert adapter.open(tmp_path / "cache").notes == (
         "OVERLAP: 2 samples have a media file that one in another part has too.",
         "OVERLAP: 21 samples share a group with one in another part.",
     )
@@ -119,7 +120,7 @@ def test_a_card_before_and_after_preparing(adapter, tmp_path):
     assert rows["flag MISSING"] == "1 (-clip 02)"
     assert rows["excluded"] == "-clip 02: text/-clip 02.txt missing"
     assert rows["frames"].startswith("19 of 1-2x2x3-4x3 uint8, ")
-    assert card.problems == list(adapter.problems) and len(card.problems) == 2
+    assert card.problems == list(data.problems) and len(card.problems) == 2
 
 
 def test_a_cache_serves_after_its_root_is_gone(adapter, tmp_path):

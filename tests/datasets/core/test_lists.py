@@ -8,7 +8,7 @@ from bench.datasets.ave import splits as ave
 from bench.datasets.balanced_av import splits as balanced_av
 from bench.datasets.core.flags import Flag
 from bench.datasets.core.splits.list_files import read_text
-from bench.datasets.core.splits.lists import Issue, Parts, Sample, assemble, carved, once, strict
+from bench.datasets.core.splits.lists import Issue, ListedSample, Parts, assemble, carved, once
 from bench.datasets.cremad import splits as cremad
 from bench.datasets.food101 import splits as food101
 from bench.datasets.kinetics_sounds import splits as kinetics_sounds
@@ -17,6 +17,7 @@ from bench.datasets.mosei import splits as mosei
 from bench.datasets.ucf101 import splits as ucf101
 from bench.datasets.vggsound import splits as vggsound
 from bench.errors import UserError
+from tests.helpers.strict import check_lists
 
 VIEW = "../views/{0}/{1}/{0}_{2}.obj.shaded_v001.png\t{3}"
 IMAGES = {"train": ["steak_1.jpg", "steak_2.jpg"], "test": ["steak_3.jpg"]}
@@ -221,16 +222,21 @@ def test_unusual_line_separators_are_part_of_a_line(tmp_path):
 
 
 def test_an_id_with_several_labels_is_left_out():
-    rows = [Sample("a", 0, "a"), Sample("b", 0, "b"), Sample("a", 1, "a"), Sample("a", 0, "a")]
+    rows = [
+        ListedSample("a", 0, "a"),
+        ListedSample("b", 0, "b"),
+        ListedSample("a", 1, "a"),
+        ListedSample("a", 0, "a"),
+    ]
     kept, issues = once(rows, "list")
-    assert kept == [Sample("b", 0, "b")]
+    assert kept == [ListedSample("b", 0, "b")]
     assert [(i.flag, i.ids) for i in issues] == [(Flag.CONFLICT, ("a",))]
 
 
 def test_shared_ids_and_shared_groups_are_told_apart():
     rows = {
-        "test": [Sample("a", 0, "g"), Sample("c", 0, "h")],
-        "train": [Sample("a", 0, "g"), Sample("b", 0, "h"), Sample("d", 0, "k")],
+        "test": [ListedSample("a", 0, "g"), ListedSample("c", 0, "h")],
+        "train": [ListedSample("a", 0, "g"), ListedSample("b", 0, "h"), ListedSample("d", 0, "k")],
     }
     value = assemble("clean", ("x",), rows, [])
     assert list(value.parts) == ["train", "test"] and value.ids == ("a", "b", "d", "c")
@@ -245,17 +251,17 @@ def test_strict_names_every_offender():
         Issue(Flag.BAD_LABEL, ("z",), "x, rows that lie: line 3."),
     )
     with pytest.raises(UserError) as error:
-        strict(Parts("clean", ("x",), {}, {}, {}, issues))
+        check_lists(Parts("clean", ("x",), {}, {}, {}, issues))
     text = sentence(error)
     assert all(f"i{n}" in text for n in range(9)) and "line 3" in text and "mark" not in text
 
 
 def test_strict_passes_what_the_rule_provides_for():
-    strict(Parts("clean", ("x",), {}, {}, {}, (Issue(Flag.OVERLAP, ("a",), "so.", False),)))
+    check_lists(Parts("clean", ("x",), {}, {}, {}, (Issue(Flag.OVERLAP, ("a",), "so.", False),)))
 
 
 def test_carving_by_group_never_cuts_one():
-    rows = [Sample(f"i{n}", 0, f"g{n // 4}") for n in range(80)]
+    rows = [ListedSample(f"i{n}", 0, f"g{n // 4}") for n in range(80)]
     cut = carved("d", rows, 0.1, grouped=True)
     assert len(cut["val"]) == 8 and len(cut["train"]) == 72
     assert not {s.group for s in cut["val"]} & {s.group for s in cut["train"]}

@@ -213,7 +213,7 @@ RAW = {  # bytes, and what the sentence says of them
         "without a type",
     ),
     "list in itself": (b"\x80\x02]q\0h\0a.", "contains itself"),
-    "nothing": (b"", "EOFError"),
+    "nothing": (b"", "is empty"),
     "cut": (pickle.dumps(PLAIN)[:-9], "no pickle that can be read"),
     "cut length": (b"\x80\x04\x8e\x01\0\0", "no pickle that can be read"),
     "unknown opcode": (b"\x80\x04\xff.", "no pickle that can be read"),

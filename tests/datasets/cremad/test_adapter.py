@@ -7,7 +7,7 @@ from bench.config.settings import build
 from bench.datasets.core.decode.clip import RATE
 from bench.datasets.core.flags import Flag
 from bench.datasets.cremad import adapter as cremad
-from bench.datasets.cremad import splits as lists
+from bench.datasets.cremad import splits
 from bench.datasets.cremad.adapter import CREMAD, known_flags
 from bench.datasets.cremad.splits import CLASSES
 from bench.errors import UserError
@@ -24,9 +24,9 @@ def adapter(root, **settings):
 @pytest.fixture(scope="module", autouse=True)
 def few_actors():
     """The 7,442 names are those of six actors: what is missing would be most of the time."""
-    kept = sorted(s for s in lists.stems() if s[:4] in sum(tiny.ACTORS.values(), ()))
+    kept = sorted(s for s in splits.stems() if s[:4] in sum(tiny.ACTORS.values(), ()))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lists, "stems", lambda: kept)
+        patch.setattr(splits, "stems", lambda: kept)
         patch.setattr(cremad, "known_flags", dict)
         yield
 

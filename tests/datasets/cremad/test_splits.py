@@ -8,9 +8,9 @@ import pytest
 
 from bench.datasets.core.flags import Flag
 from bench.datasets.core.splits.hashing import split_digest
-from bench.datasets.core.splits.lists import strict
 from bench.datasets.cremad import splits
 from bench.errors import UserError
+from tests.helpers.strict import check_lists
 
 REAL = Path(__file__).parents[4] / "shared/data/lists/cremad"
 real = pytest.mark.skipif(not REAL.is_dir(), reason="the lists of CREMA-D are not here")
@@ -108,7 +108,7 @@ def test_a_fold_of_actors_is_that_of_the_page(fold):
     assert by_class(value, "test") == FOLD_COUNTS[fold]
     assert len(value.parts["train"]) == (4428, 4498, 4490, 4490, 4420)[fold]
     assert not [i for i in value.issues if i.flag is Flag.OVERLAP]
-    strict(value)
+    check_lists(value)
 
 
 def test_training_part_of_the_first_fold_has_the_published_digest():
@@ -165,7 +165,7 @@ def test_a_class_that_the_name_denies_leaves_the_row_out(tmp_path):
     assert denied[0] == ("1002_IEO_HAP_LO",) and "train.csv" in denied[1] and "line 1" in denied[1]
     assert unknown[0] == ("1002_IEO_HAP_HI",) and "line 2 ('XYZ')" in unknown[1]
     with pytest.raises(UserError, match=r"1002_IEO_HAP_LO.*1002_IEO_HAP_HI"):
-        strict(value)
+        check_lists(value)
 
 
 @pytest.mark.parametrize("stem", ["1092_DFA_ANG_XX", "1001_DFA_ANG_LO", "1008_WSI_ANG_XX", "-x"])

@@ -91,8 +91,8 @@ def test_a_split_without_test_is_refused(tmp_path):
 def test_samples_of_further_parts_are_told(tmp_path):
     split = np.array(["train", "test", "extra"])[np.arange(60) % 3 % 3]
     arrays = feature_arrays() | {"split": split, "labels": np.arange(60) // 3 % 2}
-    found, _ = opened(tmp_path, arrays)
-    assert "20 samples are in no part." in found.notes
+    _, data = opened(tmp_path, arrays)
+    assert "20 samples are in no part." in data.notes
 
 
 def test_the_split_does_not_depend_on_the_order_of_rows(tmp_path):
@@ -146,7 +146,7 @@ def test_the_kind_follows_from_the_shape_unless_declared(tmp_path, shape, dtype,
     found, data = opened(tmp_path, arrays, kinds=declared)
     modality = data.spec.modalities["audio"]
     assert (modality.kind, modality.shape) == (kind, shape[1:])
-    assert any(n.startswith(f"audio {shape} is taken as {kind}") for n in found.notes)
+    assert any(n.startswith(f"audio {shape} is taken as {kind}") for n in data.notes)
     assert any(str(shape) in text for _, text in found.check(tmp_path / "cache").rows)
     assert data.parts["train"].inputs["audio"].numpy().dtype == np.dtype(dtype)
     assert modality.std == (255 if dtype == "u1" else 1)
@@ -191,9 +191,9 @@ def test_names_in_text_files_are_read(tmp_path):
 def test_without_ids_rows_are_numbered_and_the_user_is_told(tmp_path):
     arrays = feature_arrays()
     del arrays["ids"]
-    found, data = opened(tmp_path, arrays)
+    _, data = opened(tmp_path, arrays)
     assert data.parts["train"].ids[0].startswith("row-000000")
-    assert any("depends on the order of the rows" in n for n in found.notes)
+    assert any("depends on the order of the rows" in n for n in data.notes)
 
 
 @pytest.mark.parametrize("form", ["npz", "folder"])

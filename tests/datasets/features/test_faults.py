@@ -174,9 +174,9 @@ def test_numbers_that_are_not_finite_stop_or_become_zero(tmp_path, bad):
     arrays = feature_arrays()
     arrays["audio"][7, 2] = bad
     refused(tmp_path, "audio holds NaN or infinity, first in sample 'clip-007'", arrays)
-    found, data = opened(tmp_path, arrays, nan="zero")
+    _, data = opened(tmp_path, arrays, nan="zero")
     assert data.parts["train"].inputs["audio"][7, 2] == 0
-    assert any("audio: 1 NaN or infinite" in n for n in found.notes)
+    assert any("audio: 1 NaN or infinite" in n for n in data.notes)
 
 
 def test_all_zero_rows_are_flagged_silent(tmp_path):
@@ -203,25 +203,25 @@ def test_a_group_in_two_parts_of_a_given_split_is_a_problem(tmp_path):
         "groups": np.maximum(np.arange(60), 28) // 3,  # rows 27 to 29 and 30 are 9 and 10
     }
     arrays["groups"][30] = 9
-    found, _ = opened(tmp_path, arrays)
-    assert any("share a group with one in another part" in p for p in found.problems)
+    _, data = opened(tmp_path, arrays)
+    assert any("share a group with one in another part" in p for p in data.problems)
 
 
 def test_gaps_and_rare_classes_are_told(tmp_path):
     arrays = feature_arrays()
     arrays["labels"][:2] = 4
-    found, data = opened(tmp_path, arrays)
+    _, data = opened(tmp_path, arrays)
     assert data.spec.classes == 5
-    assert "classes without a sample: 3." in found.notes
-    assert "classes with fewer than 3 samples: 4." in found.notes
+    assert "classes without a sample: 3." in data.notes
+    assert "classes with fewer than 3 samples: 4." in data.notes
     assert (data.parts["train"].labels == 4).sum() == 2
 
 
 def test_a_class_that_train_lacks_is_a_problem(tmp_path):
     arrays = feature_arrays() | {"split": np.array(["train", "test"])[np.arange(60) // 30]}
     arrays["labels"][:30] = np.arange(30) % 2
-    found, _ = opened(tmp_path, arrays)
-    assert "test has classes that train lacks: 2." in found.problems
+    _, data = opened(tmp_path, arrays)
+    assert "test has classes that train lacks: 2." in data.problems
 
 
 def test_too_few_samples_for_a_test_part_are_refused(tmp_path):

@@ -146,8 +146,7 @@ def test_a_cache_that_may_only_be_read_serves(tmp_path, monkeypatch):
 
 def test_the_notes_name_transforms(tmp_path):
     np.savez(tmp_path / "mine.npz", **arrays())
-    found = adapter(tmp_path / "mine.npz", transform={"face": "std"})
-    found.open(tmp_path / "cache")
+    found = adapter(tmp_path / "mine.npz", transform={"face": "std"}).open(tmp_path / "cache")
     assert "face (60, 4, 3) is taken as sequence, transformed by std." in found.notes
 
 

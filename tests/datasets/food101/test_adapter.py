@@ -183,7 +183,7 @@ def test_what_lies_elsewhere_is_reported(tmp_path):
     assert out == {"hot_dog_2.jpg", "sushi_5.jpg", tiny.CUT}
     data = opened.open(tmp_path / "cache")
     assert not {"hot_dog_2.jpg", tiny.UNLISTED} & set(data.parts["train"].ids)
-    told = "\n".join([*opened.notes, *(v for _, v in opened.check(tmp_path / "cache").rows)])
+    told = "\n".join([*data.notes, *(v for _, v in opened.check(tmp_path / "cache").rows)])
     for sentence in (
         "name an image that is not there: line 10, line 21",
         "1 files below images are of none of the classes (images/train/sushi/toast_1.jpg)",
@@ -200,7 +200,7 @@ def test_images_that_only_a_list_names_are_missing(tmp_path):
     opened = adapter(root, split="mla")
     data = opened.open(tmp_path / "cache")
     assert {part: len(s) for part, s in data.parts.items()} == {"train": 17, "test": 9}
-    assert "train: 2 of 19 ids are not usable: MISSING 1, UNDECODABLE 1." in opened.problems
+    assert "train: 2 of 19 ids are not usable: MISSING 1, UNDECODABLE 1." in data.problems
 
 
 def test_word_pieces_come_from_a_vocabulary_in_the_root(tmp_path):

@@ -71,9 +71,9 @@ def test_the_digests_are_those_of_the_clips_that_are_there(raw, cache):
     for part, split in data.parts.items():
         there = [c.id for c in tiny.CLIPS if c.part == part and c.id not in GONE]
         assert data.digests[part] == split_digest(there) == split_digest(split.ids)
-    assert "test: 1 of 3 ids are not usable: MISSING 1." in opened.problems
+    assert "test: 1 of 3 ids are not usable: MISSING 1." in data.problems
     listed = split_digest(c.id for c in tiny.CLIPS if c.part == "test")
-    assert f"the list of test has 3 clips, with digest {listed}." in opened.notes
+    assert f"the list of test has 3 clips, with digest {listed}." in data.notes
 
 
 def test_bad_media_are_flagged_or_left_out_and_told(raw, cache):

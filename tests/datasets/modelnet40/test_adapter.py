@@ -98,7 +98,7 @@ def test_splits_come_from_the_folders_and_hold_out_by_class(raw, cache):
     assert sorted(clean.parts["val"].labels.tolist()) == [23, 39]
     assert clean.digests["test"] == literature.digests["test"] and clean.hash == literature.hash
     absent = "38 classes (airplane, bathtub, bed, ...)"
-    assert opened.problems == (
+    assert clean.problems == (
         "1 of 16 samples are excluded: MISSING 1 (xbox_0005).",
         f"the folder of images lacks {absent}.",
         "train: 1 of 10 ids are not usable: MISSING 1.",
@@ -126,7 +126,7 @@ def test_a_listed_object_that_is_not_there_stays_in_its_part_and_is_counted(raw,
     packed = opened.prepared(own.parent / "cache")
     assert flags_of(packed) == {"night_stand_0002": Flag.MISSING, "xbox_0007": Flag.MISSING}
     data = opened.open(own.parent / "cache")
-    assert "test: 1 of 4 ids are not usable: MISSING 1." in opened.problems
+    assert "test: 1 of 4 ids are not usable: MISSING 1." in data.problems
     ids = {p: set(s.ids) for p, s in adapter(raw).open(cache).parts.items()}
     assert set(data.parts["val"].ids) == ids["val"]  # the same objects are held out
     assert set(data.parts["test"].ids) == ids["test"] - {"xbox_0007"}
@@ -138,9 +138,9 @@ def test_folders_and_lists_that_differ_are_told(own, tmp_path):
     opened = adapter(own)
     packed = opened.prepared(tmp_path / "cache")
     assert flags_of(packed) == {"night_stand_0009": Flag.MISSING}
-    opened.open(tmp_path / "cache")
+    data = opened.open(tmp_path / "cache")
     told = "the folders test have 1 ids (night_stand_0007) that its list lacks."
-    assert told in opened.problems
+    assert told in data.problems
     with pytest.raises(UserError, match="MISSING: night_stand_0009"):
         adapter(own, strict=True).open(tmp_path / "cache")
 
@@ -177,10 +177,10 @@ def test_bad_pictures_are_flagged_or_left_out(own, tmp_path):
     resized = front[row["xbox_0003"]]
     assert resized.shape[:3] == (1, 224, 224)
     assert counter_of(resized[0].numpy()) == tiny.shown("xbox_0003", 1)
-    opened.open(tmp_path / "cache")
+    data = opened.open(tmp_path / "cache")
     told = "1 objects (xbox_0003) have a view that is not 224 x 224 pixels and was resized."
-    assert told in opened.notes and told not in opened.problems
-    assert "OVERLAP: 2 samples have a media file that one in another part has too." in opened.notes
+    assert told in data.notes and told not in data.problems
+    assert "OVERLAP: 2 samples have a media file that one in another part has too." in data.notes
 
 
 def test_pointers_of_git_lfs_stop_with_what_to_do(own, tmp_path):

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from bench.datasets.core.flags import Flag
-from bench.datasets.core.splits.lists import strict
 from bench.datasets.modelnet40 import splits
 from bench.errors import UserError
+from tests.helpers.strict import check_lists
 
 REAL = Path(__file__).parents[4] / "shared/data/lists/modelnet40"
 real = pytest.mark.skipif(not REAL.is_dir(), reason="the lists of ModelNet40 are not here")
@@ -81,7 +81,7 @@ def test_validation_is_that_of_the_page(split):
     }
     counts = Counter(value.labels["val"]).values()
     assert (min(counts), max(counts)) == (6, 89)
-    strict(value)
+    check_lists(value)
 
 
 @real
@@ -91,7 +91,7 @@ def test_the_folders_give_what_the_lists_give(split):
     names += [name.replace("v001.png", "v007.png") for name in names]
     lists = splits.parts(FILES, split)
     found = tree(reversed(names), split, lists)
-    assert found.digests == lists.digests and not found.issues
+    assert found.digests == splits.digests and not found.issues
 
 
 def test_an_underscore_in_a_class_is_no_border():

@@ -87,13 +87,12 @@ def test_all_protocols_and_a_mapped_file_give_the_same_data(tmp_path, monkeypatc
 
 @pytest.mark.parametrize("task", TASKS)
 def test_every_task_reads_one_cache(raw, cache, task):
-    found = adapter(raw, task=task)
-    data = found.open(cache)
+    data = adapter(raw, task=task).open(cache)
     for split in data.parts.values():
         scores = [tiny.SCORES[int(i.split("|")[1][:-2]) % 6] for i in split.ids]
         assert split.labels.tolist() == [label_of(s, task) for s in scores]
     assert data.spec.classes == len(TASKS[task])
-    assert any("drops" in note for note in found.notes) == (task == "neg_pos")
+    assert any("drops" in note for note in data.notes) == (task == "neg_pos")
     assert len(list((cache / "mosei").iterdir())) == 1
     others = {adapter(raw, task=other).open(cache).hash for other in TASKS if other != task}
     assert data.hash not in others
@@ -161,11 +160,11 @@ def test_what_is_not_finite_becomes_zero_and_is_counted(tmp_path):
     plain = tiny.faulty()
     plain["valid"]["audio"][0, 0, 0] = np.inf
     plain["valid"]["audio"][0, 0, 1] = 1e300  # too large for 32 bits
-    found, data = opened(tmp_path, plain)
+    _, data = opened(tmp_path, plain)
     x = data.parts["train"].inputs
     assert (x["audio"][1, 2] == 0).all() and x["visual"][2, 0, 1] == 0
     assert x["audio"][12, 0, :2].tolist() == [0, 0] and x["audio"].isfinite().all()
-    notes = [n for n in found.notes if "read as 0" in n]
+    notes = [n for n in data.notes if "read as 0" in n]
     assert notes == [
         "audio: 6 NaN or infinite numbers are read as 0.",
         "visual: 1 NaN or infinite numbers are read as 0.",
@@ -184,7 +183,7 @@ def test_faulty_segments_are_flagged_and_told(tmp_path):
     assert packed.column("last_text")[19] == -1 and packed.column("last_audio")[19] >= 0
     assert data.parts["train"].rows.tolist() == [0, 1, 2, 3, *range(6, 12)]
     assert data.parts["test"].rows.tolist() == [16, 17, 18, 19, 20]
-    told = " ".join(found.problems)
+    told = " ".join(data.problems)
     assert "-a55Q6RWvTA|5.5|6.25 (nan)" in told and "repeats 1 ids" in told
     card = found.check(tmp_path / "cache")
     assert ("flag SILENT", "1 (7l3BNtSE0xc|3.5|4.25)") in card.rows
@@ -254,17 +253,17 @@ def test_segments_are_compared_with_the_owners_folds(tmp_path):
     root = copy(tmp_path / "raw", tiny.mult())
     tiny.write_folds(root, videos)
     found = adapter(root)
-    found.open(tmp_path / "cache")
-    assert any("val has 4 segments" in p and "in another fold" in p for p in found.problems)
+    data = found.open(tmp_path / "cache")
+    assert any("val has 4 segments" in p and "in another fold" in p for p in data.problems)
     packed = found.prepared(tmp_path / "cache")
     assert (np.flatnonzero(packed.flags & np.uint32(Flag.OVERLAP)) == np.arange(12, 22)).all()
 
 
 def test_without_a_table_of_folds_that_is_said_and_speakers_are_not_known(tmp_path):
-    found = adapter(copy(tmp_path / "raw", tiny.mult(), folds=False))
-    found.open(tmp_path / "cache")
-    assert any("not compared" in n for n in found.notes)
-    assert any("share speakers cannot be said" in n for n in found.notes)
+    root = copy(tmp_path / "raw", tiny.mult(), folds=False)
+    data = adapter(root).open(tmp_path / "cache")
+    assert any("not compared" in n for n in data.notes)
+    assert any("share speakers cannot be said" in n for n in data.notes)
 
 
 def test_the_cache_serves_every_setting_when_the_raw_files_are_gone(tmp_path):
@@ -273,8 +272,8 @@ def test_the_cache_serves_every_setting_when_the_raw_files_are_gone(tmp_path):
     for path in root.iterdir():
         path.unlink()
     root.rmdir()
-    after = adapter(root, file="aligned", task="acc7")
-    assert after.open(tmp_path / "cache").hash == before.hash
+    after = adapter(root, file="aligned", task="acc7").open(tmp_path / "cache")
+    assert after.hash == before.hash
     assert not any("not compared" in n for n in after.notes)
 
 

@@ -82,7 +82,7 @@ def test_a_missing_part_is_named(tmp_path):
         ([1, 2], "holds list and no part 'train'"),
         (b"<!DOCTYPE html><html>Quota exceeded</html>", "a web page, not a pickle"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
-        (b"", "no pickle that can be read"),
+        (b"", "is empty"),
         (b"\x80\x04\x95\x00\x01", "no pickle that can be read"),
     ],
 )

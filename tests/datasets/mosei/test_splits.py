@@ -3,9 +3,9 @@
 import pytest
 
 from bench.datasets.core.flags import Flag
-from bench.datasets.core.splits.lists import strict
 from bench.datasets.mosei import splits
 from bench.errors import UserError
+from tests.helpers.strict import check_lists
 
 FOLDS = (
     "import os\n"
@@ -35,7 +35,7 @@ def test_clean_is_the_official_parts(tmp_path):
     assert value.parts["train"] == ("hh04W3xXa5s|0.5|7.2", "-a55Q6RWvTA|1|2")
     assert value.parts["val"] == ("188343|0|1",) and value.groups["188343|0|1"] == "188343"
     assert value.labels == {"train": (0, 1), "val": (1,), "test": (0, 1)}
-    strict(value)
+    check_lists(value)
 
 
 @pytest.mark.parametrize("split", splits.SPLITS)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from bench.datasets.core.flags import Flag
-from bench.datasets.core.splits.lists import strict
 from bench.datasets.ucf101 import splits
 from bench.errors import UserError
+from tests.helpers.strict import check_lists
 
 REAL = Path(__file__).parents[4] / "shared/data/lists/ucf101"
 real = pytest.mark.skipif(not REAL.is_dir(), reason="the lists of UCF101 are not here")
@@ -96,7 +96,7 @@ def test_clean_shares_no_group_and_has_no_fault(number):
     groups = [{value.groups[i] for i in ids} for ids in value.parts.values()]
     assert [len(g) for g in groups] == [1818 - 202, 202, 707]
     assert len(set.union(*groups)) == 2525
-    strict(value)
+    check_lists(value)
 
 
 @real

@@ -109,9 +109,9 @@ def test_clean_drops_sources_of_the_test_list_and_says_how_many(raw, cache):
     data = opened.open(cache)
     assert data.split == "clean" and len(data.parts["val"]) == 1
     told = "train leaves out 1 clips (in_two_part_000010) of 1 sources that test has."
-    assert told in opened.notes
-    both = adapter(raw, split="literature")
-    assert "in_two_part_000010" in both.open(cache).parts["train"].ids
+    assert told in data.notes
+    both = adapter(raw, split="literature").open(cache)
+    assert "in_two_part_000010" in both.parts["train"].ids
     assert any(n.startswith("train and test share 1 groups (in_two_part)") for n in both.notes)
 
 
