@@ -127,6 +127,12 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing(options, sentence, tmp_pat
     assert not list(tmp_path.iterdir())
 
 
+def test_an_interruption_ends_the_cell_that_asked(monkeypatch):
+    monkeypatch.setattr("bench.commands.run.train", lambda experiment, args: ([], 130))
+    with pytest.raises(KeyboardInterrupt):
+        bench.run("joint", "digits")
+
+
 def test_no_results_are_one_sentence(tmp_path):
     with pytest.raises(UserError, match="there are no runs under"):
         bench.results(tmp_path)
