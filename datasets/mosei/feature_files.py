@@ -105,7 +105,7 @@ class Part:
             )
         return found
 
-    def fits(self, key: str, count: int) -> None:
+    def check_count(self, key: str, count: int) -> None:
         """Raises UserError unless there are as many as segments of text."""
         if count != self.samples:
             raise UserError(
@@ -118,7 +118,7 @@ class Part:
         rows = found.tolist() if isinstance(found, np.ndarray) else found
         if not isinstance(rows, list | tuple):
             raise UserError(f"{self.path}, part {self.fold}: id is no list of names.")
-        self.fits("id", len(rows))
+        self.check_count("id", len(rows))
         try:
             return [segment_id(row) for row in rows]
         except UserError as error:
@@ -133,9 +133,9 @@ class Part:
                 f"{self.path}, part {self.fold}: {key} has shape {found.shape} of {found.dtype}, "
                 "and one sentiment of each segment is expected; take the file from its source."
             )
-        self.fits(key, len(found))
+        self.check_count(key, len(found))
         for m in KEYS:
-            self.fits(KEYS[m], len(self.array(m)))
+            self.check_count(KEYS[m], len(self.array(m)))
         return found.reshape(-1).astype(np.float64)
 
     def lengths(self, modality: str) -> np.ndarray | None:
@@ -144,7 +144,7 @@ class Part:
         if key not in self.plain:
             return None
         found = np.asarray(self.plain[key]).reshape(-1)
-        self.fits(key, len(found))
+        self.check_count(key, len(found))
         return found.astype(np.int64)
 
 

@@ -22,11 +22,11 @@ from bench.datasets.core.cache.format import CacheContent, Say
 from bench.datasets.core.cache.store import (
     Cache,
     Place,
+    check_digests,
     check_outside,
     prepare,
     read,
     unchanged,
-    verify,
 )
 from bench.datasets.core.flags import flag_rows
 from bench.datasets.core.splits.lists import Issue
@@ -195,7 +195,7 @@ class CachedAdapter(Adapter):
             rows = [("cache", state), *map(tuple, report["rows"])]
             return Card(self.title, tuple(rows), list(report["problems"]))
         for one in self.caches(stored):
-            verify(one)
+            check_digests(one)
         data = self.bundle(stored)
         rows = [*bundle_rows(data), *flag_rows(self.flags(stored), stored.ids)]
         rows += [row for one in self.caches(stored) for row in cache_rows(one)]

@@ -14,18 +14,18 @@ from bench.errors import UserError, unknown
 
 def unwanted(names: str) -> Flag:
     """The flags that `data.without` names. Raises UserError for one that does not exist."""
-    found = Flag(0)
+    flags = Flag(0)
     for name in filter(None, (n.strip().upper() for n in names.split(","))):
         if name not in Flag.__members__:
             raise unknown(name, "a flag that data.without could name", Flag.__members__)
-        found |= Flag[name]
-    return found
+        flags |= Flag[name]
+    return flags
 
 
 def without_name(names: str) -> str:
     """What a filter by flag adds to the name of a split."""
-    found = "+".join(f.name.lower() for f in Flag if f & unwanted(names))
-    return f"-without-{found}" if found else ""
+    flags = "+".join(f.name.lower() for f in Flag if f & unwanted(names))
+    return f"-without-{flags}" if flags else ""
 
 
 def filter_note(names: str, listed: Mapping[str, np.ndarray], gone: np.ndarray) -> Iterator[str]:

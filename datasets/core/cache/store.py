@@ -178,7 +178,7 @@ def read(path: Path) -> Cache:
     return Cache(path, meta)
 
 
-def verify(stored: Cache) -> None:
+def check_digests(stored: Cache) -> None:
     """Compares every file with its digest. Raises UserError naming the first that differs."""
     for name, entry in stored.meta["files"].items():
         if file_digest(stored.path / name) != entry["sha256"]:

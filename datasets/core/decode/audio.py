@@ -81,9 +81,9 @@ def wav(path: Path, rate: int) -> Sound:
     Raises Unusable, and UserError for a Git LFS pointer.
     """
     beginning(path)
-    found = recording(path.read_bytes(), rate)
-    samples = quantised(found.samples)
-    return replace(found, samples=samples, flags=found.flags | silence(samples))
+    heard = recording(path.read_bytes(), rate)
+    samples = quantised(heard.samples)
+    return replace(heard, samples=samples, flags=heard.flags | silence(samples))
 
 
 def recording(content: bytes, rate: int) -> Sound:
@@ -94,17 +94,17 @@ def recording(content: bytes, rate: int) -> Sound:
     try:
         # Written anew: what else is in the file, and lengths that are wrong, are our affair.
         file = io.BytesIO(b"RIFF" + chunk(b"WAVE" + chunk(layout, b"fmt ") + chunk(data, b"data")))
-        waves, found = soundfile.read(file, dtype="float64", always_2d=True)  # [T, channels]
+        waves, own_rate = soundfile.read(file, dtype="float64", always_2d=True)  # [T, channels]
     except soundfile.LibsndfileError as error:
         raise Unusable(Flag.UNDECODABLE, error.error_string) from None
     if not len(waves):
         raise Unusable(Flag.EMPTY, "no samples in it")
     check_scale(waves)
-    seconds = len(waves) / found
+    seconds = len(waves) / own_rate
     flags = truncation(seconds, seconds * declared / len(data))
-    if waves.shape[1] > 1 or found != rate:
+    if waves.shape[1] > 1 or own_rate != rate:
         flags |= Flag.CONVERTED
-    return Sound(resampled(waves.mean(axis=1), found, rate), rate, seconds, flags)
+    return Sound(resampled(waves.mean(axis=1), own_rate, rate), rate, seconds, flags)
 
 
 def chunk(body: bytes, kind: bytes = b"") -> bytes:
@@ -120,7 +120,7 @@ def chunks(content: bytes) -> tuple[bytes, bytes, int]:
     while place + 8 <= len(content):
         kind, size = struct.unpack("<4sI", content[place : place + 8])
         body = content[place + 8 : place + 8 + size]
-        if kind == b"ds64" and size >= 16:  # what is too large for 32 bits
+        if kind == b"ds64" and len(body) >= 16:  # what is too large for 32 bits
             long = struct.unpack("<Q", body[8:16])[0]
         elif kind == b"fmt ":
             layout = body

@@ -109,7 +109,7 @@ def survey(clips: Clips, base: Path) -> dict[str, list]:
     for role in dict.fromkeys(role for files in clips.files for role in files):
         sizes = {i: look(base / clips.files[i][role])[0] for i in roled(clips, role)}
         absent = [clips.ids[i] for i, size in sizes.items() if size == ABSENT]
-        rows.append([f"{role} files", told(list(sizes.values()))])
+        rows.append([f"{role} files", size_words(list(sizes.values()))])
         if absent:
             problems.append(f"{len(absent)} {role} files are missing ({shown(absent)}).")
     if clips.excluded:
@@ -121,7 +121,7 @@ def roled(clips: Clips, role: str) -> list[int]:
     return [i for i in clips.read() if role in clips.files[i]]
 
 
-def told(sizes: Sequence[int]) -> str:
+def size_words(sizes: Sequence[int]) -> str:
     """`7441 of 7442, 577.8 MiB`. sizes: in bytes, ABSENT of what is not there."""
     there = [s for s in sizes if s != ABSENT]
     return f"{len(there)} of {len(sizes)}, {sum(there) / 2**20:.1f} MiB"

@@ -10,7 +10,7 @@ import numpy as np
 from bench.datasets.core.cache.format import CacheContent
 from bench.datasets.core.cache.sources import RawFile, source_of
 from bench.datasets.core.flags import Flag
-from bench.datasets.core.prepare.clips import Clips, roled, told
+from bench.datasets.core.prepare.clips import Clips, roled, size_words
 from bench.datasets.core.prepare.shards import Array, ShardEntry
 
 
@@ -136,5 +136,5 @@ def file_rows(clips: Clips, entries: Sequence[ShardEntry | None]) -> list[list[s
     rows = []
     for role in dict.fromkeys(role for files in clips.files for role in files):
         found = {entries[i].sources[role] for i in roled(clips, role)}
-        rows.append([f"{role} files", told([s.size for s in found])])
+        rows.append([f"{role} files", size_words([s.size for s in found])])
     return rows

@@ -87,7 +87,7 @@ def load(request: ReadRequest) -> Callable[[str, Mapping[str, str]], ReadSample]
             sample = reader(name, paths, **request.arguments)
         except Unusable as error:
             return ReadSample(name, sources, int(error.flags), str(error) or "not usable")
-        checked(name, sample.arrays, arrays)
+        check_promised(name, sample.arrays, arrays)
         ordered = {m: np.asarray(sample.arrays[m], a.type) for m, a in arrays.items()}
         return ReadSample(name, sources, int(sample.flags), "", ordered)
 
@@ -120,7 +120,7 @@ def check_there(sources: Mapping[str, RawFile]) -> None:
         raise Unusable(Flag.EMPTY, f"{' and '.join(empty)} empty")
 
 
-def checked(name: str, found: Mapping[str, np.ndarray], arrays: Mapping[str, Array]) -> None:
+def check_promised(name: str, found: Mapping[str, np.ndarray], arrays: Mapping[str, Array]) -> None:
     """Asserts that a reader gave what its description promises."""
     assert set(found) == set(arrays), (name, sorted(found), sorted(arrays))
     for m, array in arrays.items():

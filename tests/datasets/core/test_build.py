@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.datasets.core.cache.store import read, verify
+from bench.datasets.core.cache.store import check_digests, read
 from bench.datasets.core.flags import Flag
 from bench.datasets.core.prepare import build
 from bench.errors import UserError
@@ -46,13 +46,13 @@ def test_arrays_of_all_shapes_come_back_even_those_without_a_number(ground):
             assert found.shape == array.shape
             torch.testing.assert_close(found, torch.from_numpy(array), rtol=0, atol=0)
     assert packed.flags.tolist() == [Flag.SHORT if i % 10 == 5 else 0 for i in range(30)]
-    verify(packed)
+    check_digests(packed)
 
 
 def test_writing_to_a_ragged_array_never_reaches_the_file(ground):
     packed = ground.prepare()
     packed.inputs()["frames"][4].zero_()
-    verify(packed)
+    check_digests(packed)
 
 
 def test_a_sample_that_cannot_be_used_stays_with_its_flag_and_reason(ground):
@@ -89,7 +89,7 @@ def test_a_data_set_of_which_nothing_can_be_used_is_a_cache_too(ground):
         ground.file(i).write_text("bad")
     packed = ground.prepare()
     assert len(packed.inputs()["frames"][29]) == 0 and not packed.column("usable").any()
-    verify(read(packed.path))
+    check_digests(read(packed.path))
 
 
 def test_a_sample_that_its_decoder_dies_of_is_flagged_after_a_second_try(ground):

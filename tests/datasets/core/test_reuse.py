@@ -1,6 +1,6 @@
 """An outdated cache gives what it has: only what is new or has changed is read again."""
 
-from bench.datasets.core.cache.store import verify
+from bench.datasets.core.cache.store import check_digests
 from tests.helpers.clip_ground import Ground, content
 from tests.helpers.toy_clips import names
 
@@ -17,7 +17,7 @@ def test_a_clip_that_turns_up_is_the_only_one_that_is_read(tmp_path):
     packed = ground.prepare()
     assert (content(packed), packed.hash) == (content(whole), whole.hash)
     assert reads(ground) == {} and ground.toy.reads()[names(30)[7]] == 1
-    verify(packed)
+    check_digests(packed)
 
 
 def test_a_changed_clip_is_read_again_and_alone(tmp_path):
@@ -39,7 +39,7 @@ def test_a_list_that_comes_later_is_kept_and_nothing_is_read(tmp_path):
     after = ground.prepare()
     assert (after.path / "lists/sub/test.csv").read_bytes() == b"a,1\r\n"
     assert after.hash == before.hash and reads(ground) == {}
-    verify(after)
+    check_digests(after)
 
 
 def test_another_recipe_adopts_nothing(tmp_path):
