@@ -50,12 +50,12 @@ def user_of_small(small, tmp_path):
 
 def test_more_tasks_than_an_array_may_have_are_several_arrays(user_of_small):
     user = user_of_small
-    words = ("--method", SLOWLY, *FAST, "--epochs", 4, "--seeds", 7, "--array-parallelism", 2)
+    words = ("--method", SLOWLY, *FAST, "--epochs", 6, "--seeds", 7, "--array-parallelism", 2)
     jobs = user.submit(*words)
     first, second, third = dict.fromkeys(job.partition("_")[0] for job in jobs)
     assert jobs == [f"{n}_{i}" for n in (first, second) for i in range(3)] + [third]
     assert f"job {third} pending: Dependency" in user.bench("status")
-    assert "0 of 7 runs to submit; 7 in jobs" in user.bench("submit", *words)
+    assert "0 of 7 runs to submit; " in user.bench("submit", *words)
     assert f"job {second}_2 of " in user.bench("logs", "seed-5")
     assert f"{third}: cancelled" in user.bench("cancel", third)
     most = []
