@@ -30,6 +30,7 @@ from bench.datasets.core.cache.format import Content, Stream, rows_at_once
 from bench.datasets.core.cache.sources import Source, source_of
 from bench.datasets.core.files.download import Archive, Download
 from bench.errors import UserError
+from bench.runs.files import listing
 from bench.types import DatasetSpec, Modality
 
 FOLDERS = ("fsdd", "recordings")
@@ -105,7 +106,7 @@ class AVMNIST(PackedAdapter):
         for name in FOLDERS:
             folder = self.raw() / name
             if folder.is_dir():
-                return sorted(folder.glob("*.wav"))
+                return [p for p in listing(folder) if p.suffix == ".wav"]
         raise UserError(
             f"{self.raw()} has neither {FOLDERS[0]}/ nor {FOLDERS[1]}/: give --root DIR, "
             f"{self.holds}."

@@ -1,6 +1,7 @@
 """Manifests of submissions: which job has which runs, in results/submissions/<name>.json."""
 
 import getpass
+import os
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -11,7 +12,7 @@ from bench import FORMAT
 from bench.errors import UserError
 from bench.runner.slurm import scheduler
 from bench.runner.slurm.scheduler import Job
-from bench.runs.files import make_folder, write_json
+from bench.runs.files import listing, make_folder, write_json
 from bench.runs.rundir import RunDir, read_json
 
 FOLDER = "submissions"
@@ -44,10 +45,18 @@ def fresh(
     """A submission without jobs, written; and the folder for submitit's files and logs."""
     moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     name = f"{moment}-{uuid.uuid4().hex[:6]}"
-    submission = Submission(name, cluster, suite, getpass.getuser(), dict(settings))
+    submission = Submission(name, cluster, suite, user(), dict(settings))
     make_folder(results / FOLDER / name)
     write(results, submission)
     return submission, results / FOLDER / name
+
+
+def user() -> str:
+    """By name; by number in a container that has no name for it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def write(results: Path, submission: Submission) -> None:
@@ -67,7 +76,7 @@ def with_entries(
 
 def every(results: Path) -> list[Submission]:
     """All of them, oldest first. Raises UserError for a manifest that cannot be read."""
-    return [parse(file) for file in sorted((results / FOLDER).glob("*.json"))]
+    return [parse(file) for file in listing(results / FOLDER) if file.suffix == ".json"]
 
 
 def parse(file: Path) -> Submission:

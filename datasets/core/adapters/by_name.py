@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from bench.config.settings import knob
 from bench.datasets.core.adapters.audiovisual import AudioVisual, Sounding
@@ -87,10 +88,15 @@ def media(root: Path, id_of: Callable[[str], str]) -> dict[str, list[str]]:
     return found
 
 
+def refuse(error: OSError) -> NoReturn:
+    """A folder that is closed is not one without files."""
+    raise error
+
+
 def below(root: Path) -> Iterator[str]:
     """Paths of all files below `root`, relative to it. Links are followed, each folder once."""
     seen = set()
-    for folder, folders, names in os.walk(root, followlinks=True):
+    for folder, folders, names in os.walk(root, onerror=refuse, followlinks=True):
         known = os.stat(folder)
         if (known.st_dev, known.st_ino) in seen:
             folders.clear()
