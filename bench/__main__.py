@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from pathlib import Path
 
 import bench
 
@@ -21,34 +20,45 @@ if os.path.dirname(__file__) not in bench.__path__:
         sys.exit(2)
     os.execv(sys.executable, [sys.executable, "-P", *sys.orig_argv[1:]])
 
+from bench.commands import streams
 from bench.commands.parser import parser
 from bench.errors import UserError
-from bench.runs.files import unwritable
+from bench.runs.files import refusal
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
-    args = parser().parse_args(argv)
-    module, function = args.handler.split(":")
+    with streams.prepared():
+        code = run(argv)
+        if reason := streams.lost():
+            sys.stderr.write(f"error: {reason}\n")
+            return code or 2
+        return code
+
+
+def run(argv: list[str] | None) -> int:
     try:
+        args = parser().parse_args(argv)
+        module, function = args.handler.split(":")
         with opened(args):
             return getattr(import_module(f"bench.commands.{module}"), function)(args)
+    except SystemExit as end:  # after `--help`, or a mistake in the arguments
+        return end.code
     except UserError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
+        return mistaken(error)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; the same command goes on from here.\n")
         return 130
-    except BrokenPipeError:
-        # Whoever read the output has had enough; keep the interpreter from complaining at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except OSError as error:
-        reason = unwritable(error, Path("a file"))
+        reason = refusal(error)
         if reason is None:
             raise
-        sys.stderr.write(f"error: {reason}\n")
-        return 2
+        return mistaken(reason)
+
+
+def mistaken(error: UserError) -> int:
+    sys.stderr.write(f"error: {error}\n")
+    return 2
 
 
 @contextmanager

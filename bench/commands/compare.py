@@ -13,6 +13,7 @@ from bench.report.comparison.pairs import Pairs, of_folders, of_methods
 from bench.report.quantities import RESAMPLED
 from bench.report.tables import collect
 from bench.runs import bundle
+from bench.runs.files import present
 from bench.runs.rundir import every
 
 
@@ -44,7 +45,7 @@ def chosen(args: argparse.Namespace, stack: ExitStack) -> Pairs:
 def is_results(word: str) -> bool:
     """Whether a word names a folder with runs, or an archive."""
     path = Path(word)
-    return (path / "runs").is_dir() or (path.suffix == ".zip" and path.is_file())
+    return present(path / "runs") or (path.suffix == ".zip" and path.is_file())
 
 
 def opened(path: Path, stack: ExitStack) -> Path:

@@ -2,11 +2,13 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 from bench.commands.request import note
 from bench.errors import UserError
 from bench.runner.slurm.jobs import cancelled, matching, printed, spare
 from bench.runner.slurm.submissions import Jobs
+from bench.runs.files import refusal
 
 
 def cancel(args: argparse.Namespace) -> int:
@@ -43,10 +45,20 @@ def prune(args: argparse.Namespace) -> int:
     if not args.yes and not agreed():
         note("Nothing was removed.")
         return 0
-    for file in files:
-        file.unlink(missing_ok=True)
-    note(f"{len(files)} files are removed.")
+    refused = [error for file in files if (error := removed(file))]
+    note(f"{len(files) - len(refused)} files are removed.")
+    if refused:
+        raise UserError(f"{len(refused)} of {len(files)} checkpoints stay. {refusal(refused[0])}")
     return 0
+
+
+def removed(file: Path) -> PermissionError | None:
+    """Removes a file, or says why not: in a shared folder some runs are others'."""
+    try:
+        file.unlink(missing_ok=True)
+    except PermissionError as error:
+        return error
+    return None
 
 
 def agreed() -> bool:

@@ -108,8 +108,8 @@ def folder(args: argparse.Namespace, name: str) -> Path:
 
 
 def own_file(name: str) -> Path:
-    """A file of the user's own configuration."""
-    base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    """A file of the user's own configuration; one that does not exist where there is no home."""
+    base = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
     return Path(base) / "mml-bench" / name
 
 
@@ -119,7 +119,7 @@ def saved_roots() -> dict[str, str]:
     if not file.is_file():
         return {}
     try:
-        plain = yaml.safe_load(file.read_text()) or {}
+        plain = yaml.safe_load(file.read_bytes()) or {}
     except yaml.YAMLError as error:
         raise UserError(f"{file} is not YAML: {' '.join(str(error).split())}.") from None
     if not isinstance(plain, dict) or not all(isinstance(v, str) for v in plain.values()):
@@ -137,5 +137,10 @@ def cache_folder(args: argparse.Namespace) -> Path:
         return args.cache.absolute()
     if os.environ.get("MML_BENCH_CACHE"):
         return Path(os.environ["MML_BENCH_CACHE"]).absolute()
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    if base.startswith("~"):
+        raise UserError(
+            f"there is no folder for packed data: HOME is not set, and user {os.getuid()} has no "
+            "home; give --cache DIR, or set MML_BENCH_CACHE."
+        )
     return Path(base).absolute() / "mml-bench"

@@ -4,6 +4,7 @@ import argparse
 import sys
 import time
 
+from bench.commands import streams
 from bench.errors import UserError
 from bench.runner.slurm.status import Standing, configuration, lines, standings, table
 from bench.runner.slurm.submissions import Jobs
@@ -15,7 +16,7 @@ EVERY = 5.0  # seconds between two looks of --watch
 
 def status(args: argparse.Namespace) -> int:
     ended = show(args)
-    while args.watch and not ended:
+    while args.watch and not ended and streams.fault() is None:
         time.sleep(EVERY)
         if sys.stdout.isatty():
             sys.stdout.write("\033[2J\033[H")  # clears the screen

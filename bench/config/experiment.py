@@ -74,11 +74,11 @@ def read_seeds(value: object) -> tuple[int, ...]:
 
 def read_roots(given: Iterable[str], asked: tuple[str, ...], saved: Mapping) -> dict[str, Path]:
     """`NAME=DIR` or, for the one data set that is asked for, `DIR`, over the saved ones."""
-    roots = {str(name): Path(folder).expanduser() for name, folder in saved.items()}
+    roots = {str(name): expanded(folder) for name, folder in saved.items()}
     for text in given:
         name, equals, folder = text.partition("=")
         if equals and name in asked:
-            roots[name] = Path(folder).expanduser()
+            roots[name] = expanded(folder)
         elif equals and not Path(text).exists():
             raise unknown(name, "one of the data sets asked for", asked, "as in --root NAME=DIR")
         elif len(asked) > 1:
@@ -87,5 +87,16 @@ def read_roots(given: Iterable[str], asked: tuple[str, ...], saved: Mapping) -> 
                 f"--root {asked[0]}={text}."
             )
         else:
-            roots[asked[0]] = Path(text).expanduser()
+            roots[asked[0]] = expanded(text)
     return {name: Path(folder).absolute() for name, folder in roots.items()}
+
+
+def expanded(folder: str) -> Path:
+    """A path that may begin with `~`. Raises UserError where that is nobody's home."""
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError:
+        raise UserError(
+            f"{folder}: there is no home folder for {folder.partition('/')[0]!r}; write the path "
+            "in full."
+        ) from None

@@ -19,7 +19,7 @@ def read(preset: str) -> dict[str, dict[str, dict]]:
     """Method -> data set -> parts. Raises UserError for a preset that is not there."""
     if preset not in names():
         raise unknown(preset, "a preset", names())
-    return yaml.safe_load(files(__name__).joinpath(f"{preset}.yaml").read_text())
+    return yaml.safe_load(files(__name__).joinpath(f"{preset}.yaml").read_bytes())
 
 
 def parts(preset: str, entry: MethodEntry, dataset: str) -> dict[str, dict]:

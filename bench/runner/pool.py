@@ -104,7 +104,7 @@ def blocked(signals: set[signal.Signals]) -> Iterator[None]:
 class Interrupt:
     """Signals as a wish to stop, while the block runs in the main thread."""
 
-    numbers: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM)
+    numbers: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     words = "stopping at the next step; a second Ctrl-C does not wait for it"
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.errors import UserError
-from bench.runs.files import replacing, unwritable
+from bench.runs.files import refusal, replacing
 from bench.runs.rundir import RunDir
 
 # Of a run.
@@ -60,9 +60,10 @@ def suites(results: Path, runs: Sequence[RunDir]) -> list[Path]:
     from bench.runs import manifest
 
     paths = {run.path for run in runs}
-    files = sorted(results.glob("*/suite.json"))
     return [
-        f for f in files if paths & {r.path for r in manifest.read(results, f.parent.name).runs}
+        results / name / "suite.json"
+        for name in manifest.names(results)
+        if paths & {run.path for run in manifest.read(results, name).runs}
     ]
 
 
@@ -70,7 +71,7 @@ def content(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise UserError(f"{file} cannot be read: {error.strerror}.") from None
+        raise refusal(error) or error from None
 
 
 @contextmanager
@@ -104,9 +105,8 @@ def unpack(archive: Path, folder: Path) -> None:
     except UserError:
         raise
     except FAULTS as error:
-        if unwritable(error, folder):
-            raise
-        raise UserError(f"{archive} is no bundle, or damaged ({error}); fetch it again.") from None
+        damaged = UserError(f"{archive} is no bundle, or damaged ({error}); fetch it again.")
+        raise refusal(error) or damaged from None
 
 
 def check_members(archive: Path, folder: Path, found: list[zipfile.ZipInfo]) -> None:

@@ -13,6 +13,20 @@ from bench.errors import UserError
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 DISK = FULL | {errno.EROFS}  # what is said of a whole disk, and of writing alone
+# What else the operating system says of a file, and what the user can do about it.
+REMEDIES = {
+    errno.EACCES: "ask its owner for the right to use it, or name another place",
+    errno.EPERM: "ask its owner for the right to use it, or name another place",
+    errno.ENOTDIR: "a part of that path is a file; correct it",
+    errno.EISDIR: "name a file, not a folder",
+    errno.ENAMETOOLONG: "use a shorter name",
+    errno.ELOOP: "its links lead in a circle; mend them, or name another place",
+    errno.EIO: "see whether its disk is sound, and try again",
+    errno.ESTALE: "see whether its file server answers, and try again",
+    errno.EMFILE: "raise the limit of open files, `ulimit -n`",
+    errno.ENFILE: "close other programs: this machine can open no more files",
+}
+NAMELESS = {errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE}  # told without a file's name too
 NO_SYNC = {errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EACCES}  # of folders, on some disks
 
 
@@ -39,6 +53,52 @@ def unwritable(error: Exception, where: Path) -> Unwritable | None:
     if isinstance(error, OSError) and error.errno in DISK:
         return Unwritable(Path(error.filename or where), error)
     return None
+
+
+def refusal(error: Exception) -> UserError | None:
+    """What the operating system does not do with a file of the user's, in a sentence with a remedy.
+    None for what only our code can have got wrong, or the network."""
+    if (full := unwritable(error, Path("a file"))) is not None:
+        return full
+    if not isinstance(error, OSError):
+        return None
+    if error.filename is None and folder_gone():
+        return UserError("the current folder is gone, or closed to you; go to another with `cd`.")
+    if error.errno not in REMEDIES or (error.filename is None and error.errno not in NAMELESS):
+        return None
+    name = "a file" if error.filename is None else shortened(os.fsdecode(error.filename))
+    why, remedy = os.strerror(error.errno).lower(), REMEDIES[error.errno]
+    return UserError(f"{name} cannot be used: {why}; {remedy}.")
+
+
+def folder_gone() -> bool:
+    try:
+        os.getcwd()
+    except OSError:
+        return True
+    return False
+
+
+def shortened(name: str) -> str:
+    return name if len(name) <= 300 else f"{name[:140]} ... {name[-140:]}"
+
+
+def listing(folder: Path) -> list[Path]:
+    """What a folder holds, in order of name; nothing if there is no such folder. Unlike a pattern,
+    it raises PermissionError for a folder that is closed."""
+    try:
+        return [folder / name for name in sorted(os.listdir(folder))]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def present(path: Path) -> bool:
+    """Whether something is there. Raises PermissionError where that cannot be seen."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 @contextlib.contextmanager

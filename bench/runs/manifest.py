@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 
 from bench import FORMAT
 from bench.errors import UserError
-from bench.runs.files import make_folder, write_json
+from bench.runs.files import listing, make_folder, present, write_json
 from bench.runs.rundir import RunDir, read_json
 
 
@@ -42,7 +42,7 @@ def read(results: Path, suite: str) -> Manifest:
 
 def names(results: Path) -> list[str]:
     """Of the suites that were swept or submitted here."""
-    return sorted(file.parent.name for file in results.glob("*/suite.json"))
+    return [folder.name for folder in listing(results) if present(folder / "suite.json")]
 
 
 def below(path: str, file: Path) -> PurePosixPath:

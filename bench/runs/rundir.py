@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench.config.spec import RunSpec, check_format, from_json
 from bench.errors import UserError
-from bench.runs.files import Unwritable, make_folder, write_json
+from bench.runs.files import Unwritable, listing, make_folder, present, refusal, write_json
 from bench.runs.lock import STALE, Lock, server_time
 from bench.runs.result import Result
 
@@ -140,7 +140,7 @@ class RunDir:
 
     def reason(self) -> str:
         """The first line of error.txt."""
-        lines = self.error.read_text(errors="replace").splitlines()
+        lines = self.error.read_text("utf-8", "replace").splitlines()
         return lines[0] if lines else "no reason was written"
 
 
@@ -151,9 +151,16 @@ def place(results: Path, spec: RunSpec) -> RunDir:
 
 
 def every(results: Path) -> Iterator[RunDir]:
-    """All run directories below `results`, in the order of their paths."""
-    for file in sorted((results / "runs").glob("*/*/*/seed-*/spec.json")):
-        yield RunDir(file.parent)
+    """All run directories below `results`, in the order of their paths.
+
+    Raises PermissionError where a folder is closed.
+    """
+    folders = [results / "runs"]
+    for _ in ("dataset", "method", "digest", "seed"):
+        folders = [inner for folder in folders for inner in listing(folder)]
+    for folder in folders:
+        if folder.name.startswith("seed-") and present(folder / "spec.json"):
+            yield RunDir(folder)
 
 
 def read_json(file: Path, remedy: str) -> dict:
@@ -163,7 +170,7 @@ def read_json(file: Path, remedy: str) -> dict:
     except FileNotFoundError:
         raise UserError(f"{file} does not exist; {remedy}.") from None
     except OSError as error:
-        raise UserError(f"{file} cannot be read: {error.strerror}; {remedy}.") from None
+        raise refusal(error) or error from None
     if plain is None:
         raise UserError(f"{file} is damaged: it is not a whole JSON object; {remedy}.")
     return plain

@@ -37,14 +37,14 @@ def is_yaml(file) -> bool:
 def read(suite: str) -> Suite:
     """A shipped suite by its name, or any by its path. Raises UserError for what is not one."""
     if suite in names():
-        return parse(files(__name__).joinpath(f"{suite}.yaml").read_text(), suite)
+        return parse(files(__name__).joinpath(f"{suite}.yaml").read_bytes(), suite)
     path = Path(suite)
     if not path.is_file():
         raise unknown(suite, "a suite", names(), "or give the path of a YAML file")
-    return parse(path.read_text(), suite)
+    return parse(path.read_bytes(), suite)
 
 
-def parse(text: str, where: str) -> Suite:
+def parse(text: bytes, where: str) -> Suite:
     try:
         plain = yaml.safe_load(text)
     except yaml.YAMLError as error:

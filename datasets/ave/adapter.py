@@ -22,6 +22,7 @@ from bench.datasets.core.files.download import Download
 from bench.datasets.core.flags import Flag
 from bench.datasets.core.prepare.clips import shown
 from bench.datasets.core.splits.lists import PARTS
+from bench.runs.files import listing
 
 FOLDER = "AVE"
 DIMML = "https://raw.githubusercontent.com/fanyunfeng-bit/DI-MML"
@@ -127,5 +128,5 @@ class AVE(AudioVisual):
 
 def strangers(folder: Path, known: set[str]) -> list[str]:
     """A sentence on media files that no list has."""
-    odd = sorted(p.name for p in folder.glob("*.mp4") if p.stem not in known)
+    odd = [p.name for p in listing(folder) if p.suffix == ".mp4" and p.stem not in known]
     return [f"{FOLDER} has {len(odd)} files that no list has ({shown(odd)})."] if odd else []

@@ -36,6 +36,7 @@ from bench.datasets.core.cache.format import CacheContent, Stream, rows_at_once
 from bench.datasets.core.cache.sources import RawFile, source_of
 from bench.datasets.core.files.download import Archive, Download
 from bench.errors import UserError
+from bench.runs.files import listing
 from bench.types import DatasetSpec, Modality
 
 FOLDERS = ("fsdd", "recordings")
@@ -111,7 +112,7 @@ class AVMNIST(CachedAdapter):
         for name in FOLDERS:
             folder = self.raw() / name
             if folder.is_dir():
-                return sorted(folder.glob("*.wav"))
+                return [p for p in listing(folder) if p.suffix == ".wav"]
         raise UserError(
             f"{self.raw()} has neither {FOLDERS[0]}/ nor {FOLDERS[1]}/: give --root DIR, "
             f"{self.holds}."

@@ -28,6 +28,7 @@ from bench.datasets.core.prepare.clips import Clips, shown
 from bench.datasets.core.prepare.shards import Array, Unusable
 from bench.datasets.core.splits.lists import Parts
 from bench.errors import UserError
+from bench.runs.files import listing
 from bench.types import DatasetSpec, Modality, View
 
 # Of each part of a clip the folders that it may lie in, the first that is there is it, and its end.
@@ -68,7 +69,7 @@ class BalancedAV(MediaAdapter):
     @classmethod
     def list_files(cls, root):
         found = super().list_files(root)
-        several = [p for folder in cls.FOLDERS for p in sorted((root / folder).glob("*.json"))]
+        several = [p for f in cls.FOLDERS for p in listing(root / f) if p.suffix == ".json"]
         return found or ({"annotation": several[0]} if len(several) == 1 else {})
 
     @classmethod

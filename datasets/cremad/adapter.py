@@ -14,6 +14,7 @@ from bench.datasets.core.files.download import Download
 from bench.datasets.core.flags import Flag
 from bench.datasets.core.prepare.clips import shown
 from bench.datasets.cremad import splits
+from bench.runs.files import listing
 
 FOLDERS = {"audio": ("AudioWAV", ".wav"), "video": ("VideoFlash", ".flv")}
 OWNERS = "https://raw.githubusercontent.com/CheyneyComputerScience/CREMA-D"
@@ -98,7 +99,8 @@ def strangers(root: Path, known: set[str]) -> list[str]:
     """Sentences on media files that are no clip of the data set."""
     notes = []
     for folder, end in FOLDERS.values():
-        odd = sorted(p.name for p in (root / folder).glob(f"*{end}") if p.stem not in known)
+        files = [p for p in listing(root / folder) if p.suffix == end]
+        odd = [p.name for p in files if p.stem not in known]
         if odd:
             notes.append(f"{folder} has {len(odd)} files that are no clip ({shown(odd)}).")
     return notes

@@ -102,7 +102,7 @@ def test_a_bundle_that_cannot_be_written_leaves_the_old_one(tmp_path):
     runs = list(every(tmp_path / "results"))
     runs[-1].log.unlink()
     runs[-1].log.mkdir()  # cannot be read as a file
-    with pytest.raises(UserError, match=r"log.jsonl cannot be read"):
+    with pytest.raises(UserError, match=r"log.jsonl cannot be used: is a directory"):
         bundle.write(archive, tmp_path / "results", runs)
     assert archive.read_bytes() == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["b.zip", "results"]

@@ -49,7 +49,7 @@ class Content:
 def build(content: Content) -> str:
     """The page. Raises UserError for results that cannot be read, and a baseline that no table
     has."""
-    style, script = ((HERE / name).read_text() for name in ("style.css", "sort.js"))
+    style, script = ((HERE / name).read_text("utf-8") for name in ("style.css", "sort.js"))
     view, protocols = content.view, content.view.protocols
     numbers = [Numbers(table) for table in content.found]
     unfinished = missing.listed(content.runs)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bench.errors import UserError
 from bench.metrics import calibration, confusion, softmax
+from bench.runs.files import refusal
 from bench.runs.rundir import RunDir
 
 # What NumPy raises of a damaged archive.
@@ -137,7 +138,7 @@ def read(file: Path, stamp: int, wanted: Callable[[str], bool]) -> dict[str, NDA
         archive = opened(file, stamp)
         return {name: archive[name] for name in archive.files if wanted(name)}
     except FAULTS as error:
-        raise UserError(
+        raise refusal(error) or UserError(
             f"{file} is damaged ({error}); remove result.json beside it, and the command that "
             "trained the run finishes it again."
         ) from None

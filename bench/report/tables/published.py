@@ -16,6 +16,7 @@ from bench.errors import UserError
 from bench.report.tables.columns import NAMES
 from bench.report.tables.display import DisplayCell, DisplayColumn
 from bench.report.tables.model import Column, Row, Table
+from bench.runs.files import refusal
 
 HEADER = ("method", "dataset", "metric", "value", "std", "source", "notes")
 
@@ -60,7 +61,7 @@ class Published:
 @lru_cache(maxsize=1)
 def names() -> dict[str, dict[str, str]]:
     """methods, datasets, metrics: the file's name -> ours."""
-    return yaml.safe_load(files("bench.report.tables").joinpath("published.yaml").read_text())
+    return yaml.safe_load(files("bench.report.tables").joinpath("published.yaml").read_bytes())
 
 
 def read(file: Path) -> Published:
@@ -84,7 +85,7 @@ def lines(file: Path) -> list[tuple[int, dict[str, str]]]:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
+        raise refusal(error) or UserError(
             f"--published {file} cannot be read ({error}); it takes a CSV file with the columns "
             f"{','.join(HEADER)}."
         ) from None

@@ -10,6 +10,7 @@ from bench.runner.local import GRACE
 from bench.runner.slurm import scheduler
 from bench.runner.slurm.status import configuration, standing
 from bench.runner.slurm.submissions import FOLDER, Jobs, Submission, SubmittedJob
+from bench.runs.files import listing
 from bench.runs.rundir import RunDir, every
 
 
@@ -88,7 +89,7 @@ def printed(results: Path, name: str, count: int) -> str:
     text = f"{run.path}: {one.state}{': ' if one.told else ''}{one.told}\n"
     text += part("log.jsonl", [row(r) for r in run.rows()[-count:]])
     if run.error.exists():
-        text += part("error.txt", run.error.read_text(errors="replace").splitlines())
+        text += part("error.txt", run.error.read_text("utf-8", "replace").splitlines())
     if where is not None:
         text += of_job(results, where.submission, where.entry, jobs, count)
     return text
@@ -129,11 +130,11 @@ def of_job(
 ) -> str:
     """The ends of what a job printed."""
     folder = results / FOLDER / submission.name
-    files = sorted(folder.glob(f"{entry.job}_*_log.*"))
+    files = [f for f in listing(folder) if f.match(f"{entry.job}_*_log.*")]
     lost = "not in the queue" if jobs.answered(submission) else "not known"
     text = f"job {entry.job} of {submission.name}: {jobs.of(submission, entry) or lost}\n"
     for file in files:
-        text += part(str(file), file.read_text(errors="replace").splitlines()[-count:])
+        text += part(str(file), file.read_text("utf-8", "replace").splitlines()[-count:])
     return text
 
 

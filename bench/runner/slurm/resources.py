@@ -52,12 +52,10 @@ class SettingsSource:
 def read(file: Path) -> SettingsSource:
     """A YAML file of settings; numbers and times stay the texts that they are in it.
 
-    Raises UserError if it cannot be read or is no mapping of known keys.
+    Raises UserError if it is no mapping of known keys.
     """
     try:
-        node = yaml.compose(file.read_text(), Loader=yaml.SafeLoader)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{file} cannot be read: {error}.") from None
+        node = yaml.compose(file.read_bytes(), Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         raise UserError(f"{file} is not YAML: {' '.join(str(error).split())}.") from None
     values = {} if node is None else plain(node)

@@ -12,7 +12,7 @@ from bench import FORMAT
 from bench.errors import UserError
 from bench.runner.slurm import scheduler
 from bench.runner.slurm.scheduler import Job
-from bench.runs.files import make_folder, write_json
+from bench.runs.files import listing, make_folder, write_json
 from bench.runs.rundir import RunDir, read_json
 
 FOLDER = "submissions"
@@ -76,7 +76,7 @@ def with_entries(
 
 def every(results: Path) -> list[Submission]:
     """All of them, oldest first. Raises UserError for a manifest that cannot be read."""
-    return [parse(file) for file in sorted((results / FOLDER).glob("*.json"))]
+    return [parse(file) for file in listing(results / FOLDER) if file.suffix == ".json"]
 
 
 def parse(file: Path) -> Submission:

@@ -12,6 +12,7 @@ from bench.datasets.core.cache.format import Say
 from bench.datasets.core.files.download import Archive, Download
 from bench.datasets.core.splits.hashing import split_digest
 from bench.errors import UserError
+from bench.runs.files import present
 from bench.types import DataBundle, DatasetSpec, Ragged, Split
 
 ORDER = ("train", "val", "test")
@@ -86,7 +87,7 @@ def existing(root: Path | None, name: str, holds: str) -> Path:
     """`root`, if it was given and exists. Raises UserError saying what it must hold."""
     if root is None:
         raise UserError(f"the data set {name} needs raw files: give --root DIR, {holds}.")
-    if not root.exists():
+    if not present(root):
         raise UserError(f"{root} does not exist: give --root DIR, {holds}.")
     return root
 

@@ -7,6 +7,7 @@ it can be had any more.
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import NoReturn
 
 from bench.datasets.core.prepare.clips import shown
 from bench.datasets.core.splits.lists import ListedSample
@@ -64,10 +65,15 @@ def media(root: Path, id_of: Callable[[str], str]) -> dict[str, list[str]]:
     return found
 
 
+def refuse(error: OSError) -> NoReturn:
+    """A folder that is closed is not one without files."""
+    raise error
+
+
 def below(root: Path) -> Iterator[str]:
     """Paths of all files below `root`, relative to it. Links are followed, each folder once."""
     seen = set()
-    for folder, folders, names in os.walk(root, followlinks=True):
+    for folder, folders, names in os.walk(root, onerror=refuse, followlinks=True):
         known = os.stat(folder)
         if (known.st_dev, known.st_ino) in seen:
             folders.clear()

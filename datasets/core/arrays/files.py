@@ -15,6 +15,7 @@ from bench.datasets.core.arrays.npy import (
 )
 from bench.datasets.core.arrays.safetensors import SUFFIX, tensor_pieces
 from bench.errors import UserError
+from bench.runs.files import listing
 
 ACCEPTED = (
     "a .npz or .safetensors file, a folder of .npy files, or a folder with train/, test/ and "
@@ -90,7 +91,7 @@ def npz_pieces(path: Path) -> dict[str, Piece]:
 def folder_pieces(folder: Path) -> dict[str, Piece]:
     """The arrays of a folder, headers only; `ids`, `groups` and `split` may be text."""
     pieces = {}
-    for path in sorted(folder.glob("*.npy")):
+    for path in (p for p in listing(folder) if p.suffix == ".npy"):
         pieces[path.stem] = npy_piece(path)
     for name in TEXTS:
         path = folder / f"{name}.txt"
