@@ -271,7 +271,7 @@ TRAIN = ("run", *ONE, "--seeds", 2, "--epochs", 3, "--set", "train.lr=0.05")
 @pytest.mark.parametrize("closed", [(1,), (2,), (0, 1, 2)])
 def test_training_needs_no_streams(tmp_path, closed):
     quiet(called(tmp_path, *TRAIN, closed=closed))
-    assert bench(tmp_path, "status").stdout.splitlines()[-1].split()[:3] == ["all", "2", "2"]
+    assert len(list(tmp_path.rglob("result.json"))) == 2
 
 
 @pytest.mark.slow
