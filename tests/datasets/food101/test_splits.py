@@ -22,7 +22,7 @@ def titled(names, **titles):
 def files(tmp_path, train=None, test=None):
     lists = {"train_titles": train or titled(TRAIN), "test_titles": test or titled(TEST)}
     found = {name: tmp_path / f"{name}.csv" for name in lists}
-    for name, lines in splits.items():
+    for name, lines in lists.items():
         found[name].write_bytes("\n".join(lines).encode())
     return found
 

@@ -91,7 +91,7 @@ def test_the_folders_give_what_the_lists_give(split):
     names += [name.replace("v001.png", "v007.png") for name in names]
     lists = splits.parts(FILES, split)
     found = tree(reversed(names), split, lists)
-    assert found.digests == splits.digests and not found.issues
+    assert found.digests == lists.digests and not found.issues
 
 
 def test_an_underscore_in_a_class_is_no_border():

@@ -15,7 +15,7 @@ TEST = ['-lLQrEijrKg_300.mp4,"bird chirping, tweeting"', "00000000007_000001.mp4
 def files(tmp_path, **more):
     lists = {"classes": STAT, "train": TRAIN, "test": TEST} | more
     found = {name: tmp_path / f"{name}.csv" for name in lists}
-    for name, lines in splits.items():
+    for name, lines in lists.items():
         found[name].write_bytes("\r\n".join(lines).encode())
     return found
 
