@@ -75,8 +75,8 @@ def read_seeds(value: object) -> tuple[int, ...]:
         )
     if not several and numbers[0] > MOST_SEEDS:
         raise UserError(
-            f"seeds {shortened(numbers[0])} is a count, and the most is {MOST_SEEDS}; for the one seed "
-            "of that number write a comma after it."
+            f"seeds {shortened(numbers[0])} is a count, and the most is {MOST_SEEDS}; for the one "
+            "seed of that number write a comma after it."
         )
     seeds = numbers if several else tuple(range(*numbers))
     if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
