@@ -4,9 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from bench.config.settings import read_int
 from bench.errors import UserError, unknown
 
 PREFIXES = ("train", "network", "data")
+LARGEST_SEED = 2**64 - 1  # that torch's generators take
+MOST_SEEDS = 10_000  # of a count; a list may have more
 
 
 @dataclass(frozen=True)
@@ -53,23 +56,40 @@ def place(parts: dict[str, dict], path: list[str], value: str) -> None:
 
 def read_seeds(value: object) -> tuple[int, ...]:
     """`5` is seeds 0 to 4; `3,7` and `7,` are lists, as is a list in YAML. Raises UserError."""
+    several = isinstance(value, list | tuple) or "," in str(value)
     try:
         if isinstance(value, list | tuple):
-            seeds = tuple(int(v) for v in value)
-        elif "," in str(value):
-            seeds = tuple(int(v) for v in str(value).split(",") if v.strip())
+            numbers = tuple(map(read_int, value))
+        elif several:
+            numbers = tuple(int(v) for v in str(value).split(",") if v.strip())
         else:
-            seeds = tuple(range(int(str(value))))
-    except ValueError:
+            numbers = (int(str(value)),)
+    except (TypeError, ValueError):
         raise UserError(
-            f"seeds are a count such as 5 or a list such as 3,7 or 7, and not {value!r}."
+            f"seeds are a count such as 5 or a list such as 3,7 or 7, and not {shortened(value)}."
         ) from None
+    if several and numbers and max(numbers) > LARGEST_SEED:
+        raise UserError(
+            f"seeds name {shortened(max(numbers))}, and the largest that the generators take is "
+            f"{LARGEST_SEED}; give smaller numbers."
+        )
+    if not several and numbers[0] > MOST_SEEDS:
+        raise UserError(
+            f"seeds {shortened(numbers[0])} is a count, and the most is {MOST_SEEDS}; for the one "
+            "seed of that number write a comma after it."
+        )
+    seeds = numbers if several else tuple(range(*numbers))
     if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
         raise UserError(
-            f"seeds {value!r} name no runs or one of them twice; "
+            f"seeds {shortened(value)} name no runs or one of them twice; "
             "give a count of at least 1 or a list of different numbers from 0 on."
         )
     return seeds
+
+
+def shortened(value: object, shown: int = 60) -> str:
+    text = repr(value)
+    return text if len(text) <= shown else f"{text[:shown]}..."
 
 
 def read_roots(given: Iterable[str], asked: tuple[str, ...], saved: Mapping) -> dict[str, Path]:

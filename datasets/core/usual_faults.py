@@ -1,7 +1,8 @@
-"""What often lies in a file's place: a Git LFS pointer, a web page, nothing."""
+"""What often lies in a file's place: a Git LFS pointer, a web page, nothing; and beside it: what
+systems leave in folders and archives."""
 
 import stat
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from bench.datasets.core.flags import Flag
 from bench.datasets.core.prepare.shards import Unusable
@@ -12,6 +13,13 @@ LARGEST_POINTER = 200  # bytes; it is smaller
 PAGE = (b"<!doctype", b"<html", b"<head", b"<?xml")
 BOM = b"\xef\xbb\xbf"
 START = 256  # bytes that tell
+RUBBISH = {".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"}  # lower case
+
+
+def is_rubbish(name: str | PurePosixPath) -> bool:
+    """Whether macOS or Windows left it there, not the user: a file or folder's path, `/` between
+    its parts. Only below what the user names: pass no path of the whole machine."""
+    return any(p.startswith("._") or p.lower() in RUBBISH for p in PurePosixPath(name).parts)
 
 
 def check_start(path: Path, start: bytes, what: str) -> None:

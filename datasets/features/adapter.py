@@ -7,7 +7,7 @@ from importlib.metadata import version
 import numpy as np
 
 from bench.config.settings import build
-from bench.datasets.core.adapters.adapter import existing
+from bench.datasets.core.adapters.adapter import class_counts, existing
 from bench.datasets.core.adapters.cached import CachedAdapter, Selection
 from bench.datasets.core.arrays.files import ACCEPTED
 from bench.datasets.core.arrays.npy import ArrayTable
@@ -90,7 +90,9 @@ class Features(CachedAdapter):
             extras={"twins": samples.twins},
             report=report,
             finish=partial(samples.finish, report),
-            libraries={n: version(n) for n in ("safetensors",) if self.root.suffix == SUFFIX},
+            libraries={
+                n: version(n) for n in ("safetensors",) if self.root.suffix.lower() == SUFFIX
+            },
         )
 
     def parts(self, stored):
@@ -113,7 +115,7 @@ class Features(CachedAdapter):
             [m, f"{'x'.join(map(str, t.shape))} {t.type}, {full.kinds[m]}"]
             for m, t in found.modalities.items()
         ]
-        counts = " ".join(map(str, np.bincount(found.labels, minlength=full.classes)))
+        counts = class_counts(found.labels, full.classes)
         rows.append(["labels", f"{found.samples} samples; by class {counts}"])
         rows += [["note", note] for note in general_notes(found, full)]
         return {"rows": rows, "problems": []}

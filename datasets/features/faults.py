@@ -13,6 +13,7 @@ from bench.datasets.features.roles import Members
 from bench.errors import UserError
 
 DIGEST = 16  # bytes of a sample's hash
+LARGEST = float(np.finfo(np.float32).max)
 EXPONENT, MAGNITUDE = np.uint16(0x7F80), np.uint16(0x7FFF)  # of bfloat16
 
 
@@ -59,13 +60,16 @@ class Samples:
             yield clean
 
     def finite(self, name: str, chunk: np.ndarray, start: int, bfloat16: bool) -> np.ndarray:
-        """The chunk without NaN and infinity. Raises UserError where the user allows none."""
+        """The chunk without NaN and infinity. Raises UserError where the user allows none, and for
+        numbers that float32 has not."""
         if bfloat16:
             bad = (chunk & EXPONENT) == EXPONENT
         elif chunk.dtype.kind == "f":
             bad = ~np.isfinite(chunk)
         else:
             return chunk
+        if chunk.dtype.itemsize > 4:
+            self.check_float32(name, chunk, start)
         if not bad.any():
             return chunk
         if self.nan == "error":
@@ -77,6 +81,15 @@ class Samples:
         self.replaced[name] += int(bad.sum())
         return np.where(bad, np.zeros((), chunk.dtype), chunk)
 
+    def check_float32(self, name: str, chunk: np.ndarray, start: int) -> None:
+        size = np.abs(np.where(np.isfinite(chunk), chunk, 0)).reshape(len(chunk), -1).max(axis=1)
+        if size.max() > LARGEST:
+            first = start + int((size > LARGEST).argmax())
+            raise UserError(
+                f"{name} holds {size.max():.3g}, first in sample {self.found.ids[first]!r}, and "
+                f"training counts in float32, up to {LARGEST:.3g}; scale it."
+            )
+
     def finish(self, report: dict[str, list]) -> None:
         """Marks samples that are the same, and tells what was found."""
         first: dict[bytes, int] = {}
@@ -86,6 +99,11 @@ class Samples:
         twin[self.twins[twin]] = True
         self.flags[twin] |= np.uint32(Flag.DUP_MEDIA)
         for name, count in self.replaced.items():
+            if count == np.prod(self.found.modalities[name].shape):
+                raise UserError(
+                    f"{name} holds nothing but NaN or infinity, from which nothing is learned; "
+                    "save it again or remove it."
+                )
             if count:
                 report["notes"].append(f"{name}: {count} NaN or infinite numbers are read as 0.")
         for name, table in self.found.modalities.items():

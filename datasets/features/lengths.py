@@ -14,6 +14,8 @@ from bench.datasets.core.arrays.npy import LENGTHS, OFFSETS, ArrayTable, Piece
 from bench.datasets.core.cache.format import rows_at_once
 from bench.errors import UserError
 
+PADDING, SMALL = 100, 1 << 30  # times the rows that there are; bytes that are padded unasked
+
 
 def padded(found: Mapping[str, ArrayTable]) -> dict[str, ArrayTable]:
     """The tables, with what tells of lengths taken into those that it is about.
@@ -101,7 +103,19 @@ class Flat(ArrayTable):
     def shape(self) -> tuple[int, ...]:
         samples = sum(map(len, self.counts))
         longest = max((int(c.max()) for c in self.counts if len(c)), default=1)
+        self.check_padded(samples, longest)
         return (samples, longest, *self.pieces[0].shape[1:])
+
+    def check_padded(self, samples: int, longest: int) -> None:
+        """Raises UserError if the samples, all as long as the longest, are nearly all padding."""
+        rows = sum(p.shape[0] for p in self.pieces)
+        row = int(np.prod(self.pieces[0].shape[1:])) * self.dtype.itemsize
+        if samples * longest > PADDING * rows and samples * longest * row > SMALL:
+            raise UserError(
+                f"{self.offsets.name} gives one sample {longest} of the {rows} rows of "
+                f"{self.name}, and all {samples} are padded to the longest, more than {PADDING} "
+                "times what there is; cut that sample."
+            )
 
     def chunks(self) -> Iterator[np.ndarray]:
         shape = self.shape[1:]

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.datasets.core.arrays.files import part_names, tables
+from bench.datasets.core.arrays.files import part_folders, parts_meant, tables, unread
 from bench.datasets.core.arrays.npy import ROLES, ArrayTable
+from bench.datasets.core.flags import Flag
 from bench.datasets.features.lengths import Flat, Padded, padded
 from bench.errors import UserError, unknown
 
@@ -18,7 +19,12 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # Kind -> dimensions of a sample; the first that fits is taken where none is declared.
 KINDS = {"vector": 1, "sequence": 2, "image": 3, "frames": 4, "spectrogram": 3, "flow": 4}
 KINDS |= {"tokens": 1}
+LAYOUTS = {"spectrogram": ("(N, 1, F, T)", 1), "flow": ("(N, 2, T, H, W)", 2)}  # and channels
+PICTURES, CHANNELS = ("image", "frames"), (1, 3, 4)  # kinds, and how many channels they have
 ORDERED = ("sequence", "tokens")  # kinds whose samples may differ in length
+NUMBERED = {"0": "train", "1": "val", "2": "test"}  # parts in an array `split`
+MOST_CLASSES = 10_000  # that can be declared, unless more have samples
+ALL_FLAGS = sum(Flag)  # every bit that means something
 NUMBERS = "biuf"  # kinds of NumPy: bool, integers, floats
 
 
@@ -30,6 +36,7 @@ class Members:
     modalities: dict[str, ArrayTable]
     others: dict[str, ArrayTable]
     files: tuple[Path, ...]
+    unread: str = ""  # what lies beside them, in a sentence
 
     @property
     def samples(self) -> int:
@@ -45,13 +52,15 @@ class Members:
                 "is needed: whole numbers of shape (N,); give the class, not one-hot rows or "
                 "targets."
             )
-        labels = table.whole().astype(np.int64)
+        labels = table.whole()
         if labels.min() < 0:
             raise UserError(
                 f"labels holds {labels.min()} for sample {int(labels.argmin())}; classes are "
                 "numbered from 0."
             )
-        return labels
+        if labels.max() > np.iinfo(np.int64).max:
+            raise sparse(labels)
+        return labels.astype(np.int64)
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
@@ -71,16 +80,23 @@ class Members:
         return self.names("groups") if "groups" in self.others else None
 
     @cached_property
+    def meanings(self) -> dict[str, str]:
+        """The user's name of a part -> the part."""
+        folders = part_folders(self.root)
+        if folders or "split" not in self.others:
+            return {folder.name: part for part, folder in folders.items()}
+        return NUMBERED | parts_meant(set(self.names("split")) - set(NUMBERED), "split")
+
+    @cached_property
     def given(self) -> tuple[str, ...] | None:
         """[N] the part of each sample that the user says, or None."""
-        parts, pieces = part_names(self.root), self.others["labels"].pieces
+        parts, pieces = part_folders(self.root), self.others["labels"].pieces
         if parts:
             sized = zip(parts, pieces, strict=True)
             return tuple(part for part, piece in sized for _ in range(piece.shape[0]))
         if "split" not in self.others:
             return None
-        numbers = {"0": "train", "1": "val", "2": "test"}
-        return tuple(numbers.get(name, name) for name in self.names("split"))
+        return tuple(self.meanings.get(name, name) for name in self.names("split"))
 
     @cached_property
     def flags(self) -> np.ndarray:
@@ -92,7 +108,13 @@ class Members:
             raise UserError(
                 f"flags has shape {table.shape} of {table.type}; it is one whole number a sample."
             )
-        return table.whole().astype(np.uint32)
+        flags = table.whole()
+        if flags.min() < 0 or flags.max() > ALL_FLAGS:
+            raise UserError(
+                f"flags holds {flags.min()} to {flags.max()}; the flags that there are go from 0 "
+                f"to {ALL_FLAGS}."
+            )
+        return flags.astype(np.uint32)
 
     def names(self, role: str) -> tuple[str, ...]:
         """An array of names as text. Raises UserError."""
@@ -138,9 +160,9 @@ def members(root: Path, rename: Mapping[str, str]) -> Members:
                 f"{name} has shape {table.shape} and labels {count}; the first dimension of both "
                 "counts the samples and must be the same."
             )
-    if "split" in others and part_names(root):
+    if "split" in others and part_folders(root):
         raise UserError(f"{root} has folders per split and an array `split`; remove one of them.")
-    return Members(root, modalities, others, tuple(files))
+    return Members(root, modalities, others, tuple(files), unread(root, files))
 
 
 def renamed(found: Mapping[str, ArrayTable], rename: Mapping[str, str]) -> dict[str, ArrayTable]:
@@ -166,6 +188,11 @@ def check_modality(name: str, table: ArrayTable) -> None:
             f"{name!r} is no name for a modality: lower-case letters, digits and _, a letter "
             f"first, 32 at most; rename it with `rename:` in dataset.yaml."
         )
+    if 0 in table.shape[1:]:
+        raise UserError(
+            f"{name} has shape {table.shape}, so its samples hold no numbers; save it again with "
+            "its features, or remove it."
+        )
     if table.kind not in NUMBERS or table.dtype.itemsize > 8:
         raise UserError(
             f"{name} is of {table.type}; a modality holds bool, whole or real numbers of at most "
@@ -173,10 +200,29 @@ def check_modality(name: str, table: ArrayTable) -> None:
         )
 
 
+def channels_last(kind: str, shape: tuple[int, ...]) -> bool:
+    """Whether an array of pictures [N, ...] has their channels at its end, by their number."""
+    return kind in PICTURES and shape[-1] in CHANNELS and shape[1] not in CHANNELS
+
+
+def sparse(labels: np.ndarray) -> UserError:
+    """What to say of labels [N] that leave most classes without a sample."""
+    different = len(np.unique(labels))
+    allowed = ", or set data.classes to how many there are" * bool(labels.max() < MOST_CLASSES)
+    return UserError(
+        f"labels holds {different} different classes and the largest is {labels.max()}, so nearly "
+        f"all classes would have no sample; number yours 0 to {different - 1}, as "
+        f"np.unique(labels, return_inverse=True)[1] does{allowed}."
+    )
+
+
 def kind_of(name: str, table: ArrayTable, declared: str = "") -> str:
     """The kind of a modality: as declared, else as its shape says. Raises UserError."""
     dimensions = len(table.shape) - 1
-    declared = declared or next((k for k, wanted in KINDS.items() if wanted == dimensions), "")
+    asked, declared = (
+        declared,
+        declared or next((k for k, wanted in KINDS.items() if wanted == dimensions), ""),
+    )
     if not declared:
         raise UserError(
             f"{name} has shape {table.shape}; a sample has 1 to 4 dimensions, so reshape it, "
@@ -184,11 +230,19 @@ def kind_of(name: str, table: ArrayTable, declared: str = "") -> str:
         )
     if declared not in KINDS:
         raise unknown(declared, f"a kind that {name} can have", KINDS)
-    if KINDS[declared] != dimensions or (declared == "spectrogram" and table.shape[1] != 1):
-        wanted = {"spectrogram": "(N, 1, F, T)"}.get(declared, f"{KINDS[declared]} a sample")
+    layout, channels = LAYOUTS.get(declared, ("", 0))
+    if KINDS[declared] != dimensions or (channels and table.shape[1] != channels):
+        wanted = layout or f"{KINDS[declared]} a sample"
         raise UserError(
             f"{name} is declared as {declared} and has shape {table.shape}; its dimensions are "
             f"{wanted}, so change `kinds:` in dataset.yaml or the array."
+        )
+    if not asked and channels_last(declared, table.shape):
+        order = "0, 3, 1, 2" if declared == "image" else "0, 4, 1, 2, 3"
+        raise UserError(
+            f"{name} has shape {table.shape}, as pictures whose channels are last, and would be "
+            f"taken for {table.shape[1]} channels: save it as {name}.transpose({order}), or "
+            f"declare `kinds: {{{name}: {declared}}}` if these are channels."
         )
     if declared == "tokens" and table.kind not in "iu":
         raise UserError(f"{name} is declared as tokens and is of {table.type}; tokens are whole.")

@@ -5,17 +5,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import yaml
 
 from bench.config.settings import knob
 from bench.datasets.core.adapters.cached import CachedAdapter
+from bench.datasets.core.arrays.files import SETTINGS
 from bench.datasets.core.arrays.npy import ArrayTable
-from bench.datasets.features.roles import Members, kind_of
+from bench.datasets.features.roles import MOST_CLASSES, Members, kind_of, sparse
 from bench.errors import UserError, unknown
 
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
 TASKS = ("single", "multi", "regression")
 TRANSFORMS = ("std", "minmax", "l2")  # the first two by train, l2 of each sample
+SPARE = 1000  # classes without a sample that labels may have, or as many as those with one
+MOST_IDS = 2**19  # of tokens, unless there are more tokens; the largest vocabularies have 2**18
 SPLITS = ("", "given", "clean", "literature", "literature+val", "folds")
 
 
@@ -39,7 +43,10 @@ class FeatureSettings(CachedAdapter.Config):
 
 def declared(root: Path) -> dict[str, object]:
     """The settings in `dataset.yaml` beside the arrays, if there is one. Raises UserError."""
-    path = (root.parent if root.is_file() else root) / "dataset.yaml"
+    path = (root.parent if root.is_file() else root) / SETTINGS
+    for other in ("dataset.yml", "Dataset.yaml", "DATASET.YAML"):
+        if path.with_name(other).is_file() and not path.is_file():
+            raise UserError(f"{path.with_name(other)} is not read; name it {SETTINGS}.")
     if not path.is_file():
         return {}
     try:
@@ -106,14 +113,24 @@ def check_settings(settings: FeatureSettings) -> None:
 
 def check_classes(classes: int, found: Members) -> int:
     """How many classes there are. Raises UserError if a label is not among those declared."""
-    largest = int(found.labels.max())
+    largest, different = int(found.labels.max()), len(np.unique(found.labels))
+    most = max(MOST_CLASSES, different)
+    if classes > most:
+        raise UserError(
+            f"data.classes={classes} is more than {most}, and labels holds {different} different "
+            "classes; give how many there are."
+        )
     if classes and largest >= classes:
         raise UserError(
             f"labels holds {largest} and data.classes={classes} allows 0 to {classes - 1}; "
             "change one of them."
         )
-    if not classes and largest < 1:
-        raise UserError("labels holds class 0 only; two classes at least are needed to learn.")
+    if different < 2:
+        raise UserError(
+            f"labels holds class {largest} only; two classes at least are needed to learn."
+        )
+    if not classes and largest >= different + max(SPARE, different):
+        raise sparse(found.labels)
     return classes or largest + 1
 
 
@@ -149,7 +166,15 @@ def check_vocabulary(vocabulary: int, tokens: list[ArrayTable]) -> int:
             f"{' and '.join(t.name for t in tokens)} hold the id {largest} and "
             f"data.vocabulary={vocabulary} allows 0 to {vocabulary - 1}; change one of them."
         )
-    return vocabulary or (largest + 1 if tokens else 0)
+    count = vocabulary or (largest + 1 if tokens else 0)
+    most = max(MOST_IDS, sum(int(np.prod(t.shape)) for t in tokens))
+    if count > most:
+        raise UserError(
+            f"{' and '.join(t.name for t in tokens)} would have a vocabulary of {count} ids, the "
+            f"largest id being {largest}, and the most is {most}; number the ids from 1 on without "
+            "gaps."
+        )
+    return count
 
 
 def chosen_split(settings: FeatureSettings, found: Members) -> str:

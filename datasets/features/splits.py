@@ -6,7 +6,7 @@ import numpy as np
 
 from bench.datasets.core.arrays.files import PARTS
 from bench.datasets.core.splits.hashing import carve, deal, straddling
-from bench.datasets.features.roles import Members
+from bench.datasets.features.roles import NUMBERED, Members, channels_last
 from bench.datasets.features.settings import FeatureSettings
 from bench.errors import UserError
 
@@ -68,6 +68,15 @@ def general_notes(found: Members, settings: FeatureSettings) -> Iterator[str]:
         how = settings.transform.get(m)
         transformed = f", transformed by {how}" if how else ""
         yield f"{m} {tuple(table.shape)} is taken as {settings.kinds[m]}{transformed}."
+        if channels_last(settings.kinds[m], table.shape):
+            yield f"{m} has {table.shape[1]} channels, which come first, if that is what is meant."
+    for name, part in found.meanings.items():
+        if name != part and name not in NUMBERED:
+            yield f"{name!r} is read as {part}."
+    if further := sorted(set(found.given or ()) - set(PARTS)):
+        yield f"split names {numbers(further)} besides, which is no part."
+    if found.unread:
+        yield found.unread
     if "ids" not in found.others:
         yield "there are no ids, so the split depends on the order of the rows."
     counts = np.bincount(found.labels, minlength=settings.classes)

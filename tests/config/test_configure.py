@@ -129,10 +129,25 @@ def test_seeds_are_a_count_or_a_list(text, seeds):
     assert read_seeds(text) == seeds
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "x", "1,1", ",", "2.5", "-3,4"])
+@pytest.mark.parametrize(
+    "text", ["0", "-1", "x", "", "1,1", ",", "2.5", "-3,4", "9" * 5000, [2.5], [None], [True], {}]
+)
 def test_seeds_that_name_no_runs_are_refused(text):
     with pytest.raises(UserError, match="seeds"):
         read_seeds(text)
+
+
+def test_seeds_beyond_what_the_generators_take_are_refused():
+    largest = 2**64 - 1
+    assert read_seeds(f"{largest},") == read_seeds([largest]) == (largest,)
+    for value in (f"3,{largest + 1}", [largest + 1]):
+        with pytest.raises(UserError, match=f"name {largest + 1}, and the largest .* is {largest}"):
+            read_seeds(value)
+
+
+def test_a_count_of_seeds_is_bounded_before_they_are_listed():
+    with pytest.raises(UserError, match=r"2000000000 is a count, and the most is 10000.*comma"):
+        read_seeds("2000000000")
 
 
 def test_roots_are_named_where_there_are_several_data_sets(tmp_path):

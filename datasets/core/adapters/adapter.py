@@ -16,6 +16,7 @@ from bench.runs.files import present
 from bench.types import DataBundle, DatasetSpec, Ragged, Split
 
 ORDER = ("train", "val", "test")
+LISTED_CLASSES = 1000  # whose counts stand one by one
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,12 @@ def bundle(
         raise UserError(
             f"split {split!r} of {spec.name} leaves no sample for {empty[0]}; choose another split."
         )
+    alone = np.unique(labels["train"])
+    if len(alone) < 2:
+        raise UserError(
+            f"split {split!r} of {spec.name} leaves class {alone[0]} alone to train on; two "
+            "classes at least are needed to learn: choose another split."
+        )
     parts = {
         part: Split(
             inputs,
@@ -128,8 +135,15 @@ def bundle_rows(data: DataBundle) -> list[tuple[str, str]]:
     """Rows of a card: the data hash, and of each part its digest and counts, also by class."""
     rows = [("split", data.split), ("data hash", data.hash)]
     for part, split in data.parts.items():
-        counts = np.bincount(split.labels.numpy(), minlength=data.spec.classes)
-        by_class = " ".join(map(str, counts))
+        by_class = class_counts(split.labels.numpy(), data.spec.classes)
         rows.append((part, f"{len(split)} samples; by class {by_class}"))
         rows.append((f"digest of {part}", data.digests[part]))
     return rows
+
+
+def class_counts(labels: np.ndarray, classes: int) -> str:
+    """How many of labels [N] are of each class; of very many classes the range alone."""
+    counts = np.bincount(labels, minlength=classes)
+    if classes <= LISTED_CLASSES:
+        return " ".join(map(str, counts))
+    return f"{counts.min()} to {counts.max()} in {classes} classes"

@@ -1,19 +1,23 @@
 """Where the user's arrays lie: one file, a folder, or a folder for each part."""
 
 import zipfile
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from bench.datasets.core.arrays.npy import (
     TEXTS,
+    UNREADABLE,
     ArrayTable,
     Piece,
     broken,
     check_bytes,
     header,
+    named_npy,
     npy_piece,
     text_piece,
 )
 from bench.datasets.core.arrays.safetensors import SUFFIX, tensor_pieces
+from bench.datasets.core.usual_faults import is_rubbish
 from bench.errors import UserError
 from bench.runs.files import listing
 
@@ -22,6 +26,12 @@ ACCEPTED = (
     "perhaps val/, each of .npy files"
 )
 PARTS = ("train", "val", "test")
+SPELLINGS = {"training": "train", "testing": "test"} | dict.fromkeys(
+    ("valid", "validation", "dev", "development"), "val"
+)
+UNCLEAR = ("eval", "evaluation")  # some call val so, some test
+SETTINGS = "dataset.yaml"
+SHOWN = 8  # files that are not read, by name
 
 
 def tables(root: Path) -> tuple[dict[str, ArrayTable], list[Path]]:
@@ -31,12 +41,12 @@ def tables(root: Path) -> tuple[dict[str, ArrayTable], list[Path]]:
     accepted forms, or a faulty file.
     """
     if root.is_file():
-        pieces = tensor_pieces(root) if root.suffix == SUFFIX else npz_pieces(root)
+        pieces = tensor_pieces(root) if root.suffix.lower() == SUFFIX else npz_pieces(root)
         return {n: ArrayTable(n, (p,)) for n, p in sorted(pieces.items())}, files_of(pieces)
-    if not part_names(root):
+    parts = {part: folder_pieces(folder) for part, folder in part_folders(root).items()}
+    if not parts:
         pieces = folder_pieces(root)
         return {n: ArrayTable(n, (p,)) for n, p in sorted(pieces.items())}, files_of(pieces)
-    parts = {p: folder_pieces(root / p) for p in part_names(root)}
     first = parts["train"]
     for pieces in parts.values():
         if set(pieces) != set(first):
@@ -49,9 +59,53 @@ def tables(root: Path) -> tuple[dict[str, ArrayTable], list[Path]]:
     return joined, [f for pieces in parts.values() for f in files_of(pieces)]
 
 
-def part_names(root: Path) -> list[str]:
-    """The parts, where the arrays lie in a folder for each; else nothing."""
-    return [p for p in PARTS if (root / p).is_dir()] if (root / "train").is_dir() else []
+def part_folders(root: Path) -> dict[str, Path]:
+    """Part -> its folder, where the arrays lie in a folder for each; else nothing."""
+    if not root.is_dir():
+        return {}
+    folders = {f.name: f for f in listing(root) if f.is_dir() and not is_rubbish(f.name)}
+    if "train" not in folders and ("train" not in map(meant, folders) or arrays_in(root)):
+        return {}
+    names = {part: name for name, part in parts_meant(folders, str(root)).items()}
+    return {part: folders[names[part]] for part in PARTS if part in names}
+
+
+def meant(name: str) -> str:
+    """The part that a name stands for, or the name itself."""
+    return SPELLINGS.get(name.lower(), name.lower() if name.lower() in PARTS else name)
+
+
+def parts_meant(names: Iterable[str], where: str) -> dict[str, str]:
+    """Name -> the part that it stands for, of those that stand for one.
+
+    Raises UserError for a name that may stand for two, and for two that stand for one.
+    """
+    found: dict[str, str] = {}
+    for name in sorted(set(names)):
+        if name.lower() in UNCLEAR:
+            raise UserError(f"{where} names {name!r}, which is val to some; name it val or test.")
+        part = meant(name)
+        other = next((n for n, p in found.items() if p == part), "")
+        if other:
+            raise UserError(f"{where} names {other!r} and {name!r}, both {part}; keep one name.")
+        if part in PARTS:
+            found[name] = part
+    return found
+
+
+def unread(root: Path, files: Collection[Path]) -> str:
+    """What lies in the user's folder beside the files that are read, in a sentence, or nothing."""
+    folders = part_folders(root)
+    read = {*files, *folders.values(), root / SETTINGS}
+    places = [root, *folders.values()] if root.is_dir() else []
+    names = sorted(
+        f"{path.relative_to(root)}{'/' if path.is_dir() else ''}"
+        for place in places
+        for path in listing(place)
+        if path not in read and not is_rubbish(path.name)
+    )
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"not read: {', '.join(names[:SHOWN])}{more}." if names else ""
 
 
 def joint(name: str, pieces: list[Piece]) -> ArrayTable:
@@ -73,17 +127,21 @@ def files_of(pieces: dict[str, Piece]) -> list[Path]:
 
 def npz_pieces(path: Path) -> dict[str, Piece]:
     """The members of a .npz, headers only."""
-    if path.suffix != ".npz":
+    if path.suffix.lower() != ".npz":
         raise UserError(f"{path} is not read: features takes {ACCEPTED}.")
     check_bytes(path)
     pieces = {}
     try:
         with zipfile.ZipFile(path) as archive:
             for entry in archive.infolist():
-                name = entry.filename.removesuffix(".npy")
+                if entry.is_dir() or is_rubbish(entry.filename):
+                    continue
+                name = named_npy(entry.filename)
+                if name in pieces:
+                    raise UserError(f"{path} has two arrays {name!r}; remove one of them.")
                 with archive.open(entry) as file:
-                    pieces[name] = header(file, path, name, entry.file_size)
-    except zipfile.BadZipFile as error:
+                    pieces[name] = header(file, path, entry.filename, entry.file_size)
+    except UNREADABLE as error:
         raise broken(path, str(error)) from None
     return pieces
 
@@ -91,14 +149,29 @@ def npz_pieces(path: Path) -> dict[str, Piece]:
 def folder_pieces(folder: Path) -> dict[str, Piece]:
     """The arrays of a folder, headers only; `ids`, `groups` and `split` may be text."""
     pieces = {}
-    for path in (p for p in listing(folder) if p.suffix == ".npy"):
+    for path in arrays_in(folder):
+        if path.stem in pieces:
+            raise UserError(f"{folder} has two arrays {path.stem!r}; remove one of them.")
         pieces[path.stem] = npy_piece(path)
-    for name in TEXTS:
-        path = folder / f"{name}.txt"
-        if path.is_file() and name in pieces:
-            raise UserError(f"{folder} has both {name}.npy and {name}.txt; remove one of them.")
-        if path.is_file():
-            pieces[name] = text_piece(path)
+    for path in sorted(listing(folder)):
+        if path.stem not in TEXTS or path.suffix.lower() != ".txt":
+            continue
+        if path.stem in pieces:
+            other = pieces[path.stem].file.name
+            raise UserError(f"{folder} has both {other} and {path.name}; remove one of them.")
+        pieces[path.stem] = text_piece(path)
     if not pieces:
-        raise UserError(f"{folder} holds no .npy files: features takes {ACCEPTED}.")
+        beside = unread(folder, ())
+        raise UserError(
+            f"{folder} holds no .npy files: features takes {ACCEPTED}. {beside}".rstrip()
+        )
     return pieces
+
+
+def arrays_in(folder: Path) -> list[Path]:
+    """Its .npy files, however their ending is spelt."""
+    return sorted(
+        path
+        for path in listing(folder)
+        if path.suffix.lower() == ".npy" and path.is_file() and not is_rubbish(path.name)
+    )

@@ -1,6 +1,7 @@
 """Arrays in files: headers are read at once, rows in pieces, pickles never."""
 
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +16,15 @@ from bench.errors import UserError
 
 ROLES = ("labels", "ids", "groups", "split", "flags")  # arrays that are no modality
 TEXTS = ("ids", "groups", "split")  # may be `<name>.txt`, one line a sample
+LONGEST_HEADER = 10_000  # bytes; numpy reads no more of what it does not trust
 LENGTHS, OFFSETS = "lengths_", "offsets_"  # of samples that differ in length, then the modality
+# A .npz that is damaged, encrypted or packed by a way that is not known.
+UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
 
 
 @dataclass(frozen=True)
 class Piece:
-    """An array in a file. member: its name in a .npz, empty for a .npy or .txt."""
+    """An array in a file. member: as its .npz names it, empty for a .npy or .txt."""
 
     file: Path
     member: str
@@ -32,11 +36,11 @@ class Piece:
 
     @property
     def where(self) -> str:
-        return f"{self.member} in {self.file}" if self.member else str(self.file)
+        return f"{named_npy(self.member)} in {self.file}" if self.member else str(self.file)
 
     def chunks(self) -> Iterator[np.ndarray]:
         """[n, ...] at a time, C order, little-endian."""
-        if self.file.suffix == ".txt":
+        if self.file.suffix.lower() == ".txt":
             yield np.array(text_lines(self.file))
             return
         little = self.dtype.newbyteorder("<")
@@ -59,7 +63,7 @@ class Piece:
         """A member of a .npz; in Fortran order its samples are not apart, so it is read whole."""
         row = int(np.prod(self.shape[1:])) * self.dtype.itemsize
         try:
-            with zipfile.ZipFile(self.file) as archive, archive.open(f"{self.member}.npy") as file:
+            with zipfile.ZipFile(self.file) as archive, archive.open(self.member) as file:
                 file.read(self.offset)
                 if self.fortran:
                     whole = np.frombuffer(file.read(row * self.shape[0]), dtype=self.dtype)
@@ -69,7 +73,7 @@ class Piece:
                     count = min(step, self.shape[0] - i)
                     raw = np.frombuffer(file.read(row * count), dtype=self.dtype)
                     yield raw.reshape(count, *self.shape[1:])
-        except (zipfile.BadZipFile, EOFError, ValueError) as error:
+        except (*UNREADABLE, ValueError) as error:
             raise broken(self.file, str(error)) from None
 
 
@@ -139,7 +143,8 @@ def text_lines(path: Path) -> list[str]:
 
 def header(file: BinaryIO, path: Path, member: str, size: int) -> Piece:
     """What the header of a .npy says. size: bytes that there are. Raises UserError."""
-    where = f"{member} in {path}" if member else str(path)
+    where = f"{named_npy(member)} in {path}" if member else str(path)
+    check_header(file, where)
     try:
         version = npy.read_magic(file)
         reader = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]
@@ -151,13 +156,30 @@ def header(file: BinaryIO, path: Path, member: str, size: int) -> Piece:
             f"{where} holds {'Python objects' if dtype.hasobject else 'records'}, which are never "
             "loaded; save plain numbers, and names as strings of a fixed length."
         )
-    if not shape or not shape[0]:
+    if not shape or min(shape[0], *shape) < 0 or not shape[0]:
         raise UserError(f"{where} has shape {shape}; its first dimension counts the samples.")
     offset = file.tell()
     needed = offset + int(np.prod(shape, dtype=object)) * dtype.itemsize
     if size < needed:
         raise UserError(f"{where} is cut: {size} of {needed} bytes; copy it again.")
     return Piece(path, member, shape, dtype, fortran, offset)
+
+
+def check_header(file: BinaryIO, where: str) -> None:
+    """Raises UserError for a header that is longer than that of any array, before it is read."""
+    start = file.read(12)
+    length = int.from_bytes(start[8 : 12 if start[6:7] > b"\1" else 10], "little")
+    if start.startswith(npy.MAGIC_PREFIX) and length > LONGEST_HEADER:
+        raise UserError(
+            f"{where} has a header of {length} bytes, and the most is {LONGEST_HEADER}; save it "
+            "again with numpy."
+        )
+    file.seek(0)
+
+
+def named_npy(name: str) -> str:
+    """The name of an array from that of its file."""
+    return name[:-4] if name.lower().endswith(".npy") else name
 
 
 def check_bytes(path: Path) -> None:

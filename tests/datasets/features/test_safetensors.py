@@ -51,7 +51,7 @@ def test_it_gives_the_same_data_as_an_npz(tmp_path):
     assert (first.hash, first.digests, first.spec) == (second.hash, second.digests, second.spec)
 
 
-@pytest.mark.parametrize("samples", [1, 257])
+@pytest.mark.parametrize("samples", [2, 257])
 @pytest.mark.parametrize(
     "dtype",
     ["bfloat16", "float16", "float32", "float64", "int8", "int64", "uint8", "uint16", "bool"],
@@ -62,11 +62,7 @@ def test_every_type_comes_back_as_it_was(tmp_path, samples, dtype):
     )
     labels = torch.arange(samples) % 2
     path = write(tmp_path, {"face": x, "labels": labels})
-    settings = {} if samples > 1 else {"classes": 2}
-    if samples == 1:
-        labels += 1
-        path = write(tmp_path, {"face": x, "labels": labels})
-    packed = adapter(path, **settings).prepared(tmp_path / "cache")
+    packed = adapter(path).prepared(tmp_path / "cache")
     found = packed.inputs()["face"]
     assert found.dtype == x.dtype and torch.equal(found, x)
 
