@@ -55,7 +55,7 @@ def read_seeds(value: object) -> tuple[int, ...]:
     """`5` is seeds 0 to 4; `3,7` and `7,` are lists, as is a list in YAML. Raises UserError."""
     try:
         if isinstance(value, list | tuple):
-            seeds = tuple(int(v) for v in value)
+            seeds = tuple(int(str(v)) for v in value)  # 1.5 is none
         elif "," in str(value):
             seeds = tuple(int(v) for v in str(value).split(",") if v.strip())
         else:

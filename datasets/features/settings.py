@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import yaml
-
 from bench.config.settings import knob
+from bench.config.text import read_yaml
 from bench.datasets.core.adapters.cached import CachedAdapter
 from bench.datasets.core.arrays.npy import ArrayTable
 from bench.datasets.features.roles import Members, kind_of
@@ -40,16 +39,7 @@ class FeatureSettings(CachedAdapter.Config):
 def declared(root: Path) -> dict[str, object]:
     """The settings in `dataset.yaml` beside the arrays, if there is one. Raises UserError."""
     path = (root.parent if root.is_file() else root) / "dataset.yaml"
-    if not path.is_file():
-        return {}
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        where = str(error).replace("\n", " ")
-        raise UserError(f"{path} is not YAML ({where}); correct it or remove it.") from None
-    if not isinstance(found or {}, Mapping):
-        raise UserError(f"{path} holds no settings; write lines like `name: mine`.")
-    return {str(k): v for k, v in (found or {}).items()}
+    return read_yaml(path) if path.is_file() else {}
 
 
 def completed(settings: FeatureSettings, root: Path, found: Members) -> FeatureSettings:
