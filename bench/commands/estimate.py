@@ -49,7 +49,7 @@ def estimated(todo: list[RunSpec], results: Path) -> Estimate:
         guessed = guessed or rate is None
         if rate is None:
             target = lookup(datasets.ENTRIES, spec.dataset, "data set").target
-            rate = recipe(target).get("seconds_per_epoch", UNKNOWN_SECONDS)
+            rate = float(recipe(target).get("seconds_per_epoch", UNKNOWN_SECONDS))
         seconds.append(rate * spec.train.epochs)
         groups[spec.dataset, spec.method, spec.digest].append((spec, seconds[-1]))
     lines = [

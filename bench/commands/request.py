@@ -7,10 +7,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import yaml
-
 from bench.config.experiment import Experiment, read_roots, read_seeds
 from bench.config.spec import PROTOCOLS, check_protocols
+from bench.config.text import read_yaml
 from bench.errors import UserError
 from bench.runner.slurm.resources import READERS, SettingsSource
 from bench.runner.slurm.resources import read as read_cluster
@@ -118,13 +117,14 @@ def saved_roots() -> dict[str, str]:
     file = own_file("roots.yaml")
     if not file.is_file():
         return {}
-    try:
-        plain = yaml.safe_load(file.read_bytes()) or {}
-    except yaml.YAMLError as error:
-        raise UserError(f"{file} is not YAML: {' '.join(str(error).split())}.") from None
-    if not isinstance(plain, dict) or not all(isinstance(v, str) for v in plain.values()):
-        raise UserError(f"{file} maps names of data sets to folders; mend or remove it.")
-    return plain
+    roots = read_yaml(file, texts=True)
+    for name, root in roots.items():
+        if not isinstance(root, str) or not root:
+            raise UserError(
+                f"{file} maps names of data sets to folders, and {name} to {root or 'nothing'}; "
+                "write the folder there."
+            )
+    return roots
 
 
 def places(args: argparse.Namespace, experiment: Experiment) -> Places:

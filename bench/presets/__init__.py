@@ -2,8 +2,7 @@
 
 from importlib.resources import files
 
-import yaml
-
+from bench.config.text import read_yaml
 from bench.errors import unknown
 from bench.registry import MethodEntry
 
@@ -19,7 +18,7 @@ def read(preset: str) -> dict[str, dict[str, dict]]:
     """Method -> data set -> parts. Raises UserError for a preset that is not there."""
     if preset not in names():
         raise unknown(preset, "a preset", names())
-    return yaml.safe_load(files(__name__).joinpath(f"{preset}.yaml").read_bytes())
+    return read_yaml(files(__name__).joinpath(f"{preset}.yaml"))
 
 
 def parts(preset: str, entry: MethodEntry, dataset: str) -> dict[str, dict]:

@@ -4,9 +4,8 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
-import yaml
-
 from bench.config.experiment import Experiment, read_seeds
+from bench.config.text import parse_yaml, read_text
 from bench.errors import UserError, unknown
 
 KEYS = (
@@ -37,20 +36,15 @@ def is_yaml(file) -> bool:
 def read(suite: str) -> Suite:
     """A shipped suite by its name, or any by its path. Raises UserError for what is not one."""
     if suite in names():
-        return parse(files(__name__).joinpath(f"{suite}.yaml").read_bytes(), suite)
+        return parse(read_text(files(__name__).joinpath(f"{suite}.yaml")).text, suite)
     path = Path(suite)
     if not path.is_file():
         raise unknown(suite, "a suite", names(), "or give the path of a YAML file")
-    return parse(path.read_bytes(), suite)
+    return parse(read_text(path).text, suite)
 
 
-def parse(text: bytes, where: str) -> Suite:
-    try:
-        plain = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UserError(f"suite {where} is not YAML: {' '.join(str(error).split())}.") from None
-    if not isinstance(plain, dict):
-        raise UserError(f"suite {where} is not a mapping with the keys {', '.join(KEYS)}.")
+def parse(text: str, where: str) -> Suite:
+    plain = parse_yaml(text, f"suite {where}")
     for key in plain:
         if key not in KEYS:
             raise unknown(str(key), f"a key of suite {where}", KEYS)

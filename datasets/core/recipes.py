@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 from pathlib import Path
 
-import yaml
+from bench.config.text import read_yaml
 
 
 def recipe(target: str) -> dict:
@@ -16,4 +16,4 @@ def recipe(target: str) -> dict:
     file = Path(module.origin).with_name("recipe.yaml") if module and module.origin else None
     if file is None or not file.is_file():
         return {}
-    return yaml.safe_load(file.read_text(encoding="utf-8"))
+    return read_yaml(file)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from bench.config.settings import knob
+from bench.config.text import read_yaml
 from bench.datasets.core.adapters.cached import CachedAdapter
 from bench.datasets.core.arrays.files import SETTINGS
 from bench.datasets.core.arrays.npy import ArrayTable
@@ -47,16 +47,7 @@ def declared(root: Path) -> dict[str, object]:
     for other in ("dataset.yml", "Dataset.yaml", "DATASET.YAML"):
         if path.with_name(other).is_file() and not path.is_file():
             raise UserError(f"{path.with_name(other)} is not read; name it {SETTINGS}.")
-    if not path.is_file():
-        return {}
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        where = str(error).replace("\n", " ")
-        raise UserError(f"{path} is not YAML ({where}); correct it or remove it.") from None
-    if not isinstance(found or {}, Mapping):
-        raise UserError(f"{path} holds no settings; write lines like `name: mine`.")
-    return {str(k): v for k, v in (found or {}).items()}
+    return read_yaml(path) if path.is_file() else {}
 
 
 def completed(settings: FeatureSettings, root: Path, found: Members) -> FeatureSettings:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.datasets.core.flags import Flag
 from bench.datasets.core.splits.hashing import split_digest
-from bench.datasets.core.splits.list_files import Wrong, read_bytes
+from bench.datasets.core.splits.list_files import Wrong, read_list
 from bench.datasets.core.splits.lists import (
     Issue,
     ListedSample,
@@ -125,10 +125,9 @@ def labelled(
 def read_folds(path: Path) -> dict[str, tuple[str, ...]]:
     """Part -> videos, from the owners' Python file, which is read and not run."""
     try:
-        tree = ast.parse(read_bytes(path).decode("utf-8-sig"))
-    except (SyntaxError, UnicodeDecodeError) as e:
-        line = getattr(e, "lineno", None)
-        place = f", line {line}" if line else ""
+        tree = ast.parse(read_list(path).text)
+    except SyntaxError as e:
+        place = f", line {e.lineno}" if e.lineno else ""
         raise UserError(f"{path}{place}: not Python; take the file from its source.") from None
     folds = {}
     for node in tree.body:

@@ -207,3 +207,42 @@ def test_no_method_waits_for_the_device_in_a_step(path):
         if isinstance(node, ast.FunctionDef) and node.name in STEPS:
             calls = {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
             assert not calls & {"item", "cpu", "tolist", "numpy"}, f"{path}: {node.name}"
+
+
+READER = "bench/config/text.py"
+# Files that this suite itself writes, or the system: nobody else's text is opened elsewhere.
+OWN_TEXTS = {
+    "bench/commands/streams.py",  # standard input
+    "bench/training/environment.py",  # of the kernel
+    "bench/runner/slurm/jobs.py",  # what a job printed
+    "bench/runs/rundir.py",  # error.txt
+    "bench/runs/processes.py",  # of the kernel
+    "bench/report/page/__init__.py",  # style and script of the page
+    "datasets/core/cache/store.py",  # the cache
+    "datasets/core/cache/statistics.py",
+    "datasets/core/prepare/build.py",
+}
+
+
+def text_calls(path):
+    """What reads text or YAML: imports of yaml, the method `read_text`, `open` in text mode."""
+    for node in ast.walk(ast.parse((ROOT / path).read_text())):
+        if isinstance(node, ast.Import) and any(a.name == "yaml" for a in node.names):
+            yield "yaml"
+        elif isinstance(node, ast.ImportFrom) and inside(node.module or "", "yaml"):
+            yield node.module
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".read_text"):
+            yield ast.unparse(node)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("open", "io.open"):
+            modes = [*node.args[1:2], *(k.value for k in node.keywords if k.arg == "mode")]
+            if not modes or (isinstance(modes[0], ast.Constant) and "b" not in modes[0].value):
+                yield ast.unparse(node)
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if p.as_posix() != READER], ids=str)
+def test_one_module_reads_the_texts_of_users(path):
+    found = list(text_calls(path))
+    if path.as_posix() in OWN_TEXTS:
+        assert found, f"{path} reads no text any more: take it from the list"
+    else:
+        assert not found, f"{path}: read it with {READER}"

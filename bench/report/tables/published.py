@@ -10,8 +10,7 @@ from io import StringIO
 from math import isfinite
 from pathlib import Path
 
-import yaml
-
+from bench.config.text import read_text, read_yaml
 from bench.errors import UserError
 from bench.report.tables.columns import NAMES
 from bench.report.tables.display import DisplayCell, DisplayColumn
@@ -61,7 +60,7 @@ class Published:
 @lru_cache(maxsize=1)
 def names() -> dict[str, dict[str, str]]:
     """methods, datasets, metrics: the file's name -> ours."""
-    return yaml.safe_load(files("bench.report.tables").joinpath("published.yaml").read_bytes())
+    return read_yaml(files("bench.report.tables").joinpath("published.yaml"))
 
 
 def read(file: Path) -> Published:
@@ -83,20 +82,42 @@ def read(file: Path) -> Published:
 def lines(file: Path) -> list[tuple[int, dict[str, str]]]:
     """DisplayRow number, and the line by column."""
     try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(file).text
+    except OSError as error:
         raise refusal(error) or UserError(
             f"--published {file} cannot be read ({error}); it takes a CSV file with the columns "
             f"{','.join(HEADER)}."
         ) from None
-    reader = csv.DictReader(StringIO(text), restval="")
-    missing = [name for name in HEADER if name not in (reader.fieldnames or ())]
+    reader = csv.DictReader(StringIO(text), restkey="", restval="")
+    try:
+        check_header(file, reader.fieldnames or ())
+        found = []
+        for line in reader:
+            if "" in line:
+                raise UserError(
+                    f"{file}, line {reader.line_num}: more cells than columns; put a cell that "
+                    "holds a comma into double quotes."
+                )
+            found.append((reader.line_num, {n: line[n].strip() for n in HEADER}))
+    except csv.Error as error:
+        raise UserError(
+            f"{file}, line {reader.line_num}: {error}; close the double quotes before it."
+        ) from None
+    return found
+
+
+def check_header(file: Path, columns: Sequence[str]) -> None:
+    """Raises UserError unless each of our columns stands there once."""
+    missing = [name for name in HEADER if name not in columns]
     if missing:
         raise UserError(
-            f"{file} lacks the column {', '.join(missing)}; published numbers are a CSV file with "
-            f"the columns {','.join(HEADER)}."
+            f"{file} lacks the column {', '.join(missing)}: its first line is "
+            f"{','.join(columns)!r}; published numbers are a CSV file with the columns "
+            f"{','.join(HEADER)}, and commas between them."
         )
-    return [(reader.line_num, {n: line[n].strip() for n in HEADER}) for line in reader]
+    twice = [name for name in HEADER if columns.count(name) > 1]
+    if twice:
+        raise UserError(f"{file} has the column {', '.join(twice)} twice; remove one of them.")
 
 
 def key(line: dict[str, str]) -> tuple[str, str, str] | None:

@@ -5,8 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-
+from bench.config.text import read_yaml
 from bench.errors import UserError, unknown
 
 # Flags of sbatch that follow from other settings, and how those are called.
@@ -54,25 +53,11 @@ def read(file: Path) -> SettingsSource:
 
     Raises UserError if it is no mapping of known keys.
     """
-    try:
-        node = yaml.compose(file.read_bytes(), Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        raise UserError(f"{file} is not YAML: {' '.join(str(error).split())}.") from None
-    values = {} if node is None else plain(node)
-    if not isinstance(values, dict):
-        raise UserError(f"{file} is not a mapping with the keys {', '.join(READERS)}.")
+    values = read_yaml(file, texts=True)
     for key in values:
         if key not in READERS:
             raise unknown(key, f"a key of {file}", READERS)
     return SettingsSource(str(file), values)
-
-
-def plain(node: yaml.Node) -> object:
-    if isinstance(node, yaml.MappingNode):
-        return {key.value: plain(value) for key, value in node.value}
-    if isinstance(node, yaml.SequenceNode):
-        return [plain(item) for item in node.value]
-    return node.value
 
 
 def resolve(sources: Sequence[SettingsSource]) -> Resources:

@@ -10,6 +10,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.lib import format as npy
 
+from bench.config.text import decode
 from bench.datasets.core.cache.format import rows_at_once
 from bench.datasets.core.usual_faults import START, check_start
 from bench.errors import UserError
@@ -133,12 +134,15 @@ def text_piece(path: Path) -> Piece:
 
 
 def text_lines(path: Path) -> list[str]:
-    """The lines of a text file. Raises UserError unless it is UTF-8."""
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError:
-        raise UserError(f"{path} is not UTF-8 text; write one name a line.") from None
-    return text.replace("\r\n", "\n").removesuffix("\n").split("\n")
+    """The lines of a text file. Raises UserError for a blank one, or what is no text."""
+    raw = path.read_bytes()
+    check_start(path, raw[:START], "a list of names")
+    lines = list(decode(raw, str(path), "write one name a line, in UTF-8").lines)
+    lines = lines[:-1] if lines[-1] == "" else lines
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            raise UserError(f"{path}, line {number} is blank; write one name a line.")
+    return lines
 
 
 def header(file: BinaryIO, path: Path, member: str, size: int) -> Piece:

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.config.text import decode
 from bench.errors import UserError
 
 TWEET = re.compile(r"\ART\s+|https?://.*|#")  # what BalanceBenchmark's loader takes out
@@ -113,10 +114,7 @@ def read_pieces(path: Path) -> dict[str, int]:
 
     Raises UserError for what is no such list.
     """
-    try:
-        lines = path.read_bytes().decode("utf-8").replace("\r\n", "\n").split("\n")
-    except UnicodeDecodeError:
-        raise UserError(f"{path} is no vocabulary, it is not UTF-8; take a vocab.txt.") from None
+    lines = decode(path.read_bytes(), str(path), "take a vocab.txt").lines
     pieces = lines[:-1] if lines[-1] == "" else lines
     if not pieces or pieces[0] != PADDING or UNKNOWN not in pieces:
         raise UserError(

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.datasets.core.splits.list_files import Wrong, read_bytes
+from bench.datasets.core.splits.list_files import Wrong, read_list
 from bench.datasets.core.splits.lists import Issue, doubles
 from bench.errors import UserError
 
@@ -48,7 +48,7 @@ def read_json(path: Path) -> tuple[dict[str, object], list[Issue]]:
 
     Of entries with one name the first stays if all are equal; else none.
     """
-    raw, repeated, conflict = read_bytes(path), {}, {}
+    text, repeated, conflict = read_list(path).text, {}, {}
 
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         kept, gone = {}, {}
@@ -60,8 +60,8 @@ def read_json(path: Path) -> tuple[dict[str, object], list[Issue]]:
         return {key: value for key, value in kept.items() if key not in gone}
 
     try:
-        value = json.loads(raw.decode("utf-8-sig"), object_pairs_hook=unique)
-    except ValueError as e:
+        value = json.loads(text, object_pairs_hook=unique)
+    except (ValueError, RecursionError) as e:
         place = f", line {e.lineno}" if isinstance(e, json.JSONDecodeError) else ""
         raise UserError(f"{path}{place}: not JSON; take the file from its source.") from None
     if not isinstance(value, dict):

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bench.config.text import Decoded, decode
 from bench.datasets.core.flags import Flag
 from bench.datasets.core.splits.lists import Issue
-from bench.datasets.core.usual_faults import BOM, check_start
+from bench.datasets.core.usual_faults import check_start
 from bench.errors import UserError
 
 
@@ -70,32 +71,16 @@ def read_text(path: Path, fallback: str | None = None) -> Text:
 
     Raises UserError for a file that is missing, empty, a pointer of Git LFS, a web page or no text.
     """
-    raw = read_bytes(path)
-    issues, lines, recoded = [], [], set()
-    if raw.startswith(BOM):
-        raw = raw.removeprefix(BOM)
-        issues.append(Issue(None, (), f"{path.name} begins with a byte order mark.", False))
-    if b"\r\n" in raw:
-        issues.append(Issue(None, (), f"{path.name} has lines that end in CR LF.", False))
-    for number, line in enumerate(raw.split(b"\n"), start=1):
-        try:
-            text = line.removesuffix(b"\r").decode("utf-8")
-        except UnicodeDecodeError:
-            if fallback is None:
-                raise Text(path.name, ()).error(number, "not UTF-8") from None
-            text = line.removesuffix(b"\r").decode(fallback)
-            recoded.add(number)
-        if text.strip():
-            lines.append((number, text))
-    return Text(path.name, tuple(lines), tuple(issues), frozenset(recoded))
+    found = read_list(path, fallback)
+    issues = tuple(Issue(None, (), f"{path.name} {oddity}.", False) for oddity in found.oddities)
+    lines = tuple((n, line) for n, line in enumerate(found.lines, start=1) if line.strip())
+    return Text(path.name, lines, issues, found.recoded)
 
 
-def read_bytes(path: Path) -> bytes:
-    """The bytes of a list file. Raises UserError for what cannot be a list."""
+def read_list(path: Path, fallback: str | None = None) -> Decoded:
+    """A list file. Raises UserError for what cannot be one."""
     if not path.is_file():
         raise UserError(f"{path} is missing; put the list there or choose another split.")
     raw = path.read_bytes()
     check_start(path, raw, "the list")
-    if b"\0" in raw:
-        raise UserError(f"{path} is no text in UTF-8; take the list from its source.")
-    return raw
+    return decode(raw, str(path), "take the list from its source", fallback)

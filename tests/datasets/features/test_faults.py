@@ -73,7 +73,7 @@ def test_ids_of_tokens_are_in_the_vocabulary(tmp_path, worst, values, sentence):
     "text, sentence",
     [
         ("a: [", "is not YAML"),
-        ("- a", "holds no settings"),
+        ("- a", "is not a mapping, it holds"),
         ("colour: red", "not a setting"),
         ("kinds: 3", "kinds of the data set features takes a name and a value"),
     ],
