@@ -185,7 +185,7 @@ def redone(results, words, suite=None):
     from bench import configure
     from bench.commands import request
 
-    wanted = request.from_run(args) if words[0] == "run" else request.from_suite(args).wanted
+    wanted = request.from_run(args) if words[0] == "run" else request.from_suite(args).experiment
     runs = []
     for spec in configure.specs(wanted):
         runs.append(place(results, spec))
