@@ -14,7 +14,6 @@ from bench.report.quantities import RESAMPLED
 from bench.report.tables import collect
 from bench.runs import bundle
 from bench.runs.files import present
-from bench.runs.rundir import every
 
 
 def compare(args: argparse.Namespace) -> int:
@@ -55,7 +54,7 @@ def opened(path: Path, stack: ExitStack) -> Path:
 def tables(results: Path, args: argparse.Namespace) -> list[collect.Table]:
     """Raises UserError for a data set without runs there."""
     wanted = request.words(args.dataset) if args.dataset else ()
-    there = {run.path.parts[-4] for run in every(results)}
+    there = {run.path.parts[-4] for run in request.runs_below(results)}
     for name in wanted:
         if there and name.replace(":", "-") not in there:
             raise unknown(name, f"a data set with runs under {results}", sorted(there))

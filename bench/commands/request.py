@@ -14,13 +14,26 @@ from bench.errors import UserError
 from bench.runner.slurm.resources import READERS, SettingsSource
 from bench.runner.slurm.resources import read as read_cluster
 from bench.runs.places import Places
+from bench.runs.rundir import RunDir, every, strays
 from bench.suites import Suite
 from bench.suites import read as read_suite
+
+SHOWN = 10  # sentences about folders that are no runs
 
 
 def note(text: str) -> None:
     """A word to the user that is not data."""
     sys.stderr.write(text + "\n")
+
+
+def runs_below(results: Path) -> list[RunDir]:
+    """All runs of a results folder; the user is told of folders that are none and look like one."""
+    odd = strays(results)
+    for sentence in odd[:SHOWN]:
+        note(sentence)
+    if odd[SHOWN:]:
+        note(f"{len(odd) - SHOWN} more folders of {results} are passed over as these are.")
+    return list(every(results))
 
 
 def words(text: str) -> tuple[str, ...]:

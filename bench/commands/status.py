@@ -5,11 +5,11 @@ import sys
 import time
 
 from bench.commands import streams
+from bench.commands.request import runs_below
 from bench.errors import UserError
 from bench.runner.slurm.status import Standing, configuration, lines, standings, table
 from bench.runner.slurm.submissions import Jobs
 from bench.runs import manifest
-from bench.runs.rundir import every
 
 EVERY = 5.0  # seconds between two looks of --watch
 
@@ -27,7 +27,9 @@ def status(args: argparse.Namespace) -> int:
 def show(args: argparse.Namespace) -> bool:
     """Tells once. Returns whether nothing will happen any more without anybody's doing."""
     results = args.results
-    runs = manifest.read(results, args.suite).runs if args.suite else list(every(results))
+    runs = runs_below(results)
+    if args.suite:
+        runs = manifest.read(results, args.suite).runs
     if not runs:
         raise UserError(
             f"there are no runs under {results}; start some with `python -m bench run`."

@@ -12,7 +12,7 @@ from bench.report import write
 from bench.report.tables import ablation, collect, published, render
 from bench.report.tables.writers import csv
 from bench.runs import manifest
-from bench.runs.rundir import RunDir, every
+from bench.runs.rundir import RunDir
 
 
 def table(args: argparse.Namespace) -> int:
@@ -60,8 +60,9 @@ def print_ablations(
 
 def chosen(args: argparse.Namespace) -> list[RunDir]:
     """The runs that the arguments name, finished or not."""
-    swept = manifest.read(args.results, args.suite) if args.suite else None
-    runs = swept.runs if swept else list(every(args.results))
+    runs = request.runs_below(args.results)
+    if args.suite:
+        runs = manifest.read(args.results, args.suite).runs
     for option, place, what in (("dataset", -4, "data set"), ("method", -3, "method")):
         text = getattr(args, option)
         if text is not None:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench.config.rubbish import is_rubbish
 from bench.errors import UserError
 from bench.runs.files import refusal, replacing
 from bench.runs.rundir import RunDir
@@ -95,10 +96,10 @@ def unpack(archive: Path, folder: Path) -> None:
     has are taken, as plain files."""
     try:
         with zipfile.ZipFile(archive) as archived:
-            found = [info for info in archived.infolist() if not info.is_dir()]
+            found = members(archived)
             check_members(archive, folder, found)
-            for info in found:
-                target = folder / info.filename
+            for name, info in found:
+                target = folder / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with archived.open(info) as source, open(target, "xb") as copy:
                     shutil.copyfileobj(source, copy)
@@ -109,9 +110,20 @@ def unpack(archive: Path, folder: Path) -> None:
         raise refusal(error) or damaged from None
 
 
-def check_members(archive: Path, folder: Path, found: list[zipfile.ZipInfo]) -> None:
+def members(archived: zipfile.ZipFile) -> list[tuple[str, zipfile.ZipInfo]]:
+    """The archive's files with their names below a results folder. What systems leave is passed
+    over, and so is the one folder that all lie in if the files of a bundle were packed anew."""
+    files = [info for info in archived.infolist() if not info.is_dir()]
+    found = [(i.orig_filename, i) for i in files if not is_rubbish(i.orig_filename)]
+    inner = [(name.partition("/")[2], info) for name, info in found]
+    outer = {name.partition("/")[0] for name, _ in found}
+    one = len(outer) == 1 and re.fullmatch(r"\w[^/\\:]*", min(outer))
+    return inner if one and all(NAME.fullmatch(name) for name, _ in inner) else found
+
+
+def check_members(archive: Path, folder: Path, found: list[tuple[str, zipfile.ZipInfo]]) -> None:
     """Raises UserError unless all members are a bundle's, once each, and fit on the disk."""
-    names = [info.orig_filename for info in found]
+    names = [name for name, _ in found]
     for name in names:
         if not NAME.fullmatch(name):
             raise UserError(
@@ -122,7 +134,7 @@ def check_members(archive: Path, folder: Path, found: list[zipfile.ZipInfo]) -> 
         raise UserError(f"{archive} holds a name twice, so it is no bundle; fetch it again.")
     if not any(name.startswith("runs/") for name in names):
         raise UserError(f"{archive} holds no runs; bundle finished ones.")
-    size, free = sum(info.file_size for info in found), shutil.disk_usage(folder).free
+    size, free = sum(info.file_size for _, info in found), shutil.disk_usage(folder).free
     if size > free:
         raise UserError(
             f"{archive} would unpack to {size / 2**20:.0f} MiB and {folder.parent} has "

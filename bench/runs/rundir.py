@@ -6,6 +6,7 @@ selected weights, predictions, and result.json, which is written last.
 
 import contextlib
 import json
+import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -96,7 +97,7 @@ class RunDir:
     def spec(self) -> RunSpec:
         """Raises UserError if spec.json is unreadable, of another format version, or of another run
         than its folder."""
-        spec = from_json(read_json(self.spec_file, ANEW), str(self.spec_file))
+        spec = stored_spec(self.spec_file)
         if (spec.digest, f"seed-{spec.seed}") != self.path.parts[-2:]:
             raise UserError(
                 f"{self.spec_file} tells of configuration {spec.digest}, seed {spec.seed}, which "
@@ -153,14 +154,53 @@ def place(results: Path, spec: RunSpec) -> RunDir:
 def every(results: Path) -> Iterator[RunDir]:
     """All run directories below `results`, in the order of their paths.
 
-    Raises PermissionError where a folder is closed.
+    A folder that has another name or place than its spec says is none: `strays` tells of it. Raises
+    PermissionError where a folder is closed.
     """
-    folders = [results / "runs"]
-    for _ in ("dataset", "method", "digest", "seed"):
-        folders = [inner for folder in folders for inner in listing(folder)]
-    for folder in folders:
-        if folder.name.startswith("seed-") and present(folder / "spec.json"):
+    for folder, depth in with_spec(results):
+        if not astray(results, folder, depth):
             yield RunDir(folder)
+
+
+def strays(results: Path) -> list[str]:
+    """A sentence for each folder below `results` that holds a spec and is no run's place, as a copy
+    or a renamed folder."""
+    found = ((folder, astray(results, folder, depth)) for folder, depth in with_spec(results))
+    return [f"{folder} is passed over: {why}." for folder, why in found if why]
+
+
+DEPTH = 4  # of a run's folder: data set, method, digest, seed
+
+
+def with_spec(results: Path) -> Iterator[tuple[Path, int]]:
+    """Folders that hold a spec.json, with their depth below runs/: those of runs and, as a copy may
+    have come to lie there, those above and one below."""
+    level, found = listing(results / "runs"), []
+    for depth in range(1, DEPTH):
+        level = [inner for folder in level for inner in listing(folder)]
+        found += [(file.parent, depth) for file in level if file.name == "spec.json"]
+    copies = (f for folder in level for f in listing(folder) if f.name.startswith("seed-"))
+    for depth, folders in ((DEPTH, level), (DEPTH + 1, copies)):
+        found += [(folder, depth) for folder in folders if present(folder / "spec.json")]
+    yield from sorted(found)
+
+
+def astray(results: Path, folder: Path, depth: int) -> str:
+    """Why a folder is no run's place; empty if it is one."""
+    try:
+        run = place(results, stored_spec(folder / "spec.json"))
+    except UserError:  # whoever reads it tells
+        named = f"{folder.parent.name}/{folder.name}"
+        if depth == DEPTH and re.fullmatch(r"[0-9a-f]{12}/seed-(0|[1-9]\d*)", named):
+            return ""
+        return "a run's folder is called <dataset>/<method>/<12 hex digits>/seed-<number>"
+    if run.path == folder:
+        return ""
+    return f"it holds the run of {run.path.relative_to(results)}; move it there, or away"
+
+
+def stored_spec(file: Path) -> RunSpec:
+    return from_json(read_json(file, ANEW), str(file))
 
 
 def read_json(file: Path, remedy: str) -> dict:
@@ -180,7 +220,7 @@ def parsed(content: bytes) -> dict | None:
     """The object that is there as JSON, or None."""
     try:
         plain = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return plain if isinstance(plain, dict) else None
 

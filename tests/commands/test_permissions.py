@@ -220,8 +220,8 @@ def test_paths_that_cannot_be(folder, words, why):
 def test_settings_that_are_no_utf_8(folder):
     file = folder / "own/mine.yaml"
     file.write_bytes("name: für\n".encode("latin-1"))
-    about = "suite own/mine.yaml is not YAML: unacceptable character #x00fc"
-    refused(folder, "sweep", "own/mine.yaml", about=about, says="position 7.\n")
+    about = "own/mine.yaml, line 1: not UTF-8 (byte 0xfc); save it as text"
+    refused(folder, "sweep", "own/mine.yaml", about=about, says="in UTF-8.\n")
 
 
 def test_our_own_mistakes_are_no_refusals():

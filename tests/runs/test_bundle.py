@@ -134,7 +134,8 @@ def refused(tmp_path, sentence, *members):
         "runs/toy/.hidden/0123456789ab/seed-0/spec.json",
         "C:/runs/toy/x/0123456789ab/seed-0/spec.json",
         "../suite.json",
-        "results/runs/toy/x/0123456789ab/seed-0/spec.json",
+        "../runs/toy/x/0123456789ab/seed-0/spec.json",
+        "a/b/runs/toy/x/0123456789ab/seed-0/spec.json",
     ],
 )
 def test_a_name_that_no_bundle_has_is_refused(tmp_path, name):
@@ -211,3 +212,41 @@ def test_an_error_names_the_bundle_and_not_where_it_was_unpacked(tmp_path, capsy
     bundle.write(tmp_path / "b.zip", results, list(every(results)))
     code, _, said = table(capsys, "--results", tmp_path / "b.zip")
     assert code == 2 and f"{tmp_path}/b.zip/runs/toy/x" in said and "mml-bench-" not in said
+
+
+def packed_anew(archive, folder="", rubbish=()):
+    """The archive as somebody's system packs its files again: in a folder, with its own beside."""
+    again = archive.with_name("anew.zip")
+    with zipfile.ZipFile(archive) as old, zipfile.ZipFile(again, "w") as new:
+        for name in old.namelist():
+            new.writestr(folder + name, old.read(name))
+        for name in rubbish:
+            new.writestr(name, b"\0\5\x16\7")
+    return again
+
+
+@pytest.mark.parametrize(
+    ("folder", "rubbish"),
+    [
+        ("", [".DS_Store", "__MACOSX/._runs", "runs/toy/Thumbs.db", f"{RUN}/._spec.json"]),
+        ("my results (1)/", []),
+        ("my results (1)/", ["my results (1)/.DS_Store", "__MACOSX/my results (1)/._runs"]),
+    ],
+)
+def test_a_bundle_that_was_packed_anew_is_read(tmp_path, capsys, folder, rubbish):
+    archive = packed(tmp_path)
+    again = packed_anew(archive, folder, rubbish)
+    of_bundle = table(capsys, "mine", "--results", archive)
+    assert table(capsys, "mine", "--results", again) == of_bundle and of_bundle[0] == 0
+
+
+def test_what_systems_leave_in_results_is_no_submission_suite_or_run(tmp_path, capsys):
+    results = tmp_path / "results"
+    made(results)
+    shown = table(capsys, "--results", results)
+    for place in ("", "runs", "runs/toy", "runs/toy/x", "mine", "submissions"):
+        (results / place).mkdir(exist_ok=True)
+        for name in (".DS_Store", "._.DS_Store", "Thumbs.db", "._a.json", "._suite.json"):
+            (results / place / name).write_bytes(b"\0\5\x16\7")
+    assert table(capsys, "--results", results) == shown
+    assert main(["status", "--results", str(results)]) == 0

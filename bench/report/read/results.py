@@ -6,7 +6,7 @@ from bench.errors import UserError
 from bench.report.read import evaluated
 from bench.report.read.evaluated import Evaluated
 from bench.runs.result import FAULTS, Result, lacking
-from bench.runs.rundir import RunDir
+from bench.runs.rundir import AGAIN, RunDir
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,19 @@ class Finished:
 
 
 def read(directory: RunDir) -> Finished:
-    """Raises UserError if result.json is unreadable, of another format version or lacks a value."""
+    """Raises UserError if result.json is unreadable, of another format version or another run than
+    its folder, or lacks a value."""
     result = directory.read_result()
     try:
-        return parse(directory, result)
+        found = parse(directory, result)
     except FAULTS as error:
         raise lacking(str(directory.result), error) from None
+    if (found.digest, f"seed-{found.seed}") != directory.path.parts[-2:]:
+        raise UserError(
+            f"{directory.result} tells of configuration {found.digest}, seed {found.seed}, which "
+            f"is not the run of its folder; {AGAIN}."
+        )
+    return found
 
 
 def parse(directory: RunDir, result: Result) -> Finished:

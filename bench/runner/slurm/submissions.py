@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import FORMAT
+from bench.config.rubbish import is_rubbish
 from bench.errors import UserError
 from bench.runner.slurm import scheduler
 from bench.runner.slurm.scheduler import Job
@@ -76,7 +77,8 @@ def with_entries(
 
 def every(results: Path) -> list[Submission]:
     """All of them, oldest first. Raises UserError for a manifest that cannot be read."""
-    return [parse(file) for file in listing(results / FOLDER) if file.suffix == ".json"]
+    files = [f for f in listing(results / FOLDER) if f.suffix == ".json"]
+    return [parse(file) for file in files if not is_rubbish(file.name)]
 
 
 def parse(file: Path) -> Submission:
