@@ -1,7 +1,7 @@
 """Media data sets: what is in their raw files, said without decoding any of it."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -10,10 +10,8 @@ import numpy as np
 
 from bench.datasets.core.cache.sources import ABSENT, look
 from bench.datasets.core.flags import Flag
-from bench.datasets.core.prepare.shards import (
-    Array,
-)
-from bench.datasets.core.usual_faults import is_pointer
+from bench.datasets.core.prepare.shards import Array
+from bench.datasets.core.usual_faults import HELP, POINTERS, stand_in
 from bench.errors import UserError
 
 SHOWN = 3  # names in a sentence
@@ -93,7 +91,7 @@ def check_files(clips: Clips, base: Path) -> None:
         raise UserError(
             f"none of the {len(paths)} media files is there, {paths[0]} for one; look at --root."
         )
-    pointers = [p for p in there if is_pointer(p)]
+    pointers = [p for p in there if stand_in(p) == POINTERS]
     if pointers:
         raise UserError(
             f"{len(pointers)} of {len(paths)} media files are pointers of Git LFS "
@@ -102,7 +100,7 @@ def check_files(clips: Clips, base: Path) -> None:
 
 
 def survey(clips: Clips, base: Path) -> dict[str, list]:
-    """Rows and problems of a card, from names and sizes of the raw files."""
+    """Rows and problems of a card, from names, sizes and first bytes of the raw files."""
     counts = np.bincount(np.array(clips.labels)[clips.read()], minlength=1)
     rows = [["samples", f"{len(clips.ids)}; by class {' '.join(map(str, counts))}"]]
     problems = []
@@ -112,9 +110,20 @@ def survey(clips: Clips, base: Path) -> dict[str, list]:
         rows.append([f"{role} files", size_words(list(sizes.values()))])
         if absent:
             problems.append(f"{len(absent)} {role} files are missing ({shown(absent)}).")
+        paths = [clips.files[i][role] for i, size in sizes.items() if size != ABSENT]
+        problems += stand_ins(paths, len(sizes), role, base)
     if clips.excluded:
         problems.append(f"{len(clips.excluded)} samples are excluded ({shown(clips.excluded)}).")
     return {"rows": [*rows, *(["note", note] for note in clips.notes)], "problems": problems}
+
+
+def stand_ins(paths: Sequence[str], total: int, role: str, base: Path) -> Iterator[str]:
+    """What lies in the place of files, in sentences. paths: of those of `total` that are there."""
+    kinds = {path: stand_in(base / path) for path in paths}
+    for kind, remedy in HELP.items():
+        of = [path for path in paths if kinds[path] == kind]
+        if of:
+            yield f"{len(of)} of {total} {role} files are {kind} ({shown(of)}); {remedy}."
 
 
 def roled(clips: Clips, role: str) -> list[int]:

@@ -1,6 +1,7 @@
 """Adapters of media data sets: what is left out is said, strict refuses it, progress is shown."""
 
 import io
+import os
 from dataclasses import dataclass
 
 import pytest
@@ -11,9 +12,11 @@ from bench.config.settings import knob
 from bench.datasets.core.adapters.media import MediaAdapter
 from bench.datasets.core.prepare.progress import Meter, line
 from bench.datasets.core.splits.lists import ListedSample, assemble
+from bench.datasets.core.usual_faults import stand_in
 from bench.errors import UserError
 from bench.registry import DatasetEntry
 from bench.types import DatasetSpec, Modality, Ragged
+from tests.helpers.media import POINTER, write_pointer
 from tests.helpers.toy_clips import Toy, names, raw_files
 
 
@@ -215,3 +218,38 @@ def test_a_terminal_gets_a_bar_and_lines_above_it():
     meter("another")
     assert "5/8" in terminal.getvalue()
     assert "a word\n" in terminal.getvalue() and said == ["another"]
+
+
+@pytest.mark.parametrize(
+    "content, kind",
+    [
+        (POINTER.encode(), "Git LFS pointers"),
+        (b"<!DOCTYPE html><p>quota", "web pages"),
+        (b"\xef\xbb\xbf\n<HTML>", "web pages"),
+        (b"404: Not Found", "web pages"),
+        (b"", "empty"),
+        (b"\n", "empty"),
+    ],
+)
+def test_a_check_looks_into_the_files_that_it_counts(adapter, command, capsys, content, kind):
+    for i in (3, 8, 12, 20):
+        adapter.root.joinpath(f"text/{names(30)[i]}.txt").write_bytes(content)
+    assert command("check") == 1
+    [problem] = [x for x in capsys.readouterr().out.splitlines() if x.startswith("problem: ")]
+    named = "text/-clip 03.txt, text/-clip 08.txt, text/-clip 12.txt, ..."
+    assert problem.startswith(f"problem: 4 of 30 text files are {kind} ({named}); ")
+
+
+def test_a_check_does_not_wait_for_a_pipe(adapter, command, capsys):
+    spoil(adapter, 3)
+    os.mkfifo(adapter.root / f"text/{names(30)[3]}.txt")
+    assert command("check") == 1
+    assert "1 of 30 text files are no plain files" in capsys.readouterr().out
+
+
+def test_a_folder_is_what_one_of_its_files_is(tmp_path):
+    for i in range(100):
+        (tmp_path / f"{i:02d}").write_bytes(b"\xff\xd8" * 200)
+    assert stand_in(tmp_path) == ""
+    write_pointer(tmp_path / "37")
+    assert stand_in(tmp_path) == "Git LFS pointers"
