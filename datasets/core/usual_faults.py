@@ -1,8 +1,7 @@
-"""What often lies in a file's place: a Git LFS pointer, a web page, nothing; and beside it: what
-systems leave in folders and archives."""
+"""What often lies in a file's place: a Git LFS pointer, a web page, nothing."""
 
 import stat
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from bench.datasets.core.cache.sources import PROBED, members
 from bench.datasets.core.flags import Flag
@@ -22,13 +21,6 @@ HELP = {
     EMPTY: "fetch them again",
     ODD: "put the files themselves there",
 }
-RUBBISH = {".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"}  # lower case
-
-
-def is_rubbish(name: str | PurePosixPath) -> bool:
-    """Whether macOS or Windows left it there, not the user: a file or folder's path, `/` between
-    its parts. Only below what the user names: pass no path of the whole machine."""
-    return any(p.startswith("._") or p.lower() in RUBBISH for p in PurePosixPath(name).parts)
 
 
 def check_start(path: Path, start: bytes, what: str) -> None:

@@ -4,6 +4,7 @@ import zipfile
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
+from bench.config.rubbish import is_rubbish
 from bench.datasets.core.arrays.npy import (
     TEXTS,
     UNREADABLE,
@@ -17,7 +18,6 @@ from bench.datasets.core.arrays.npy import (
     text_piece,
 )
 from bench.datasets.core.arrays.safetensors import SUFFIX, tensor_pieces
-from bench.datasets.core.usual_faults import is_rubbish
 from bench.errors import UserError
 from bench.runs.files import listing
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.datasets.core.usual_faults import is_rubbish
+from bench.config.rubbish import is_rubbish
 
 
 @pytest.mark.parametrize(
