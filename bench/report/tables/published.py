@@ -88,20 +88,21 @@ def lines(file: Path) -> list[tuple[int, dict[str, str]]]:
             f"--published {file} cannot be read ({error}); it takes a CSV file with the columns "
             f"{','.join(HEADER)}."
         ) from None
-    reader = csv.DictReader(StringIO(text), restkey="", restval="")
+    reader = csv.DictReader(StringIO(text), restkey="", restval="", strict=True)
+    found, place = [], 1
     try:
         check_header(file, reader.fieldnames or ())
-        found = []
         for line in reader:
+            place = reader.line_num
             if "" in line:
                 raise UserError(
-                    f"{file}, line {reader.line_num}: more cells than columns; put a cell that "
-                    "holds a comma into double quotes."
+                    f"{file}, line {place}: more cells than columns; put a cell that holds a comma "
+                    "into double quotes."
                 )
-            found.append((reader.line_num, {n: line[n].strip() for n in HEADER}))
+            found.append((place, {n: line[n].strip() for n in HEADER}))
     except csv.Error as error:
         raise UserError(
-            f"{file}, line {reader.line_num}: {error}; close the double quotes before it."
+            f"{file}, after line {place}: {error}; see whether double quotes are closed there."
         ) from None
     return found
 
