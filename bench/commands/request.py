@@ -6,17 +6,18 @@ import re
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.config.experiment import Experiment, read_roots, read_seeds
 from bench.config.spec import PROTOCOLS, check_protocols
-from bench.config.text import read_yaml
 from bench.errors import UserError
 from bench.runner.slurm.resources import READERS, SettingsSource
 from bench.runner.slurm.resources import read as read_cluster
 from bench.runs.places import Places
 from bench.runs.rundir import RunDir, every, strays
-from bench.suites import Suite
-from bench.suites import read as read_suite
+
+if TYPE_CHECKING:
+    from bench.suites import Suite
 
 SHOWN = 10  # sentences about folders that are no runs
 
@@ -50,9 +51,11 @@ def from_run(args: argparse.Namespace) -> Experiment:
     return overridden(Experiment(datasets, tuple((m, {}) for m in methods), seeds), args)
 
 
-def from_suite(args: argparse.Namespace) -> Suite:
+def from_suite(args: argparse.Namespace) -> "Suite":
     """What `sweep` was asked for: the suite, under what the arguments change."""
-    suite = read_suite(args.suite)
+    from bench.suites import read  # YAML only for who asks for a suite
+
+    suite = read(args.suite)
     experiment = suite.experiment
     if args.dataset is not None:
         experiment = replace(experiment, datasets=words(args.dataset))
@@ -71,7 +74,7 @@ def overridden(experiment: Experiment, args: argparse.Namespace) -> Experiment:
     return replace(experiment, roots=read_roots(args.root, experiment.datasets, saved_roots()))
 
 
-def asked(args: argparse.Namespace) -> tuple[Experiment, Suite | None]:
+def asked(args: argparse.Namespace) -> tuple[Experiment, "Suite | None"]:
     """What `submit` was asked for: a suite, or runs as `run` takes them."""
     if args.suite is not None:
         if args.method is not None:
@@ -130,6 +133,8 @@ def saved_roots() -> dict[str, str]:
     file = own_file("roots.yaml")
     if not file.is_file():
         return {}
+    from bench.config.text import read_yaml  # YAML only for who has such a file
+
     roots = read_yaml(file, texts=True)
     for name, root in roots.items():
         if not isinstance(root, str) or not root:

@@ -193,7 +193,7 @@ def astray(results: Path, folder: Path, depth: int) -> str:
         named = f"{folder.parent.name}/{folder.name}"
         if depth == DEPTH and re.fullmatch(r"[0-9a-f]{12}/seed-(0|[1-9]\d*)", named):
             return ""
-        return "a run's folder is called <dataset>/<method>/<12 hex digits>/seed-<number>"
+        return "a run's folder is called <dataset>/<method>/<12 hex figures>/seed-<number>"
     if run.path == folder:
         return ""
     return f"it holds the run of {run.path.relative_to(results)}; move it there, or away"

@@ -1,6 +1,7 @@
 """What sbatch is given: the user's settings and what the suite needs, in arrays that fit."""
 
 import re
+import signal
 from collections import Counter
 from pathlib import Path
 
@@ -187,9 +188,11 @@ def test_a_job_without_a_number_is_told_as_such(cluster):
 
 
 def test_what_was_submitted_when_somebody_interrupts_is_known(cluster):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
     stand_in(cluster, "sbatch", f"{SBATCH}\n[ $number = 2 ] && kill -INT $PPID && sleep 1")
     with pytest.raises(KeyboardInterrupt):
         hand_over(cluster, order(cluster, 10))
+    signal.signal(signal.SIGINT, before)
     (submission,) = every(cluster)
     assert [entry.job for entry in submission.entries] == [f"1_{i}" for i in range(4)]
 

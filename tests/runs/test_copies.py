@@ -59,7 +59,7 @@ def test_a_renamed_digest_is_no_other_configuration(tmp_path, run):
 def test_a_copy_with_a_torn_spec_is_told_by_its_name(tmp_path, run):
     (copied(run, "seed-1 (copy)") / "spec.json").write_text("{")
     (told,) = strays(tmp_path)
-    assert "<12 hex digits>/seed-<number>" in told and len(list(every(tmp_path))) == 2
+    assert "<12 hex figures>/seed-<number>" in told and len(list(every(tmp_path))) == 2
 
 
 def test_a_torn_spec_in_its_place_is_not_passed_over(tmp_path, run):

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.config.text import read_yaml
 from bench.errors import UserError, unknown
 
 # Flags of sbatch that follow from other settings, and how those are called.
@@ -53,6 +52,8 @@ def read(file: Path) -> SettingsSource:
 
     Raises UserError if it is no mapping of known keys.
     """
+    from bench.config.text import read_yaml  # YAML only for who has such a file
+
     values = read_yaml(file, texts=True)
     for key in values:
         if key not in READERS:

@@ -41,7 +41,7 @@ class ToyAdapter(MediaAdapter):
         return Toy(self.raw().parent / "log", scale=self.config.scale).clips()
 
     def listed(self, files, stored):
-        samples = [ListedSample(n, i % 2, n) for i, n in enumerate(stored.ids)]
+        samples = [ListedSample(n, i // 2 % 2, n) for i, n in enumerate(stored.ids)]
         rows = {"train": samples[:20:2], "val": samples[1:20:2], "test": samples[20:]}
         return assemble("clean", ("even", "odd"), rows, ())
 
@@ -63,7 +63,7 @@ def test_a_bundle_has_the_parts_and_ragged_inputs(adapter, tmp_path):
     test = data.parts["test"]
     assert isinstance(test.inputs["sound"], Ragged)
     assert test.inputs["sound"][test.rows[3]].tolist() == [0, 1]  # clip 23 has 23 % 7 numbers
-    assert test.ids == tuple(names(30)[20:]) and test.labels.tolist() == [0, 1] * 5
+    assert test.ids == tuple(names(30)[20:]) and test.labels.tolist() == [0, 0, 1, 1] * 2 + [0, 0]
     assert data.problems == ()
 
 
