@@ -25,7 +25,7 @@ from bench.networks.task import Task
 from bench.registry import load, lookup
 from bench.runs.files import write_bytes, write_json
 from bench.runs.places import Places
-from bench.runs.result import Cost, MethodTitle, Reading, Result, Scores, SplitUsed
+from bench.runs.result import Cost, MethodTitle, Reading, Result, SplitScores, SplitUsed
 from bench.runs.rundir import RunDir
 from bench.training import checkpoint
 from bench.training.environment import (
@@ -206,12 +206,12 @@ def reading(kept: dict, bundle: DataBundle) -> Reading:
     return Reading(kept["stage"], kept["epoch"], *parts)
 
 
-def scores(predictions: dict | None, split: Split | None) -> Scores | None:
+def scores(predictions: dict | None, split: Split | None) -> SplitScores | None:
     if predictions is None:
         return None
     labels, logits = split.labels.numpy(), predictions["logits"].numpy()
     unimodal = {m: metrics.accuracy(u.numpy(), labels) for m, u in predictions["unimodal"].items()}
-    return Scores(metrics.accuracy(logits, labels), metrics.macro_f1(logits, labels), unimodal)
+    return SplitScores(metrics.accuracy(logits, labels), metrics.macro_f1(logits, labels), unimodal)
 
 
 def learned(method: Method, loader: OrderedLoader, rows: list[dict]) -> list[dict[str, object]]:

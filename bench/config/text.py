@@ -109,7 +109,7 @@ def parse_yaml(text: str, where: str, texts: bool = False) -> dict[str, Any]:
         node = loader.get_single_node()
         check_aliases(node)
         value = {} if node is None else loader.construct_document(node)
-    except Refused as error:
+    except YamlFault as error:
         raise UserError(f"{where}, line {error.problem_mark.line + 1}: {error.problem}.") from None
     except yaml.MarkedYAMLError as error:
         what = " ".join(filter(None, (error.context, error.problem)))
@@ -135,7 +135,7 @@ def short(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:60]} .."
 
 
-class Refused(yaml.MarkedYAMLError):
+class YamlFault(yaml.MarkedYAMLError):
     """What is YAML, and most likely not what was meant."""
 
     def __init__(self, problem: str, mark: yaml.Mark) -> None:
@@ -156,7 +156,7 @@ class Loader(yaml.SafeLoader):
     }
 
     def fetch_tag(self) -> None:
-        raise Refused(
+        raise YamlFault(
             "`!` begins a tag, which has no use here; put the text in quotes", self.get_mark()
         )
 
@@ -165,12 +165,12 @@ class Loader(yaml.SafeLoader):
         lines = {}
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                raise Refused(
+                raise YamlFault(
                     "a key is a word, not a list or a mapping; put braces of a text in quotes",
                     key.start_mark,
                 )
             if key.value in lines:
-                raise Refused(
+                raise YamlFault(
                     f"the key {key.value!r} stands in line {lines[key.value]} already; "
                     "remove one of them",
                     key.start_mark,
@@ -191,7 +191,7 @@ class Loader(yaml.SafeLoader):
             return value
         if OCTAL.fullmatch(text) or ":" in text:
             plain = int(text.replace("_", "")) if kind is int and ":" not in text else value
-            raise Refused(
+            raise YamlFault(
                 f"YAML reads {text} as {value}; write {plain} for a number, or '{text}' "
                 "in quotes for a text",
                 node.start_mark,
@@ -215,14 +215,16 @@ MOST = 100_000  # values in a file
 
 
 def check_aliases(root: yaml.Node | None) -> None:
-    """Raises Refused if an alias stands in what it names, or all of them name very much."""
+    """Raises YamlFault if an alias stands in what it names, or all of them name very much."""
     sizes, above = {}, set()
 
     def size(node: yaml.Node) -> int:
         if not isinstance(node, yaml.CollectionNode):
             return 1
         if id(node) in above:
-            raise Refused("an alias stands inside of what it names; write it out", node.start_mark)
+            raise YamlFault(
+                "an alias stands inside of what it names; write it out", node.start_mark
+            )
         if id(node) not in sizes:
             above.add(id(node))
             pairs = isinstance(node, yaml.MappingNode)
@@ -232,7 +234,7 @@ def check_aliases(root: yaml.Node | None) -> None:
         return sizes[id(node)]
 
     if root is not None and size(root) > MOST:
-        raise Refused(
+        raise YamlFault(
             f"there are more than {MOST} values once aliases are written out; use fewer",
             root.start_mark,
         )

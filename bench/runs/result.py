@@ -31,7 +31,7 @@ class MethodTitle:
 
 
 @dataclass(frozen=True)
-class Scores:
+class SplitScores:
     """On one part of the data, as shares."""
 
     accuracy: float
@@ -39,7 +39,7 @@ class Scores:
     unimodal: dict[str, float] | None  # modality -> accuracy of its logits
 
     @classmethod
-    def from_json(cls, plain: Mapping | None) -> "Scores | None":
+    def from_json(cls, plain: Mapping | None) -> "SplitScores | None":
         if not plain:
             return None
         return cls(plain["accuracy"], plain.get("macro_f1"), plain.get("unimodal"))
@@ -51,12 +51,12 @@ class Reading:
 
     stage: str
     epoch: int
-    val: Scores | None  # None without a validation split
-    test: Scores | None
+    val: SplitScores | None  # None without a validation split
+    test: SplitScores | None
 
     @classmethod
     def from_json(cls, plain: Mapping) -> "Reading":
-        parts = (Scores.from_json(plain.get(part)) for part in ("val", "test"))
+        parts = (SplitScores.from_json(plain.get(part)) for part in ("val", "test"))
         return cls(plain["stage"], plain["epoch"], *parts)
 
 
@@ -97,7 +97,7 @@ class Result:
     method: MethodTitle
     dataset: dict[str, str]  # name and title
     modalities: list[str]
-    readout: str | None  # what `Scores.unimodal` is of: own_head or slice
+    readout: str | None  # what `SplitScores.unimodal` is of: own_head or slice
     protocols: dict[str, Reading]
     selected: dict[str, int] | None  # stage -> epoch whose weights it ended with
     # Of the network in weights.pt, see bench.evaluation.evaluate.

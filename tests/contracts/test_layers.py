@@ -170,6 +170,13 @@ def test_no_literal_in_bench_names_a_method_or_data_set(path):
         assert not names & set(re.split(r"[^\w-]+", text)), f"{path}: {text!r}"
 
 
+def test_a_class_name_stands_for_one_class():
+    """Of what users and authors read; each adapter and method has a Config of its own."""
+    trees = [ast.parse((ROOT / path).read_text()) for path in FILES]
+    names = [n.name for tree in trees for n in tree.body if isinstance(n, ast.ClassDef)]
+    assert not {name for name in names if names.count(name) > 1}
+
+
 def test_the_tables_name_things_once_and_miss_no_file():
     for entries in (methods.ENTRIES, datasets.ENTRIES):
         names = [e.name for e in entries]
