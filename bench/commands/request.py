@@ -14,7 +14,7 @@ from bench.errors import UserError
 from bench.runner.slurm.resources import READERS, SettingsSource
 from bench.runner.slurm.resources import read as read_cluster
 from bench.runs.places import Places
-from bench.runs.rundir import RunDir, every, strays
+from bench.runs.rundir import RunDir, survey
 
 if TYPE_CHECKING:
     from bench.suites import Suite
@@ -29,12 +29,12 @@ def note(text: str) -> None:
 
 def runs_below(results: Path) -> list[RunDir]:
     """All runs of a results folder; the user is told of folders that are none and look like one."""
-    odd = strays(results)
+    runs, odd = survey(results)
     for sentence in odd[:SHOWN]:
         note(sentence)
     if odd[SHOWN:]:
         note(f"{len(odd) - SHOWN} more folders of {results} are passed over as these are.")
-    return list(every(results))
+    return runs
 
 
 def words(text: str) -> tuple[str, ...]:

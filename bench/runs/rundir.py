@@ -154,19 +154,23 @@ def place(results: Path, spec: RunSpec) -> RunDir:
 def every(results: Path) -> Iterator[RunDir]:
     """All run directories below `results`, in the order of their paths.
 
-    A folder that has another name or place than its spec says is none: `strays` tells of it. Raises
+    A folder that has another name or place than its spec says is none: `survey` tells of it. Raises
     PermissionError where a folder is closed.
     """
+    yield from survey(results)[0]
+
+
+def survey(results: Path) -> tuple[list[RunDir], list[str]]:
+    """All run directories; and a sentence for each folder that holds a spec and is no run's place,
+    as a copy or a renamed folder."""
+    runs, sentences, known = [], [], {}
     for folder, depth in with_spec(results):
-        if not astray(results, folder, depth):
-            yield RunDir(folder)
-
-
-def strays(results: Path) -> list[str]:
-    """A sentence for each folder below `results` that holds a spec and is no run's place, as a copy
-    or a renamed folder."""
-    found = ((folder, astray(results, folder, depth)) for folder, depth in with_spec(results))
-    return [f"{folder} is passed over: {why}." for folder, why in found if why]
+        why = astray(results, folder, depth, known)
+        if why:
+            sentences.append(f"{folder} is passed over: {why}.")
+        else:
+            runs.append(RunDir(folder))
+    return runs, sentences
 
 
 DEPTH = 4  # of a run's folder: data set, method, digest, seed
@@ -185,16 +189,26 @@ def with_spec(results: Path) -> Iterator[tuple[Path, int]]:
     yield from sorted(found)
 
 
-def astray(results: Path, folder: Path, depth: int) -> str:
-    """Why a folder is no run's place; empty if it is one."""
+def astray(results: Path, folder: Path, depth: int, known: dict[Path, dict]) -> str:
+    """Why a folder is no run's place; empty if it is one.
+
+    known: a configuration's folder -> what all specs below it hold besides the seed, so that its
+    digest is computed once; this adds to it.
+    """
+    file = folder / "spec.json"
     try:
-        run = place(results, stored_spec(folder / "spec.json"))
+        plain = read_json(file, ANEW)
+        own = {key: value for key, value in plain.items() if key != "seed"}
+        if known.get(folder.parent) == own and folder.name == f"seed-{plain.get('seed')}":
+            return ""
+        run = place(results, from_json(plain, str(file)))
     except UserError:  # whoever reads it tells
         named = f"{folder.parent.name}/{folder.name}"
         if depth == DEPTH and re.fullmatch(r"[0-9a-f]{12}/seed-(0|[1-9]\d*)", named):
             return ""
         return "a run's folder is called <dataset>/<method>/<12 hex figures>/seed-<number>"
     if run.path == folder:
+        known[folder.parent] = own
         return ""
     return f"it holds the run of {run.path.relative_to(results)}; move it there, or away"
 

@@ -6,7 +6,7 @@ import pytest
 
 from bench.__main__ import main
 from bench.report.tables.collect import collect
-from bench.runs.rundir import every, strays
+from bench.runs.rundir import every, survey
 from tests.helpers.results import add
 
 
@@ -44,7 +44,7 @@ def test_a_copy_is_passed_over_and_told(tmp_path, run, name):
     before = [r.path for r in every(tmp_path)]
     folder = copied(run, name)
     assert [r.path for r in every(tmp_path)] == before
-    (told,) = strays(tmp_path)
+    (told,) = survey(tmp_path)[1]
     where = run.path.relative_to(tmp_path)
     assert told == f"{folder} is passed over: it holds the run of {where}; move it there, or away."
     ((row,),) = (table.rows for table in collect(tmp_path))
@@ -53,18 +53,18 @@ def test_a_copy_is_passed_over_and_told(tmp_path, run, name):
 
 def test_a_renamed_digest_is_no_other_configuration(tmp_path, run):
     run.path.parent.rename(run.path.parents[1] / "0123456789ab")
-    assert not list(every(tmp_path)) and len(strays(tmp_path)) == 2
+    assert not list(every(tmp_path)) and len(survey(tmp_path)[1]) == 2
 
 
 def test_a_copy_with_a_torn_spec_is_told_by_its_name(tmp_path, run):
     (copied(run, "seed-1 (copy)") / "spec.json").write_text("{")
-    (told,) = strays(tmp_path)
+    (told,) = survey(tmp_path)[1]
     assert "<12 hex figures>/seed-<number>" in told and len(list(every(tmp_path))) == 2
 
 
 def test_a_torn_spec_in_its_place_is_not_passed_over(tmp_path, run):
     run.spec_file.write_text("{")
-    assert not strays(tmp_path) and len(list(every(tmp_path))) == 2
+    assert not survey(tmp_path)[1] and len(list(every(tmp_path))) == 2
 
 
 @pytest.mark.parametrize("verb", ["table", "status", "export", "compare"])
