@@ -62,7 +62,8 @@ def test_a_job_that_others_push_out_is_requeued_and_goes_on(user):
         *("--chdir=/", "--wrap=sleep 3"),
     ).strip()
     user.wait(lambda: restarts(user, job) == 1)
-    assert "Requeued job" in user.printed() and stopped_in_an_epoch(user)
+    user.wait(lambda: "Requeued job" in user.printed(), 30)  # said after the queue knows of it
+    assert stopped_in_an_epoch(user)
     user.wait(lambda: other not in user.cluster.say("squeue", "-h", "-o", "%i").split())
     user.finish()
     user.assert_as_uninterrupted()
