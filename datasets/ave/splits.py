@@ -86,12 +86,12 @@ def parts(files: Mapping[str, Path], split: str = "clean", keep: str = "first") 
         raise unknown(keep, "a way to keep a label", KEEP, "change it with --set data.keep=NAME")
     events, issues = {}, []
     for part in PARTS:
-        events[part], found = read_events(need(files, part, split))
-        issues += found
+        events[part], new_issues = read_events(need(files, part, split))
+        issues += new_issues
     if "all" in files:
         issues += differing(files["all"], events)
-    several, found = conflicts(events)
-    issues += found
+    several, new_issues = conflicts(events)
+    issues += new_issues
     rows = {part: [e.sample for e in of] for part, of in events.items()}
     if split == "literature-rows":
         return assemble(split, CLASSES, rows, [*issues, *repeats(rows, "each row a sample")])

@@ -101,11 +101,11 @@ class AVMNIST(CachedAdapter):
         parts = ["test"]
         if self.config.split in NEEDS_TRAIN_IMAGES:
             parts.append("train")
-        found = {(p, c): idx_file(folder, p, c) for p in parts for c in ("images", "labels")}
-        for (part, content), path in found.items():
+        files = {(p, c): idx_file(folder, p, c) for p in parts for c in ("images", "labels")}
+        for (part, content), path in files.items():
             if path is None:
                 raise missing(folder, part, content, self.config.split)
-        return found
+        return files
 
     def recording_files(self) -> list[Path]:
         """All `.wav` files in order of name. Raises UserError if there is no folder of them."""
@@ -128,8 +128,8 @@ class AVMNIST(CachedAdapter):
         spoken = partial(audio_chunks, voices.waves, heard)
         report = self.report(voices)
         for part in dict.fromkeys(p.part for p in chosen):
-            told = pairing_digest(p for p in chosen if p.part == part)
-            report["rows"].append([f"pairing of {part}", told])
+            digest = pairing_digest(p for p in chosen if p.part == part)
+            report["rows"].append([f"pairing of {part}", digest])
         return CacheContent(
             ids=[p.name for p in chosen],
             labels=np.array([p.digit for p in chosen]),

@@ -63,16 +63,16 @@ def parts(
     if split in LISTED:
         rows, issues = {}, []
         for part, file in LISTED[split].items():
-            rows[part], found = read_list(need(files, file, split))
-            issues += found
+            rows[part], new_issues = read_list(need(files, file, split))
+            issues += new_issues
         return assemble(split, CLASSES, rows, issues)
     split = "clean-title" if split == "clean" else split
     rows, issues = image_rows(names or {})
     titles = {}
     if split in ("literature", "clean-title") or "train_titles" in files:
         images = {part: {s.id for s in of_part} for part, of_part in rows.items()}
-        titles, found = all_titles(files, images, split)
-        issues += found
+        titles, new_issues = all_titles(files, images, split)
+        issues += new_issues
     return assemble(split, CLASSES, divided(rows, split, titles, issues), issues)
 
 
@@ -82,9 +82,9 @@ def all_titles(
     """Image -> title, of both csv files. images: by folder, `train` and `test`."""
     titles, issues = {}, []
     for part in ("train", "test"):
-        of_part, found = read_titles(need(files, f"{part}_titles", split), images[part])
+        of_part, new_issues = read_titles(need(files, f"{part}_titles", split), images[part])
         titles = of_part | titles
-        issues += found
+        issues += new_issues
     return titles, issues
 
 
@@ -143,10 +143,10 @@ def plain(title: str) -> str:
 
 def sample_of(name: str) -> ListedSample | None:
     """The sample of an image; its group is the page; None where the class is none of the 101."""
-    found = IMAGE.fullmatch(name)
-    if not found or found[1] not in CLASSES:
+    match = IMAGE.fullmatch(name)
+    if not match or match[1] not in CLASSES:
         return None
-    return ListedSample(name, CLASSES.index(found[1]), f"{found[1]}_{found[2]}.jpg")
+    return ListedSample(name, CLASSES.index(match[1]), f"{match[1]}_{match[2]}.jpg")
 
 
 def image_rows(

@@ -53,8 +53,8 @@ def parts(files: Mapping[str, Path], split: str = "clean") -> Parts:
     check_split(split, "modelnet40", SPLITS)
     rows, issues = {}, []
     for part in ("train", "test"):
-        rows[part], found = read_list(need(files, part, split), part)
-        issues += found
+        rows[part], new_issues = read_list(need(files, part, split), part)
+        issues += new_issues
     return divided(rows, split, issues)
 
 
@@ -80,12 +80,12 @@ def divided(rows: dict[str, list[ListedSample]], split: str, issues: list[Issue]
 def object_of(path: str) -> tuple[str, str, str, int]:
     """Id, class, part and view of an image, from the end of its path. Raises UserError."""
     folder, part, file = (["", "", *path.split("/")])[-3:]
-    found = FILE.fullmatch(file)
-    if not found or folder != found[1] or part not in ("train", "test"):
+    match = FILE.fullmatch(file)
+    if not match or folder != match[1] or part not in ("train", "test"):
         like = next((what for pattern, what in LOOK_ALIKES if pattern.fullmatch(file)), "")
-        told = f", it looks like {like}" if like else ""
-        raise UserError(f"{path!r} is no image of the 12 shaded views{told}")
-    return f"{folder}_{found[2]}", folder, part, int(found[3])
+        hint = f", it looks like {like}" if like else ""
+        raise UserError(f"{path!r} is no image of the 12 shaded views{hint}")
+    return f"{folder}_{match[2]}", folder, part, int(match[3])
 
 
 def read_list(path: Path, part: str) -> tuple[list[ListedSample], list[Issue]]:
@@ -119,25 +119,25 @@ def tree_rows(names: Iterable[str]) -> tuple[dict[str, list[ListedSample]], list
     names: paths that end in `class/part/file`. Raises UserError for images of another set, and for
     folders that are not whole.
     """
-    found, strange = {"train": {}, "test": {}}, {}
+    objects, strange = {"train": {}, "test": {}}, {}
     for path in sorted(n for n in names if n.endswith((".png", ".jpg"))):
         try:
             name, folder, part, _ = object_of(path)
         except UserError as e:
             raise UserError(f"{e}; give {IMAGES}.") from None
         if folder in CLASSES:
-            found[part][name] = ListedSample(name, CLASSES.index(folder), name)
+            objects[part][name] = ListedSample(name, CLASSES.index(folder), name)
         else:
             strange[name] = folder
-    check_whole(found)
+    check_whole(objects)
     folders = ", ".join(sorted(set(strange.values())))
-    told = f"{some(sorted(strange), 'objects')} are of none of the 40 classes, but of {folders}."
-    return {p: list(of.values()) for p, of in found.items()}, [told] if strange else []
+    text = f"{some(sorted(strange), 'objects')} are of none of the 40 classes, but of {folders}."
+    return {p: list(of.values()) for p, of in objects.items()}, [text] if strange else []
 
 
-def check_whole(found: Mapping[str, Mapping[str, ListedSample]]) -> None:
+def check_whole(objects: Mapping[str, Mapping[str, ListedSample]]) -> None:
     """Raises UserError for a class that has one part, and for an object that is in both."""
-    classes = {part: {s.label for s in of.values()} for part, of in found.items()}
+    classes = {part: {s.label for s in of.values()} for part, of in objects.items()}
     for one, other in (("train", "test"), ("test", "train")):
         alone = sorted(classes[one] - classes[other])
         if alone:
@@ -145,7 +145,7 @@ def check_whole(found: Mapping[str, Mapping[str, ListedSample]]) -> None:
                 f"the folder {CLASSES[alone[0]]} has only {one}; unpack the archive again, and if "
                 "it has no more, it is damaged."
             )
-    both = sorted(found["train"].keys() & found["test"].keys())
+    both = sorted(objects["train"].keys() & objects["test"].keys())
     if both:
         raise UserError(
             f"{some(both, 'objects')} lie in train and in test; unpack the archive again into an "

@@ -56,8 +56,8 @@ def parts(
     for fold, part in FOLDS.items():
         if not segments or fold not in segments:
             raise UserError(f"the feature file has no {fold!r} part; take it from its source.")
-        rows[part], found = labelled(segments[fold], task, fold)
-        issues += found
+        rows[part], new_issues = labelled(segments[fold], task, fold)
+        issues += new_issues
     if "folds" in files:
         folds = read_folds(files["folds"])
         issues += [*misplaced(rows, folds), *unlike_owners(folds)]

@@ -43,8 +43,8 @@ def parts(files: Mapping[str, Path], split: str = "clean") -> Parts:
     places = {name: i for i, name in enumerate(classes)}
     rows = {}
     for part in ("train", "test"):
-        rows[part], found = read_list(need(files, part, split), places)
-        issues += found
+        rows[part], new_issues = read_list(need(files, part, split), places)
+        issues += new_issues
     if "all" in files:
         issues += surplus(files["all"], places, rows)
     if split != "literature":
@@ -84,8 +84,8 @@ def read_classes(path: Path) -> tuple[tuple[str, ...], list[Issue]]:
     if len(names) < len(rows):
         issues.append(Issue(None, (), f"{text.name} names {len(rows) - len(names)} classes twice."))
     if split_digest(names) != NAMES_DIGEST:
-        told = f"the {len(names)} names in {text.name} are not the {COUNT} classes of VGGSound."
-        issues.append(Issue(None, (), told))
+        sentence = f"the {len(names)} names in {text.name} are not the {COUNT} classes of VGGSound."
+        issues.append(Issue(None, (), sentence))
     return names, issues
 
 
@@ -102,10 +102,10 @@ def fields(text: Text, number: int, line: str, form: str, counts: Sequence[int])
 
 def sample_ids(text: Text, number: int, name: str) -> tuple[str, str]:
     """The canonical id of a clip, and the id of its source."""
-    found = STEM.fullmatch(name)
-    if not found:
+    match = STEM.fullmatch(name)
+    if not match:
         raise text.error(number, f"{name!r} is no name of a VGGSound clip")
-    return f"{found[1]}_{found[2].zfill(6)}", found[1]
+    return f"{match[1]}_{match[2].zfill(6)}", match[1]
 
 
 def read_list(path: Path, places: Mapping[str, int]) -> tuple[list[ListedSample], list[Issue]]:
@@ -144,6 +144,8 @@ def surplus(
             wrong.add(Flag.CONFLICT, kind, clip, f"line {number} ({line})")
     issues = [*text.issues, *wrong.issues()]
     if extra:
-        told = f"{text.name} has {some(extra, 'clips')} that neither list has, they are in no part."
-        issues.append(Issue(Flag.MISSING, tuple(extra), told, False))
+        sentence = (
+            f"{text.name} has {some(extra, 'clips')} that neither list has, they are in no part."
+        )
+        issues.append(Issue(Flag.MISSING, tuple(extra), sentence, False))
     return issues

@@ -80,17 +80,17 @@ def parts_meant(names: Iterable[str], where: str) -> dict[str, str]:
 
     Raises UserError for a name that may stand for two, and for two that stand for one.
     """
-    found: dict[str, str] = {}
+    parts: dict[str, str] = {}
     for name in sorted(set(names)):
         if name.lower() in UNCLEAR:
             raise UserError(f"{where} names {name!r}, which is val to some; name it val or test.")
         part = meant(name)
-        other = next((n for n, p in found.items() if p == part), "")
+        other = next((n for n, p in parts.items() if p == part), "")
         if other:
             raise UserError(f"{where} names {other!r} and {name!r}, both {part}; keep one name.")
         if part in PARTS:
-            found[name] = part
-    return found
+            parts[name] = part
+    return parts
 
 
 def unread(root: Path, files: Collection[Path]) -> str:

@@ -72,8 +72,8 @@ def tensor_pieces(path: Path) -> dict[str, Piece]:
             tensor = file.get_slice(name)
             role = name.removesuffix(UTF8)
             of_names = role in TEXTS and name.endswith(UTF8)
-            made = piece_of(path, name, tensor.get_shape(), tensor.get_dtype(), of_names)
-            add(pieces, role if of_names else name, made, path)
+            piece = piece_of(path, name, tensor.get_shape(), tensor.get_dtype(), of_names)
+            add(pieces, role if of_names else name, piece, path)
     for role in TEXTS:
         beside = path.with_name(f"{role}.txt")
         if beside.is_file():
@@ -114,10 +114,10 @@ def piece_of(path: Path, name: str, shape: list[int], kind: str, of_names: bool)
         raise UserError(f"{where} has shape {shape}; its first dimension counts the samples.")
     if of_names and (kind != "U8" or len(shape) != 2):
         raise UserError(f"{where} has shape {shape} of {kind}; names are a matrix of bytes, U8.")
-    made = {"dtype": np.dtype(TYPES[kind]), "bfloat16": kind == "BF16"}
+    form = {"dtype": np.dtype(TYPES[kind]), "bfloat16": kind == "BF16"}
     if of_names:
-        return Names(path, name, (shape[0],), made["dtype"])
-    return Tensor(path, name, tuple(shape), **made)
+        return Names(path, name, (shape[0],), form["dtype"])
+    return Tensor(path, name, tuple(shape), **form)
 
 
 def check_listed(path: Path, listed: str, pieces: dict[str, Piece]) -> None:
