@@ -13,11 +13,11 @@ TINY = 1e-7  # below it a difference of shares is rounding
 
 def t_interval(values: Iterable[float], level: float = LEVEL) -> tuple[float, float] | None:
     """Of the mean, with n - 1 degrees of freedom; None below two values."""
-    found = list(values)
-    if len(found) < 2:
+    numbers = list(values)
+    if len(numbers) < 2:
         return None
-    half = critical(len(found), level) * stdev(found) / sqrt(len(found))
-    return fmean(found) - half, fmean(found) + half
+    half = critical(len(numbers), level) * stdev(numbers) / sqrt(len(numbers))
+    return fmean(numbers) - half, fmean(numbers) + half
 
 
 def critical(count: int, level: float = LEVEL) -> float:

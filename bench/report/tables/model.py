@@ -125,10 +125,10 @@ class Table:
 
     @property
     def families(self) -> dict[str, list[Row]]:
-        found = {}
+        families = {}
         for row in self.rows:
-            found.setdefault(row.family, []).append(row)
-        return found
+            families.setdefault(row.family, []).append(row)
+        return families
 
     def has(self, protocol: str) -> bool:
         return any(protocol in run.accuracy for row in self.rows for run in row.runs)
@@ -165,18 +165,18 @@ def named(row: Row, name: str) -> bool:
 
 def rows_named(table: Table, name: str) -> dict[tuple[str, str], Row]:
     """State of the data -> the row of that name. Raises UserError for several on one state."""
-    found = {}
+    by_state = {}
     for row in table.rows:
         if named(row, name):
-            found.setdefault(state_of(row.runs[0]), []).append(row)
-    for rows in found.values():
+            by_state.setdefault(state_of(row.runs[0]), []).append(row)
+    for rows in by_state.values():
         if len(rows) > 1:
             each = ", ".join(f"{r.label!r} or {r.method}@{r.runs[0].digest[:6]}" for r in rows)
             raise UserError(
                 f"{name!r} names {len(rows)} configurations on {table.dataset}, {table.name}; "
                 f"name one: {each}."
             )
-    return {state: rows[0] for state, rows in found.items()}
+    return {state: rows[0] for state, rows in by_state.items()}
 
 
 def state_of(run: Finished) -> tuple[str, str]:

@@ -68,14 +68,14 @@ def parts(table: DisplayTable) -> list[DisplayTable]:
     room = FULL - max(len(line.label) for lines in table.families.values() for line in lines)
     widths = [width(table, i) for i in range(len(table.columns))]
     share = sum(widths) / max(1, ceil(sum(widths) / room))  # so that all are about as wide
-    found, used = [[]], 0
+    groups, used = [[]], 0
     for block in blocks(table):
-        wanted = sum(widths[i] for i in block)
-        if found[-1] and used + wanted / 2 > share:
-            found, used = [*found, []], 0
-        found[-1] += block
-        used += wanted
-    return [part(table, places) for places in found]
+        needed = sum(widths[i] for i in block)
+        if groups[-1] and used + needed / 2 > share:
+            groups, used = [*groups, []], 0
+        groups[-1] += block
+        used += needed
+    return [part(table, places) for places in groups]
 
 
 def blocks(table: DisplayTable) -> Iterator[list[int]]:
@@ -158,14 +158,14 @@ def stacked(head: DisplayColumn) -> str:
 
 
 def body(table: DisplayTable) -> list[str]:
-    found = []
+    rows = []
     for family, lines in table.families.items():
-        found.append("\\midrule")
+        rows.append("\\midrule")
         if family:
             span = f"\\multicolumn{{{len(table.columns) + 1}}}{{l}}"
-            found.append(f"{span}{{\\emph{{{escape(family)}}}}} \\\\")
-        found += [f"{' & '.join(row(table, line))} \\\\" for line in lines]
-    return found
+            rows.append(f"{span}{{\\emph{{{escape(family)}}}}} \\\\")
+        rows += [f"{' & '.join(row(table, line))} \\\\" for line in lines]
+    return rows
 
 
 def row(table: DisplayTable, line: DisplayRow) -> list[str]:
