@@ -135,9 +135,9 @@ def to_slurm(results: Path, folder: Path, order: SlurmOrder, entries: list[Submi
 def array_advice(refusal: str, tasks: int, limit: int | None) -> str:
     if "job array specification" not in refusal:
         return ""
-    told = f"is {limit}" if limit else "is not told by `scontrol show config`"
+    largest = f"is {limit}" if limit else "is not told by `scontrol show config`"
     return (
-        f"; an array of {tasks} tasks is too large for this cluster, whose MaxArraySize {told}: "
+        f"; an array of {tasks} tasks is too large for this cluster, whose MaxArraySize {largest}: "
         "--pack N makes tasks of N runs"
     )
 
