@@ -8,19 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench.datasets.core.flags import Flag
+from bench.datasets.core.splits import lists
 from bench.datasets.core.splits.hashing import hash_order
 from bench.datasets.core.splits.list_files import Wrong, read_text
-from bench.datasets.core.splits.lists import (
-    Issue,
-    ListedSample,
-    Parts,
-    assemble,
-    carved,
-    check_number,
-    check_split,
-    need,
-    once,
-)
+from bench.datasets.core.splits.lists import Issue, ListedSample, Parts
 from bench.errors import UserError
 
 SPLITS = ("literature", "literature+val", "clean", "clean-actor5", "clean-tfds", "mla")
@@ -70,8 +61,8 @@ def parts(files: Mapping[str, Path], split: str = "clean", fold: int = 0) -> Par
 
     fold: of `clean-actor5` alone. Order of ids: the lists', or by name.
     """
-    check_split(split, "cremad", SPLITS)
-    check_number(fold, "fold", range(FOLDS))
+    lists.check_split(split, "cremad", SPLITS)
+    lists.check_number(fold, "fold", range(FOLDS))
     if split in ("clean", "clean-actor5"):
         rows, notes, split = by_actor(actor5(fold)), [], f"clean-actor5-{fold}"
     elif split == "clean-tfds":
@@ -81,11 +72,11 @@ def parts(files: Mapping[str, Path], split: str = "clean", fold: int = 0) -> Par
     else:
         rows, notes = {}, []
         for part in ("train", "test"):
-            rows[part], new_issues = read_list(need(files, part, split))
+            rows[part], new_issues = read_list(lists.need(files, part, split))
             notes += new_issues
         if split == "literature+val":
-            rows |= carved("cremad", rows["train"], VAL)
-    return assemble(split, CLASSES, rows, [*notes, *known_issues(rows)])
+            rows |= lists.carved("cremad", rows["train"], VAL)
+    return lists.assemble(split, CLASSES, rows, [*notes, *known_issues(rows)])
 
 
 def stems() -> list[str]:
@@ -144,7 +135,7 @@ def read_list(path: Path) -> tuple[list[ListedSample], list[Issue]]:
             wrong.add(Flag.BAD_LABEL, "have a class that the name denies", stem, place)
         else:
             rows.append(sample_of(stem))
-    rows, repeated = once(rows, text.name)
+    rows, repeated = lists.once(rows, text.name)
     return rows, [*text.issues, *wrong.issues(), *repeated]
 
 

@@ -8,19 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench.datasets.core.flags import Flag
+from bench.datasets.core.splits import lists
 from bench.datasets.core.splits.database import read_database
 from bench.datasets.core.splits.list_files import Wrong, read_text
-from bench.datasets.core.splits.lists import (
-    Issue,
-    ListedSample,
-    Parts,
-    assemble,
-    carved,
-    check_split,
-    need,
-    once,
-    some,
-)
+from bench.datasets.core.splits.lists import Issue, ListedSample, Parts
 from bench.errors import UserError
 
 SPLITS = ("literature", "literature+val", "clean", "clean-carved")
@@ -43,7 +34,7 @@ def parts(files: Mapping[str, Path], split: str = "clean") -> Parts:
     `literature` takes the text lists, or the annotation where there are none. `literature+val`
     needs the annotation for its validation clips; `clean-carved` does without, by SV1.
     """
-    check_split(split, "kinetics_sounds", SPLITS)
+    lists.check_split(split, "kinetics_sounds", SPLITS)
     rows, issues, annotated = {}, [], {}
     if "annotation" in files:
         annotated, new_issues = read_annotation(files["annotation"])
@@ -53,15 +44,15 @@ def parts(files: Mapping[str, Path], split: str = "clean") -> Parts:
         if annotated and not listed:
             rows[part] = annotated[part]
             continue
-        rows[part], new_issues = read_list(need(files, part, split))
+        rows[part], new_issues = read_list(lists.need(files, part, split))
         issues += new_issues
         issues += differing(part, rows[part], annotated[part]) if annotated else []
     if split == "clean-carved":
-        rows |= carved("kinetics-sounds", rows["train"], VAL)
+        rows |= lists.carved("kinetics-sounds", rows["train"], VAL)
     elif split != "literature":
-        need(files, "annotation", split)
+        lists.need(files, "annotation", split)
         rows["val"] = annotated["val"]
-    return assemble(split, CLASSES, rows, issues)
+    return lists.assemble(split, CLASSES, rows, issues)
 
 
 def everyone(files: Mapping[str, Path]) -> dict[str, ListedSample]:
@@ -86,7 +77,7 @@ def read_list(path: Path) -> tuple[list[ListedSample], list[Issue]]:
         else:
             place = f"line {number} ({label!r})"
             wrong.add(Flag.BAD_LABEL, "have a label outside 0 to 30", match[1], place)
-    rows, repeated = once(rows, text.name)
+    rows, repeated = lists.once(rows, text.name)
     return rows, [*text.issues, *wrong.issues(), *repeated]
 
 
@@ -101,7 +92,7 @@ def read_annotation(path: Path) -> tuple[dict[str, list[ListedSample]], list[Iss
     issues = list(data.issues)
     absent = sorted(set(CLASSES) ^ {spelled(name) for name in data.classes})
     if absent:
-        text = f"{path.name} and the table of 31 classes differ in {some(absent, 'names')}."
+        text = f"{path.name} and the table of 31 classes differ in {lists.some(absent, 'names')}."
         issues.append(Issue(None, (), text))
     wrong, rows = Wrong(path.name), {}
     for part, clips in data.clips.items():
@@ -118,7 +109,7 @@ def read_annotation(path: Path) -> tuple[dict[str, list[ListedSample]], list[Iss
             else:
                 kind = "have a class that is none of the 31"
                 wrong.add(Flag.BAD_LABEL, kind, match[1], f"{stem} ({name!r})")
-        rows[part], repeated = once(rows[part], f"{path.name} ({part})")
+        rows[part], repeated = lists.once(rows[part], f"{path.name} ({part})")
         issues += repeated
     return rows, [*issues, *wrong.issues()]
 
@@ -130,5 +121,7 @@ def spelled(name: str) -> str:
 def differing(part: str, listed: list[ListedSample], annotated: list[ListedSample]) -> list[Issue]:
     """Where the text list and the annotation do not say the same of a part."""
     ids = tuple(sorted({s.id for s in set(listed) ^ set(annotated)}))
-    text = f"{part}: the list and the annotation differ in {some(ids, 'ids')}; the list is used."
+    text = (
+        f"{part}: the list and the annotation differ in {lists.some(ids, 'ids')}; the list is used."
+    )
     return [Issue(None, ids, text)] if ids else []

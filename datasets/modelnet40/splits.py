@@ -9,18 +9,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bench.datasets.core.flags import Flag
+from bench.datasets.core.splits import lists
 from bench.datasets.core.splits.list_files import Wrong, read_text
-from bench.datasets.core.splits.lists import (
-    Issue,
-    ListedSample,
-    Parts,
-    assemble,
-    carved,
-    check_split,
-    need,
-    once,
-    some,
-)
+from bench.datasets.core.splits.lists import Issue, ListedSample, Parts
 from bench.errors import UserError
 
 SPLITS = ("literature", "literature+val", "clean")
@@ -50,31 +41,31 @@ LOOK_ALIKES = (
 
 def parts(files: Mapping[str, Path], split: str = "clean") -> Parts:
     """The parts from the lists. files: `train`, `test`."""
-    check_split(split, "modelnet40", SPLITS)
+    lists.check_split(split, "modelnet40", SPLITS)
     rows, issues = {}, []
     for part in ("train", "test"):
-        rows[part], new_issues = read_list(need(files, part, split), part)
+        rows[part], new_issues = read_list(lists.need(files, part, split), part)
         issues += new_issues
     return divided(rows, split, issues)
 
 
 def tree_parts(
-    rows: Mapping[str, list[ListedSample]], split: str = "clean", lists: Parts | None = None
+    rows: Mapping[str, list[ListedSample]], split: str = "clean", published: Parts | None = None
 ) -> Parts:
     """The same from the objects in the folders. rows: by folder, `train` and `test`.
 
-    lists: what the lists say under any split, to compare; the folders decide.
+    published: what the lists say under any split, to compare; the folders decide.
     """
-    check_split(split, "modelnet40", SPLITS)
-    issues = [*lacking(rows), *(compared(rows, lists) if lists else ())]
+    lists.check_split(split, "modelnet40", SPLITS)
+    issues = [*lacking(rows), *(compared(rows, published) if published else ())]
     return divided(dict(rows), split, issues)
 
 
 def divided(rows: dict[str, list[ListedSample]], split: str, issues: list[Issue]) -> Parts:
     """The value under a split, from rows by official part."""
     if split != "literature":
-        rows |= carved("modelnet40", rows["train"], VAL)
-    return assemble(split, CLASSES, rows, issues)
+        rows |= lists.carved("modelnet40", rows["train"], VAL)
+    return lists.assemble(split, CLASSES, rows, issues)
 
 
 def object_of(path: str) -> tuple[str, str, str, int]:
@@ -109,7 +100,7 @@ def read_list(path: Path, part: str) -> tuple[list[ListedSample], list[Issue]]:
             wrong.add(Flag.BAD_LABEL, "have another label than their folder", name, place)
         else:
             rows.append(ListedSample(name, CLASSES.index(folder), name))
-    rows, repeated = once(rows, text.name)
+    rows, repeated = lists.once(rows, text.name)
     return rows, [*text.issues, *wrong.issues(), *repeated]
 
 
@@ -131,7 +122,9 @@ def tree_rows(names: Iterable[str]) -> tuple[dict[str, list[ListedSample]], list
             strange[name] = folder
     check_whole(objects)
     folders = ", ".join(sorted(set(strange.values())))
-    text = f"{some(sorted(strange), 'objects')} are of none of the 40 classes, but of {folders}."
+    text = (
+        f"{lists.some(sorted(strange), 'objects')} are of none of the 40 classes, but of {folders}."
+    )
     return {p: list(of.values()) for p, of in objects.items()}, [text] if strange else []
 
 
@@ -148,8 +141,8 @@ def check_whole(objects: Mapping[str, Mapping[str, ListedSample]]) -> None:
     both = sorted(objects["train"].keys() & objects["test"].keys())
     if both:
         raise UserError(
-            f"{some(both, 'objects')} lie in train and in test; unpack the archive again into an "
-            "empty folder."
+            f"{lists.some(both, 'objects')} lie in train and in test; unpack the archive again "
+            "into an empty folder."
         )
 
 
@@ -157,24 +150,24 @@ def lacking(rows: Mapping[str, list[ListedSample]]) -> list[Issue]:
     """The issue of classes that have no object."""
     there = {s.label for of in rows.values() for s in of}
     absent = [name for label, name in enumerate(CLASSES) if label not in there]
-    text = f"the folder of images lacks {some(absent, 'classes')}."
+    text = f"the folder of images lacks {lists.some(absent, 'classes')}."
     return [Issue(Flag.MISSING, (), text)] if absent else []
 
 
-def compared(rows: Mapping[str, list[ListedSample]], lists: Parts) -> list[Issue]:
+def compared(rows: Mapping[str, list[ListedSample]], published: Parts) -> list[Issue]:
     """What is wrong with the lists, and where the folders and they differ."""
     listed = {"train": set(), "test": set()}
-    for part, ids in lists.parts.items():
+    for part, ids in published.parts.items():
         listed["test" if part == "test" else "train"].update(ids)
-    issues = list(lists.issues)
+    issues = list(published.issues)
     for part, named in listed.items():
         there = {s.id for s in rows[part]}
         absent, extra = tuple(sorted(named - there)), tuple(sorted(there - named))
         if absent:
-            text = f"the folders {part} lack {some(absent, 'listed ids')}."
+            text = f"the folders {part} lack {lists.some(absent, 'listed ids')}."
             issues.append(Issue(Flag.MISSING, absent, text))
         if extra:
-            text = f"the folders {part} have {some(extra, 'ids')} that its list lacks."
+            text = f"the folders {part} have {lists.some(extra, 'ids')} that its list lacks."
             issues.append(Issue(None, extra, text))
     return issues
 
