@@ -1,6 +1,7 @@
 """The tables and figures of a selection of runs, as files of one folder."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,32 +22,28 @@ def write_all(
     tables: Sequence[Table], folder: Path, protocols: tuple[str, ...] = ("val",)
 ) -> list[Path]:
     """table.md, .tex, .html and .csv and the figures of `tables`; returns their paths."""
-    return write_tables(tables, folder, protocols) + write_figures(tables, folder, protocols)
-
-
-def write_tables(
-    tables: Sequence[Table], folder: Path, protocols: tuple[str, ...] = ("val",)
-) -> list[Path]:
-    """All tables one after another, in every format."""
     make_folder(folder)
-    paths = []
-    for form in render.FORMATS:
-        path = folder / f"table.{ENDINGS.get(form, form)}"
-        write_text(path, render.render(tables, form, protocols))
-        paths.append(path)
-    return paths
+    text = partial(render.render, tables, protocols=protocols)
+    paths = write_formats("table", folder, text)
+    return paths + write_figures(tables, folder, protocols)
 
 
 def write_ablations(
     ablations: Sequence[ablation.Ablation], folder: Path, protocols: tuple[str, ...] = ("val",)
 ) -> list[Path]:
     """ablation.md, .tex, .html and .csv; nothing if there is none."""
-    paths = []
-    for form in render.FORMATS if ablations else ():
-        path = folder / f"ablation.{ENDINGS.get(form, form)}"
-        write_text(path, ablation.render(ablations, form, protocols))
-        paths.append(path)
-    return paths
+    if not ablations:
+        return []
+    text = partial(ablation.render, ablations, protocols=protocols)
+    return write_formats("ablation", folder, text)
+
+
+def write_formats(name: str, folder: Path, text: Callable[[str], str]) -> list[Path]:
+    """A file per format. text: gives the content in a format."""
+    paths = {form: folder / f"{name}.{ENDINGS.get(form, form)}" for form in render.FORMATS}
+    for form, path in paths.items():
+        write_text(path, text(form))
+    return list(paths.values())
 
 
 def write_figures(

@@ -12,15 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from bench.report.figures.accuracy import SEEDS, limits, mark, places, row_panels, rows_with
-from bench.report.figures.series import (
-    INTERVAL,
-    LeftOut,
-    by_name,
-    origin,
-    reach,
-    summary,
-    who,
-)
+from bench.report.figures.series import INTERVAL, LeftOut, by_name, origin, reach, summary, who
 from bench.report.figures.style import BELOW, BLACK, STYLE, colours, name_figure
 from bench.report.tables.model import Cell, Column, Table
 

@@ -88,11 +88,7 @@ def draw(table: Table, protocol: str, by_cost: dict[str, list[Point]]) -> Figure
         for axes in panels if columns == 1 else panels[:1]:
             axes.set_ylabel("Test accuracy (%)")
         name_figure(figure, table, f"protocol {protocol}, accuracy against cost")
-        figure.legend(
-            handles=handles(table, by_cost),
-            title=NOTE,
-            **BELOW,
-        )
+        figure.legend(handles=handles(table, by_cost), title=NOTE, **BELOW)
         figure.draw_without_rendering()  # settles the layout, which the names are placed in
         figure.set_layout_engine("none")
         for axes, rows in zip(panels, by_cost.values(), strict=True):

@@ -14,9 +14,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from bench.report.figures.curves import aligned
+from bench.report.figures.series import origin, who
 from bench.report.figures.style import BLACK, COLOURS, STYLE, WIDTH, name_figure, name_of
 from bench.report.read.results import Finished, Learned
-from bench.report.read.settings import listed
 from bench.report.tables.model import Cell, Row, Table
 
 
@@ -113,10 +113,7 @@ def lines(table: Table, panels: Sequence[Panel]) -> Iterator[dict[str, object]]:
         for one in panel.series:
             for point, cell in one.points.items():
                 yield {
-                    "dataset": table.dataset,
-                    "split": table.name,
-                    "method": one.row.method,
-                    "settings": listed(one.row.settings),
+                    **who(table, one.row),
                     "panel": panel.title,
                     "unit": panel.unit,
                     "stage": one.stage,
@@ -127,8 +124,7 @@ def lines(table: Table, panels: Sequence[Panel]) -> Iterator[dict[str, object]]:
                     "n": len(cell.values),
                     "seeds": " ".join(map(str, cell.values)),
                     "values": " ".join(map(repr, cell.values.values())),
-                    "digest": one.row.runs[0].digest,
-                    "data_hash": one.row.runs[0].data_hash,
+                    **origin(one.row),
                 }
 
 

@@ -4,13 +4,12 @@ that an encoder is compared with."""
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
 
 from bench.errors import UserError, unknown
 from bench.report.quantities import QUANTITIES, Value
 from bench.report.read.results import Finished
 from bench.report.read.settings import listed
-from bench.report.stats.paired import t_interval
+from bench.report.stats.paired import SeedValues
 
 
 @dataclass(frozen=True)
@@ -29,25 +28,8 @@ class Column:
         return f"{self.modality} {words}" if self.modality else self.kind
 
 
-@dataclass(frozen=True)
-class Cell:
-    """values: seed -> number, shares as such. Empty where the row has no such number."""
-
-    values: dict[int, float]
-
-    @property
-    def mean(self) -> float | None:
-        return fmean(self.values.values()) if self.values else None
-
-    @property
-    def std(self) -> float | None:
-        """Sample standard deviation (ddof 1); None below two seeds."""
-        return stdev(self.values.values()) if len(self.values) > 1 else None
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """95 % t interval of the mean over seeds; None below two seeds."""
-        return t_interval(self.values.values())
+class Cell(SeedValues):
+    """Shares as such. Empty where the row has no such number."""
 
 
 def value(run: Finished, protocol: str, kind: str) -> Value:

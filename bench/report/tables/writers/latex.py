@@ -11,14 +11,7 @@ from itertools import groupby
 from math import ceil
 
 from bench.report.tables import captions
-from bench.report.tables.display import (
-    BEST,
-    SECOND,
-    DisplayCell,
-    DisplayColumn,
-    DisplayRow,
-    DisplayTable,
-)
+from bench.report.tables.display import BEST, DisplayCell, DisplayColumn, DisplayRow, DisplayTable
 
 SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -182,13 +175,13 @@ def cell(entry: DisplayCell, head: DisplayColumn) -> str:
     if entry.text:
         text = re.sub(r"(?<!-)[-+](?=\d)", r"$\g<0>$", escape(entry.text))  # a minus, not a hyphen
         return f"\\textit{{{text}}}" if head.aside else text
-    wrap = {BEST: r"\textbf{%s}", SECOND: r"\underline{%s}"}.get(entry.mark, "%s")
     mean = entry.mean.replace("-", "$-$") if entry.mark == BEST else entry.mean  # a text in math
+    wrapped = entry.wrap(r"\textbf{{{}}}", r"\underline{{{}}}").format(mean)
     spread = rf" \pm {entry.std}" if entry.std else ""
     signs = "".join(SPECIAL[s].removeprefix("$^{").removesuffix("}$") for s in entry.signs)
     above = f"^{{{signs}}}" if signs else ""
     fewer = f" ($n={entry.fewer}$)" if entry.fewer else ""
-    return f"${wrap % mean}{spread}{above}${fewer}"
+    return f"${wrapped}{spread}{above}${fewer}"
 
 
 def minipage(paragraphs: list[str]) -> str:
