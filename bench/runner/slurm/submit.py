@@ -21,7 +21,6 @@ from bench.runner.worker import WorkerRequest
 from bench.runs.places import Places
 from bench.runs.rundir import RunDir
 
-CLUSTERS = ("slurm", "local", "debug")
 ARRAY = 1000  # tasks of one array where nobody tells the limit: SLURM's own
 ENDLESS = 365 * 24 * 60  # minutes that a job on this machine has where no time is set
 PREPARED = "afterok"  # what the array waits for: the job that packs the data has succeeded
