@@ -22,7 +22,7 @@ def compare(args: argparse.Namespace) -> int:
         raise unknown(args.metric, "a measure that can be compared", RESAMPLED)
     with ExitStack() as stack:
         pairs = chosen(args, stack)
-        compared = comparison.compare(pairs.found, args.metric, protocols)
+        compared = comparison.compare(pairs.kept, args.metric, protocols)
         sys.stdout.write(text.render(compared, pairs, args.a, args.b))
     return 0
 

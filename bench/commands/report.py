@@ -30,7 +30,7 @@ def report(args: argparse.Namespace) -> int:
     commands, note = again(args, runs)
     page = build(
         Content(
-            found=found,
+            tables=found,
             ablations=ablations(args, found),
             runs=runs,
             view=TableView(

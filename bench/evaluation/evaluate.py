@@ -117,10 +117,10 @@ def probes(looked: dict[str, EncodedSplit]) -> dict[str, object]:
     names = list(looked["train"].features)
     fitted = {m: probe.fit(wide(looked, [m]), labels) for m in names}
     keys = ("test", "val", "strength")
-    found = {key: {m: asdict(one)[key] for m, one in fitted.items()} for key in keys}
+    scores = {key: {m: asdict(one)[key] for m, one in fitted.items()} for key in keys}
     if len(fitted) > 1:
-        found["concatenation"] = asdict(probe.fit(wide(looked, names), labels))
-    return found
+        scores["concatenation"] = asdict(probe.fit(wide(looked, names), labels))
+    return scores
 
 
 def wide(looked: dict[str, EncodedSplit], names: list[str]) -> dict[str, NDArray]:
@@ -134,11 +134,11 @@ def wide(looked: dict[str, EncodedSplit], names: list[str]) -> dict[str, NDArray
 def alignment(features: dict[str, NDArray]) -> list[dict[str, object]]:
     """How alike each pair's features are; the distances where both have one width, which does not
     yet mean that they share a space."""
-    found = []
+    rows = []
     doubled = {m: z.astype(np.float64) for m, z in features.items()}
     for (m, a), (k, b) in combinations(doubled.items(), 2):
         cka, same = balance.linear_cka(a, b), a.shape == b.shape
-        found.append(
+        rows.append(
             {
                 "pair": [m, k],
                 "cka": None if isnan(cka) else cka,
@@ -146,4 +146,4 @@ def alignment(features: dict[str, NDArray]) -> list[dict[str, object]]:
                 "paired_distance": balance.paired_distance(a, b) if same else None,
             }
         )
-    return found
+    return rows

@@ -21,14 +21,14 @@ def gradient_cosines(method: Method, source: Source, seed: int) -> dict[str, flo
     """
     order = torch.randperm(len(source), generator=generator(seed, "gradient cosine"))
     loader = OrderedLoader(source, order[:SAMPLES].sort().values)
-    wanted = [(p, p.requires_grad) for p in method.parameters()]
+    flags = [(p, p.requires_grad) for p in method.parameters()]
     method.requires_grad_(True)
     try:
         with eval_mode(method), torch.enable_grad():
             return cosines(method, loader)
     finally:
-        for p, want in wanted:
-            p.requires_grad_(want)
+        for p, flag in flags:
+            p.requires_grad_(flag)
 
 
 def cosines(method: Method, loader: OrderedLoader) -> dict[str, float]:
@@ -41,12 +41,12 @@ def cosines(method: Method, loader: OrderedLoader) -> dict[str, float]:
             pulls = [flat_gradient(loss, encoder) for loss in losses]
             before = sums.get(m, [0, 0])
             sums[m] = [a + b for a, b in zip(before, pulls, strict=True)]
-    found = {}
+    values = {}
     for m, (fused, own) in sums.items():
         norms = float(fused.norm() * own.norm())
         if norms:
-            found[m] = float(fused @ own) / norms
-    return found
+            values[m] = float(fused @ own) / norms
+    return values
 
 
 def flat_gradient(loss: Tensor, parameters: list[Tensor]) -> Tensor:

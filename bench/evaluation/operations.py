@@ -47,7 +47,7 @@ def answering(module: nn.Module, answer: Callable[[], Tensor]) -> int | None:
     None where the logits have no gradient, so that it cannot be told.
     """
     own = list(module.parameters())
-    wanted = [p.requires_grad for p in own]
+    flags = [p.requires_grad for p in own]
     module.requires_grad_(True)
     try:
         with torch.enable_grad():
@@ -56,6 +56,6 @@ def answering(module: nn.Module, answer: Callable[[], Tensor]) -> int | None:
             return None
         grads = torch.autograd.grad(logits.sum(), own, allow_unused=True)
     finally:
-        for p, want in zip(own, wanted, strict=True):
-            p.requires_grad_(want)
+        for p, flag in zip(own, flags, strict=True):
+            p.requires_grad_(flag)
     return parameters(p for p, g in zip(own, grads, strict=True) if g is not None)

@@ -56,14 +56,14 @@ class SubsetAnswers:
 
     def records(self) -> list[dict[str, object]]:
         """Per set its modalities and the accuracy by each readout."""
-        found = [
+        records = [
             {"modalities": [m for m, p in zip(self.names, r, strict=True) if p]}
             for r in self.present
         ]
         for readout in self.counts:
-            for record, accuracy in zip(found, self.accuracies(readout), strict=True):
+            for record, accuracy in zip(records, self.accuracies(readout), strict=True):
                 record[readout] = accuracy
-        return found
+        return records
 
     def alone(self) -> dict[str, dict[str, float]]:
         """Readout -> modality -> accuracy with that modality alone."""

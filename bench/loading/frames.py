@@ -28,36 +28,36 @@ def chosen(view: View, stored: int, draws: NDArray | None) -> list[int]:
     return POLICIES[view.policy](stored, view.frames, draws)
 
 
-def first(stored: int, wanted: int, draws: NDArray | None) -> list[int]:
-    return list(range(wanted))
+def first(stored: int, count: int, draws: NDArray | None) -> list[int]:
+    return list(range(count))
 
 
-def uniform(stored: int, wanted: int, draws: NDArray | None) -> list[int]:
-    return [(2 * i + 1) * stored // (2 * wanted) for i in range(wanted)]
+def uniform(stored: int, count: int, draws: NDArray | None) -> list[int]:
+    return [(2 * i + 1) * stored // (2 * count) for i in range(count)]
 
 
-def random(stored: int, wanted: int, draws: NDArray | None) -> list[int]:
+def random(stored: int, count: int, draws: NDArray | None) -> list[int]:
     """A choice of which all are equally likely (Floyd, Communications of the ACM 1987)."""
     if draws is None:
-        return uniform(stored, wanted, None)
+        return uniform(stored, count, None)
     taken = set()
-    for last, draw in zip(range(stored - wanted, stored), draws, strict=True):
+    for last, draw in zip(range(stored - count, stored), draws, strict=True):
         place = int(draw * (last + 1))
         taken.add(last if place in taken else place)
     return sorted(taken)
 
 
-def fixed_draw(stored: int, wanted: int, draws: NDArray | None) -> list[int]:
+def fixed_draw(stored: int, count: int, draws: NDArray | None) -> list[int]:
     """Of DI-MML's code. Where that fills up with frames drawn at random, ours are spread evenly."""
-    if wanted == FILLED[1] and stored < FILLED[0]:
+    if count == FILLED[1] and stored < FILLED[0]:
         return [place * stored // FILLED[0] for place in FIXED_DRAW[FILLED]]
-    if (stored, wanted) not in FIXED_DRAW:
+    if (stored, count) not in FIXED_DRAW:
         known = ", ".join(f"{taken} of {of}" for of, taken in FIXED_DRAW)
         raise ValueError(
-            f"The fixed draw of {wanted} of {stored} frames is not known: there is {known}; "
+            f"The fixed draw of {count} of {stored} frames is not known: there is {known}; "
             "take another policy in the data set's view."
         )
-    return list(FIXED_DRAW[stored, wanted])
+    return list(FIXED_DRAW[stored, count])
 
 
 POLICIES = {"first": first, "uniform": uniform, "random": random, "dimml999": fixed_draw}

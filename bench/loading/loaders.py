@@ -66,8 +66,8 @@ class Source:
 
         def finish() -> Batch:
             place = index.to(self.device)
-            made = {m: made() for m, made in inputs.items()}
-            return Batch(made, self.labels[place], place, keep.to(self.device))
+            values = {m: ready() for m, ready in inputs.items()}
+            return Batch(values, self.labels[place], place, keep.to(self.device))
 
         return finish
 

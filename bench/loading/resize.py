@@ -169,17 +169,17 @@ def levels(x: Tensor) -> Tensor:
     return x.add_(0.5).floor_().clamp_(0, 255)
 
 
-def bands(start: Tensor, length: Tensor, stored: int, wanted: int) -> Tensor:
-    """Weights [B, wanted, stored] that resize `length` [B] pixels from `start` [B] on to `wanted`.
+def bands(start: Tensor, length: Tensor, stored: int, target: int) -> Tensor:
+    """Weights [B, target, stored] that resize `length` [B] pixels from `start` [B] on to `target`.
 
     A row is a triangle around the pixel's centre, as wide as the shrinking asks for, cut off at
     the crop's edges, and sums to 1.
     """
-    scale = (length.float() / wanted)[:, None, None]
+    scale = (length.float() / target)[:, None, None]
     pixels = torch.arange(stored, device=start.device)
     inside = (pixels >= start[:, None]) & (pixels < (start + length)[:, None])  # [B, stored]
-    middles = torch.arange(wanted, device=start.device)[:, None] + 0.5
-    centre = start[:, None, None] + middles * scale  # [B, wanted, 1]
+    middles = torch.arange(target, device=start.device)[:, None] + 0.5
+    centre = start[:, None, None] + middles * scale  # [B, target, 1]
     distance = (pixels + 0.5 - centre).abs() / scale.clamp_min(1)
     weights = (1 - distance).clamp_min(0) * inside[:, None]
     return weights / weights.sum(dim=2, keepdim=True)

@@ -24,9 +24,9 @@ def window_starts(shift: Shift, stored: int, batch: int, draws: NDArray | None) 
 def windowed(x: Tensor, shift: Shift, starts: Tensor) -> Tensor:
     """`shift.window` times of each sample from `starts` [B] on."""
     places = starts[:, None].to(x.device) + torch.arange(shift.window, device=x.device)
-    wanted = list(x.shape)
-    wanted[shift.axis + 1] = shift.window
-    return x.gather(shift.axis + 1, along(places, shift).expand(wanted))
+    shape = list(x.shape)
+    shape[shift.axis + 1] = shift.window
+    return x.gather(shift.axis + 1, along(places, shift).expand(shape))
 
 
 def shifted(x: Tensor, shift: Shift, draws: NDArray) -> Tensor:

@@ -31,15 +31,15 @@ def shapley(present: NDArray, values: NDArray) -> NDArray:
     if len(place) != 2**count:
         raise ValueError(f"Shapley values need all {2**count} sets of modalities, not {len(place)}")
     checked(values, "values")
-    found = np.zeros((count, *values.shape[1:]))
+    phi = np.zeros((count, *values.shape[1:]))
     for m in range(count):
         for row, i in place.items():
             if not row[m]:
                 joined = place[(*row[:m], True, *row[m + 1 :])]
                 size = sum(row)
                 weight = factorial(size) * factorial(count - size - 1) / factorial(count)
-                found[m] += weight * (values[joined] - values[i])
-    return found
+                phi[m] += weight * (values[joined] - values[i])
+    return phi
 
 
 def sample_values(present: NDArray, correct: NDArray) -> NDArray:

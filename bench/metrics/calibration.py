@@ -142,16 +142,16 @@ def confidence_increase(fuller: NDArray, reduced: NDArray) -> NDArray:
 def nested_pairs(present: NDArray) -> list[tuple[int, int]]:
     """Places (fuller, reduced) of all pairs of sets [S, M] of which one holds the other; the empty
     set is left out, since its answer has no evidence to be confident on."""
-    found = []
+    pairs = []
     for i, j in combinations(range(len(present)), 2):
         a, b = present[i], present[j]
         if not a.any() or not b.any() or (a == b).all():
             continue
         if (a >= b).all():
-            found.append((i, j))
+            pairs.append((i, j))
         elif (b >= a).all():
-            found.append((j, i))
-    return found
+            pairs.append((j, i))
+    return pairs
 
 
 def violating_ranking_rate(probs: NDArray, present: NDArray) -> float:

@@ -87,5 +87,5 @@ def mean_average_precision(scores: NDArray, labels: NDArray, classes: str = "sup
 
     Arguments as of `average_precision`.
     """
-    found = average_precision(scores, labels)
-    return float(np.nanmean(found) if classes == "support" else np.nan_to_num(found).mean())
+    per_class = average_precision(scores, labels)
+    return float(np.nanmean(per_class) if classes == "support" else np.nan_to_num(per_class).mean())

@@ -24,5 +24,5 @@ def read(preset: str) -> dict[str, dict[str, dict]]:
 def parts(preset: str, entry: MethodEntry, dataset: str) -> dict[str, dict]:
     """What the preset says of one method on one data set; empty parts where it says nothing."""
     known = read(preset) if preset else {}
-    found = known.get(entry.name, known.get(entry.base, {})).get(dataset, {})
-    return {part: dict(found.get(part) or {}) for part in PARTS}
+    settings = known.get(entry.name, known.get(entry.base, {})).get(dataset, {})
+    return {part: dict(settings.get(part) or {}) for part in PARTS}

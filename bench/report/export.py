@@ -46,18 +46,18 @@ def plain(value: object) -> object:
     return json.dumps(value)
 
 
-def to_csv(found: Rows) -> str:
+def to_csv(rows: Rows) -> str:
     """Comma-separated text with a header, numbers at full precision; what a run lacks is empty."""
-    return frame(found).to_csv(index=False, lineterminator="\n")
+    return frame(rows).to_csv(index=False, lineterminator="\n")
 
 
-def write(file: Path, found: Rows) -> None:
+def write(file: Path, rows: Rows) -> None:
     """CSV or Parquet, as the name ends. Raises UserError for another ending, or if Parquet's
     library is not installed."""
     if file.suffix not in ENDINGS:
         raise unknown(file.suffix or file.name, "an ending of a file of rows", ENDINGS)
     if file.suffix == CSV:
-        write_text(file, to_csv(found))
+        write_text(file, to_csv(rows))
         return
     try:
         import pyarrow  # noqa: F401  # optional: most users need no Parquet
@@ -67,21 +67,21 @@ def write(file: Path, found: Rows) -> None:
             f"{file.with_suffix(CSV)}."
         ) from None
     buffer = BytesIO()
-    frame(found).to_parquet(buffer, index=False)
+    frame(rows).to_parquet(buffer, index=False)
     write_bytes(file, buffer.getvalue())
 
 
-def frame(found: Rows) -> "DataFrame":
+def frame(rows: Rows) -> "DataFrame":
     """A column per name that any run has: WHO, then those of one part of the result together.
 
     Whole numbers stay whole where some runs lack one; words and numbers in one column are words.
     """
     import pandas
 
-    names = dict.fromkeys(name for one in found for name in one)
+    names = dict.fromkeys(name for one in rows for name in one)
     parts = list(dict.fromkeys(name.split(".")[0] for name in names))
     ordered = sorted(names, key=lambda n: -1 if n in WHO else parts.index(n.split(".")[0]))
-    columns = {name: [one.get(name) for one in found] for name in ordered}
+    columns = {name: [one.get(name) for one in rows] for name in ordered}
     return pandas.DataFrame({n: pandas.array(alike(v)) for n, v in columns.items()})
 
 

@@ -1,6 +1,7 @@
 """The tables and figures of a selection of runs, as files of one folder."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,67 +12,63 @@ from bench.report.tables.writers import csv
 from bench.runs.files import make_folder, write_bytes, write_text
 
 if TYPE_CHECKING:
-    from bench.report.figures import Made
+    from bench.report.figures import Drawing
 
 ALL = "all"  # kinds of figures
 ENDINGS = {"latex": "tex"}  # of a format whose name is not its ending
 
 
 def write_all(
-    found: Sequence[Table], folder: Path, protocols: tuple[str, ...] = ("val",)
+    tables: Sequence[Table], folder: Path, protocols: tuple[str, ...] = ("val",)
 ) -> list[Path]:
-    """table.md, .tex, .html and .csv and the figures of `found`; returns their paths."""
-    return write_tables(found, folder, protocols) + write_figures(found, folder, protocols)
-
-
-def write_tables(
-    found: Sequence[Table], folder: Path, protocols: tuple[str, ...] = ("val",)
-) -> list[Path]:
-    """All tables one after another, in every format."""
+    """table.md, .tex, .html and .csv and the figures of `tables`; returns their paths."""
     make_folder(folder)
-    paths = []
-    for form in render.FORMATS:
-        path = folder / f"table.{ENDINGS.get(form, form)}"
-        write_text(path, render.render(found, form, protocols))
-        paths.append(path)
-    return paths
+    text = partial(render.render, tables, protocols=protocols)
+    paths = write_formats("table", folder, text)
+    return paths + write_figures(tables, folder, protocols)
 
 
 def write_ablations(
-    found: Sequence[ablation.Ablation], folder: Path, protocols: tuple[str, ...] = ("val",)
+    ablations: Sequence[ablation.Ablation], folder: Path, protocols: tuple[str, ...] = ("val",)
 ) -> list[Path]:
     """ablation.md, .tex, .html and .csv; nothing if there is none."""
-    paths = []
-    for form in render.FORMATS if found else ():
-        path = folder / f"ablation.{ENDINGS.get(form, form)}"
-        write_text(path, ablation.render(found, form, protocols))
-        paths.append(path)
-    return paths
+    if not ablations:
+        return []
+    text = partial(ablation.render, ablations, protocols=protocols)
+    return write_formats("ablation", folder, text)
+
+
+def write_formats(name: str, folder: Path, text: Callable[[str], str]) -> list[Path]:
+    """A file per format. text: gives the content in a format."""
+    paths = {form: folder / f"{name}.{ENDINGS.get(form, form)}" for form in render.FORMATS}
+    for form, path in paths.items():
+        write_text(path, text(form))
+    return list(paths.values())
 
 
 def write_figures(
-    found: Sequence[Table], folder: Path, protocols: tuple[str, ...] = ("val",), kind: str = ALL
+    tables: Sequence[Table], folder: Path, protocols: tuple[str, ...] = ("val",), kind: str = ALL
 ) -> list[Path]:
-    """Every figure of the tables as .pdf, .png and, in numbers, .csv; see `figures.made`.
+    """Every figure of the tables as .pdf, .png and, in numbers, .csv; see `figures.drawings`.
 
     With several tables the names end in data set and split. A figure that would show nothing is
     left out, with a warning; raises UserError if `kind` then shows nothing at all.
     """
     from bench.report import figures  # tables do without matplotlib, which is slow to import
 
-    made = figures.made(found, protocols, kind)
+    drawings = figures.drawings(tables, protocols, kind)
     make_folder(folder)
-    paths = [path for one in made for path in write_figure(folder, one)]
+    paths = [path for one in drawings for path in write_figure(folder, one)]
     if kind != ALL and not paths:
         raise UserError(f"these runs hold no numbers for the figure {kind!r}; draw another --kind.")
     return paths
 
 
-def write_figure(folder: Path, made: "Made") -> list[Path]:
+def write_figure(folder: Path, drawing: "Drawing") -> list[Path]:
     from bench.report.figures.style import image
 
-    paths = [folder / f"{made.stem}.{ending}" for ending in ("pdf", "png", "csv")]
-    write_bytes(paths[0], image(made.figure, "pdf"))
-    write_bytes(paths[1], image(made.figure, "png"))
-    write_text(paths[2], csv.to_csv(made.lines))
+    paths = [folder / f"{drawing.stem}.{ending}" for ending in ("pdf", "png", "csv")]
+    write_bytes(paths[0], image(drawing.figure, "pdf"))
+    write_bytes(paths[1], image(drawing.figure, "png"))
+    write_text(paths[2], csv.to_csv(drawing.lines))
     return paths

@@ -96,9 +96,9 @@ def unpack(archive: Path, folder: Path) -> None:
     has are taken, as plain files."""
     try:
         with zipfile.ZipFile(archive) as archived:
-            found = members(archived)
-            check_members(archive, folder, found)
-            for name, info in found:
+            files = members(archived)
+            check_members(archive, folder, files)
+            for name, info in files:
                 target = folder / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with archived.open(info) as source, open(target, "xb") as copy:
@@ -114,16 +114,16 @@ def members(archived: zipfile.ZipFile) -> list[tuple[str, zipfile.ZipInfo]]:
     """The archive's files with their names below a results folder. What systems leave is passed
     over, and so is the one folder that all lie in if the files of a bundle were packed anew."""
     files = [info for info in archived.infolist() if not info.is_dir()]
-    found = [(i.orig_filename, i) for i in files if not is_rubbish(i.orig_filename)]
-    inner = [(name.partition("/")[2], info) for name, info in found]
-    outer = {name.partition("/")[0] for name, _ in found}
+    named = [(i.orig_filename, i) for i in files if not is_rubbish(i.orig_filename)]
+    inner = [(name.partition("/")[2], info) for name, info in named]
+    outer = {name.partition("/")[0] for name, _ in named}
     one = len(outer) == 1 and re.fullmatch(r"\w[^/\\:]*", min(outer))
-    return inner if one and all(NAME.fullmatch(name) for name, _ in inner) else found
+    return inner if one and all(NAME.fullmatch(name) for name, _ in inner) else named
 
 
-def check_members(archive: Path, folder: Path, found: list[tuple[str, zipfile.ZipInfo]]) -> None:
+def check_members(archive: Path, folder: Path, files: list[tuple[str, zipfile.ZipInfo]]) -> None:
     """Raises UserError unless all members are a bundle's, once each, and fit on the disk."""
-    names = [name for name, _ in found]
+    names = [name for name, _ in files]
     for name in names:
         if not NAME.fullmatch(name):
             raise UserError(
@@ -134,7 +134,7 @@ def check_members(archive: Path, folder: Path, found: list[tuple[str, zipfile.Zi
         raise UserError(f"{archive} holds a name twice, so it is no bundle; fetch it again.")
     if not any(name.startswith("runs/") for name in names):
         raise UserError(f"{archive} holds no runs; bundle finished ones.")
-    size, free = sum(info.file_size for _, info in found), shutil.disk_usage(folder).free
+    size, free = sum(info.file_size for _, info in files), shutil.disk_usage(folder).free
     if size > free:
         raise UserError(
             f"{archive} would unpack to {size / 2**20:.0f} MiB and {folder.parent} has "

@@ -161,8 +161,8 @@ def make_folder(path: Path) -> None:
     try:
         missing = [p for p in (path, *path.parents) if not p.exists()]
         path.mkdir(parents=True, exist_ok=True)
-        for made in missing:
-            sync(made.parent)
+        for folder in missing:
+            sync(folder.parent)
     except OSError as error:
         raise Unwritable(path, error) from error
 

@@ -122,12 +122,12 @@ class Lock:
         temporary = self.path.with_name(f".{self.path.name}.{token[:8]}.tmp")
         try:
             write_whole(temporary, content)
-            made = link(temporary, self.path, content)
+            created = link(temporary, self.path, content)
         finally:
             temporary.unlink(missing_ok=True)
-        if made:
+        if created:
             self._token = token
-        return made
+        return created
 
     def _take_over(self, dead: bytes) -> bool:
         guard = Lock(self.path.with_name(f"{self.path.name}.take"))

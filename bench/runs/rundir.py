@@ -179,14 +179,14 @@ DEPTH = 4  # of a run's folder: data set, method, digest, seed
 def with_spec(results: Path) -> Iterator[tuple[Path, int]]:
     """Folders that hold a spec.json, with their depth below runs/: those of runs and, as a copy may
     have come to lie there, those above and one below."""
-    level, found = listing(results / "runs"), []
+    level, holders = listing(results / "runs"), []
     for depth in range(1, DEPTH):
         level = [inner for folder in level for inner in listing(folder)]
-        found += [(file.parent, depth) for file in level if file.name == "spec.json"]
+        holders += [(file.parent, depth) for file in level if file.name == "spec.json"]
     copies = (f for folder in level for f in listing(folder) if f.name.startswith("seed-"))
     for depth, folders in ((DEPTH, level), (DEPTH + 1, copies)):
-        found += [(folder, depth) for folder in folders if present(folder / "spec.json")]
-    yield from sorted(found)
+        holders += [(folder, depth) for folder in folders if present(folder / "spec.json")]
+    yield from sorted(holders)
 
 
 def astray(results: Path, folder: Path, depth: int, known: dict[Path, dict]) -> str:

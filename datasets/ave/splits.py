@@ -8,17 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.datasets.core.flags import Flag
+from bench.datasets.core.splits import lists
 from bench.datasets.core.splits.list_files import Wrong, read_text
-from bench.datasets.core.splits.lists import (
-    PARTS,
-    Issue,
-    ListedSample,
-    Parts,
-    assemble,
-    check_split,
-    need,
-    some,
-)
+from bench.datasets.core.splits.lists import Issue, ListedSample, Parts
 from bench.errors import unknown
 
 SPLITS = ("literature", "literature+val", "literature-rows", "clean", "clean-unambiguous")
@@ -81,29 +73,29 @@ def parts(files: Mapping[str, Path], split: str = "clean", keep: str = "first") 
     sample a row. `clean` takes ids out of train that val or test has, `clean-unambiguous` takes
     every id with several labels out of all parts.
     """
-    check_split(split, "ave", SPLITS)
+    lists.check_split(split, "ave", SPLITS)
     if keep not in KEEP:
         raise unknown(keep, "a way to keep a label", KEEP, "change it with --set data.keep=NAME")
     events, issues = {}, []
-    for part in PARTS:
-        events[part], found = read_events(need(files, part, split))
-        issues += found
+    for part in lists.PARTS:
+        events[part], new_issues = read_events(lists.need(files, part, split))
+        issues += new_issues
     if "all" in files:
         issues += differing(files["all"], events)
-    several, found = conflicts(events)
-    issues += found
+    several, new_issues = conflicts(events)
+    issues += new_issues
     rows = {part: [e.sample for e in of] for part, of in events.items()}
     if split == "literature-rows":
-        return assemble(split, CLASSES, rows, [*issues, *repeats(rows, "each row a sample")])
+        return lists.assemble(split, CLASSES, rows, [*issues, *repeats(rows, "each row a sample")])
     issues += repeats(rows, f"the {keep} label kept")
     rows = {part: one_label(of, keep) for part, of in rows.items()}
     if split == "clean":
         taken = {s.id for part in ("val", "test") for s in rows[part]}
-        rows["train"] = left_out(rows["train"], taken, issues, "train", "stand in val or test")
+        lists.leave_out(rows, "train", taken, "stand in val or test", issues)
     if split == "clean-unambiguous":
-        for part, of in rows.items():
-            rows[part] = left_out(of, set(several), issues, part, "have several labels")
-    return assemble(split, CLASSES, rows, issues)
+        for part in rows:
+            lists.leave_out(rows, part, set(several), "have several labels", issues)
+    return lists.assemble(split, CLASSES, rows, issues)
 
 
 def annotated(files: Mapping[str, Path]) -> dict[str, Event]:
@@ -128,11 +120,13 @@ def conflicts(events: Mapping[str, list[Event]]) -> tuple[tuple[str, ...], list[
         spans.setdefault(event.id, set()).add((event.start, event.end))
     issues = []
     if several:
-        text = f"the lists give several labels to {some(several, 'ids')}."
+        text = f"the lists give several labels to {lists.some(several, 'ids')}."
         issues.append(Issue(Flag.CONFLICT, several, text, False))
     moved = tuple(i for i, of in spans.items() if len(of) > 1)
     if moved:
-        text = f"the lists give several times to {some(moved, 'ids')}; the first of test, val, "
+        text = (
+            f"the lists give several times to {lists.some(moved, 'ids')}; the first of test, val, "
+        )
         issues.append(Issue(Flag.CONFLICT, moved, f"{text}train is taken."))
     return several, issues
 
@@ -143,7 +137,7 @@ def differing(path: Path, events: Mapping[str, list[Event]]) -> list[Issue]:
     odd = set(table) ^ {e for of in events.values() for e in of}
     ids = tuple(sorted({e.id for e in odd}))
     if ids:
-        text = f"{path.name} and the lists differ in {some(ids, 'ids')}; the lists are used."
+        text = f"{path.name} and the lists differ in {lists.some(ids, 'ids')}; the lists are used."
         issues.append(Issue(None, ids, text))
     return issues
 
@@ -206,16 +200,6 @@ def repeats(rows: Mapping[str, list[ListedSample]], what: str) -> list[Issue]:
             counts[s.id] = counts.get(s.id, 0) + 1
         twice = tuple(i for i, n in counts.items() if n > 1)
         if twice:
-            text = f"{part} repeats {some(twice, 'ids')}, {what}."
+            text = f"{part} repeats {lists.some(twice, 'ids')}, {what}."
             issues.append(Issue(Flag.DUP_ID, twice, text, False))
     return issues
-
-
-def left_out(
-    rows: list[ListedSample], gone: set[str], issues: list[Issue], part: str, why: str
-) -> list[ListedSample]:
-    """The rows without the ids in `gone`, which join the issues."""
-    ids = tuple(s.id for s in rows if s.id in gone)
-    if ids:
-        issues.append(Issue(None, ids, f"{part} leaves out {some(ids, 'ids')} that {why}.", False))
-    return [s for s in rows if s.id not in gone]

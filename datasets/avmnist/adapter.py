@@ -12,14 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from bench.config.settings import knob
+from bench.datasets.avmnist import splits
 from bench.datasets.avmnist.idx import DIMENSIONS, PREFIX, idx_file, read_idx, verdict
-from bench.datasets.avmnist.splits import (
-    NEEDS_TRAIN_IMAGES,
-    SPLITS,
-    DigitPair,
-    pairing_digest,
-    pairs,
-)
+from bench.datasets.avmnist.splits import DigitPair
 from bench.datasets.avmnist.voices import (
     FLOOR,
     HOP,
@@ -76,7 +71,7 @@ class AVMNIST(CachedAdapter):
 
     @dataclass(frozen=True)
     class Config(CachedAdapter.Config):
-        split: str = knob("clean", choices=SPLITS)
+        split: str = knob("clean", choices=splits.SPLITS)
         level: str = knob(
             "peak", choices=("peak", "raw")
         )  # peak: x / max|x|; two speakers are quiet
@@ -99,13 +94,13 @@ class AVMNIST(CachedAdapter):
         """(MNIST's part, content) -> file. Raises UserError naming one that is missing."""
         folder = self.raw() / "mnist"
         parts = ["test"]
-        if self.config.split in NEEDS_TRAIN_IMAGES:
+        if self.config.split in splits.NEEDS_TRAIN_IMAGES:
             parts.append("train")
-        found = {(p, c): idx_file(folder, p, c) for p in parts for c in ("images", "labels")}
-        for (part, content), path in found.items():
+        files = {(p, c): idx_file(folder, p, c) for p in parts for c in ("images", "labels")}
+        for (part, content), path in files.items():
             if path is None:
                 raise missing(folder, part, content, self.config.split)
-        return found
+        return files
 
     def recording_files(self) -> list[Path]:
         """All `.wav` files in order of name. Raises UserError if there is no folder of them."""
@@ -121,15 +116,15 @@ class AVMNIST(CachedAdapter):
     def content(self):
         voices = Voices.read(self.recording_files(), self.base(), self.config.level)
         images, digits, sources = self.images()
-        chosen = pairs(self.config.split, digits, voices.names, self.counts)
+        chosen = splits.pairs(self.config.split, digits, voices.names, self.counts)
         place = {name: i for i, name in enumerate(voices.names)}
         heard = np.array([place[p.recording] for p in chosen])
         seen = partial(image_chunks, images, chosen)
         spoken = partial(audio_chunks, voices.waves, heard)
         report = self.report(voices)
         for part in dict.fromkeys(p.part for p in chosen):
-            told = pairing_digest(p for p in chosen if p.part == part)
-            report["rows"].append([f"pairing of {part}", told])
+            digest = splits.pairing_digest(p for p in chosen if p.part == part)
+            report["rows"].append([f"pairing of {part}", digest])
         return CacheContent(
             ids=[p.name for p in chosen],
             labels=np.array([p.digit for p in chosen]),

@@ -95,10 +95,10 @@ def image_parts(
     return parts
 
 
-def too_few(split: str, source: str, digit: int, needed: int, found: int) -> UserError:
+def too_few(split: str, source: str, digit: int, needed: int, held: int) -> UserError:
     return UserError(
         f"split {split!r} of avmnist needs {needed} images of digit {digit}, and MNIST's {source} "
-        f"files hold {found}; give a --root with the whole files."
+        f"files hold {held}; give a --root with the whole files."
     )
 
 

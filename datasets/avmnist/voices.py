@@ -98,8 +98,8 @@ class Voices:
         if absent:
             problems.append(listed(absent, "recordings are missing, so that others repeat more"))
         if self.excluded:
-            told = [f"{name} ({why})" for name, why in self.excluded.items()]
-            problems.append(listed(told, "sound files are left out"))
+            excluded = [f"{name} ({why})" for name, why in self.excluded.items()]
+            problems.append(listed(excluded, "sound files are left out"))
         if strangers:
             problems.append(listed(strangers, "recordings of unknown speakers are in no part"))
         return {"rows": rows, "problems": problems}

@@ -77,10 +77,10 @@ class AVMNISTMultiBench(CachedAdapter):
         absent = [p for several in paths.values() for p in several if not p.is_file()]
         if absent:
             raise UserError(f"{absent[0]} is missing: give --root DIR, {self.holds}.")
-        found = {n: joint(n, [npy_piece(p) for p in several]) for n, several in paths.items()}
-        for name, table in found.items():
+        tables = {n: joint(n, [npy_piece(p) for p in several]) for n, several in paths.items()}
+        for name, table in tables.items():
             self.check_shape(name, table)
-        return found
+        return tables
 
     def folder(self, root: Path, modality: str) -> Path:
         """Where a modality's arrays are, or should be."""
@@ -189,12 +189,12 @@ def chunks(table: ArrayTable, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
     """[n, *shape] at a time. Raises UserError for NaN or infinity."""
     start = 0
     for chunk in table.chunks():
-        made = chunk.reshape(-1, *shape).astype(stored(table))
-        if not np.isfinite(made).all():
-            bad = start + int((~np.isfinite(made)).any(axis=(1, 2, 3)).argmax())
+        values = chunk.reshape(-1, *shape).astype(stored(table))
+        if not np.isfinite(values).all():
+            bad = start + int((~np.isfinite(values)).any(axis=(1, 2, 3)).argmax())
             raise UserError(
                 f"{table.pieces[0].file.parent} holds NaN or infinity in row {bad}, counted from "
                 "the first of train; fetch the arrays again."
             )
-        start += len(made)
-        yield made
+        start += len(values)
+        yield values

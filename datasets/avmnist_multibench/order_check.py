@@ -43,8 +43,8 @@ class OrderCheck:
             raw = blake2b(row.tobytes(), digest_size=DIGEST).digest()
             self.twins[i] = self.first.setdefault(raw, i)
         end = self.seen + len(chunk)
-        wanted = self.places[(self.places >= self.seen) & (self.places < end)] - self.seen
-        self.rows_looked_at += [x.astype(np.float32).reshape(-1) for x in chunk[wanted]]
+        places = self.places[(self.places >= self.seen) & (self.places < end)] - self.seen
+        self.rows_looked_at += [x.astype(np.float32).reshape(-1) for x in chunk[places]]
         self.seen = end
 
     @property
@@ -56,9 +56,9 @@ class OrderCheck:
         """The share of the looked-at rows whose nearest neighbour has their label, and what chance
         would hardly give."""
         labels = self.labels[self.places]
-        found = float((labels[nearest(np.stack(self.rows_looked_at))] == labels).mean())
+        share = float((labels[nearest(np.stack(self.rows_looked_at))] == labels).mean())
         chance = float(np.square(np.bincount(labels) / len(labels)).sum())
-        return found, chance + DEVIATIONS * (chance * (1 - chance) / len(labels)) ** 0.5
+        return share, chance + DEVIATIONS * (chance * (1 - chance) / len(labels)) ** 0.5
 
     def check(self, where: Path) -> None:
         """Raises UserError if equal arrays have different labels, or if neighbours do not agree."""
@@ -71,29 +71,29 @@ class OrderCheck:
                 f"rows {i} and {j} for instance, labels {self.labels[i]} and {self.labels[j]}: "
                 f"{REMEDY}."
             )
-        found, needed = self.agreement()
-        if found < needed:
+        share, needed = self.agreement()
+        if share < needed:
             raise UserError(
                 f"{where}: the nearest neighbours of {len(self.places)} sounds have their label in "
-                f"{100 * found:.0f} %, no more than by chance: {REMEDY}."
+                f"{100 * share:.0f} %, no more than by chance: {REMEDY}."
             )
 
     def problems(self) -> list[str]:
         """What `check` lets pass and is odd all the same."""
-        found, _ = self.agreement()
-        if found >= DOUBTFUL:
+        share, _ = self.agreement()
+        if share >= DOUBTFUL:
             return []
-        told = f"{100 * found:.0f} % of {len(self.places)}"
+        near = f"{100 * share:.0f} % of {len(self.places)}"
         return [
-            f"only {told} sounds have the label of their nearest neighbour: some may be misplaced."
+            f"only {near} sounds have the label of their nearest neighbour: some may be misplaced."
         ]
 
     def rows(self) -> list[list[str]]:
         """Rows of a card."""
-        found, _ = self.agreement()
-        told = f"{len(self.repeated)} repeated sounds, all with the label of the first"
-        near = f"the label of {100 * found:.0f} % of {len(self.places)} sounds"
-        return [["order check", told], ["nearest neighbour", near]]
+        share, _ = self.agreement()
+        repeats = f"{len(self.repeated)} repeated sounds, all with the label of the first"
+        near = f"the label of {100 * share:.0f} % of {len(self.places)} sounds"
+        return [["order check", repeats], ["nearest neighbour", near]]
 
 
 def nearest(rows: np.ndarray) -> np.ndarray:

@@ -68,9 +68,9 @@ class BalancedAV(MediaAdapter):
 
     @classmethod
     def list_files(cls, root):
-        found = super().list_files(root)
+        files = super().list_files(root)
         several = [p for f in cls.FOLDERS for p in listing(root / f) if p.suffix == ".json"]
-        return found or ({"annotation": several[0]} if len(several) == 1 else {})
+        return files or ({"annotation": several[0]} if len(several) == 1 else {})
 
     @classmethod
     def commonest_shape(cls, root: Path) -> str:
@@ -116,32 +116,32 @@ class BalancedAV(MediaAdapter):
     def annotated(self) -> Parts:
         """All clips of the annotation that have a label. Raises UserError for unsafe names."""
         path = self.needed("annotation")
-        found = splits.parts({"annotation": path}, "literature+val")
-        if len(found.classes) > splits.COUNT:
+        parts = splits.parts({"annotation": path}, "literature+val")
+        if len(parts.classes) > splits.COUNT:
             raise UserError(
-                f"{path} names {len(found.classes)} classes, of which {self.name} has "
+                f"{path} names {len(parts.classes)} classes, of which {self.name} has "
                 f"{splits.COUNT}; take the file from its source."
             )
-        for clip in found.ids:
+        for clip in parts.ids:
             if len(relative(clip, path).parts) > 1:
                 raise UserError(f"{path} names {clip!r}, which is no name of a file; correct it.")
-        return found
+        return parts
 
     def clips(self):
-        found, root = self.annotated, self.raw()
+        annotated, root = self.annotated, self.raw()
         labels = {
             clip: label
-            for part, clips in found.parts.items()
-            for clip, label in zip(clips, found.labels[part], strict=True)
+            for part, clips in annotated.parts.items()
+            for clip, label in zip(clips, annotated.labels[part], strict=True)
         }
         ids = sorted(labels)
         places = {role: folder_of(root, role) for role in PLACES}
         shape = {"shape": list(self.shape), "frames": self.config.frames}
-        doubled = [i for issue in found.issues if issue.flag == Flag.DUP_ID for i in issue.ids]
+        doubled = [i for issue in annotated.issues if issue.flag == Flag.DUP_ID for i in issue.ids]
         return Clips(
             ids=ids,
             labels=[labels[clip] for clip in ids],
-            groups=[found.groups[clip] for clip in ids],
+            groups=[annotated.groups[clip] for clip in ids],
             files=[{r: f"{folder}/{i}{end}" for r, (folder, end) in places.items()} for i in ids],
             arrays={
                 "audio": Array("f2", (1, *self.shape)),
@@ -157,9 +157,9 @@ class BalancedAV(MediaAdapter):
         )
 
     def survey(self):
-        found = super().survey()
+        survey = super().survey()
         faults = [issue.text for issue in self.annotated.issues if issue.fault]
-        return {**found, "problems": [*found["problems"], *faults]}
+        return {**survey, "problems": [*survey["problems"], *faults]}
 
     def listed(self, files, stored):
         return splits.parts(files, self.config.split)

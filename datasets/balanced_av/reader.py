@@ -41,26 +41,26 @@ def spectrogram(path: Path, shape: Sequence[int] = ()) -> NDArray[np.float16]:
     """The array of a pickle, which has two dimensions and `shape` if one is given. Raises Unusable
     for anything else, and for numbers that are not finite in half precision."""
     try:
-        found = load(path)
+        value = load(path)
     except UserError as error:
         raise Unusable(Flag.UNDECODABLE, str(error)) from None
-    if not isinstance(found, np.ndarray) or found.dtype.kind != "f" or found.ndim != 2:
-        raise Unusable(Flag.WRONG_TYPE, f"{path.name} holds {words(found)}, no 2-D array of floats")
-    if shape and found.shape != tuple(shape):
-        wanted = "x".join(map(str, shape))
-        raise Unusable(Flag.WRONG_TYPE, f"{path.name} holds {words(found)}, not {wanted}")
+    if not isinstance(value, np.ndarray) or value.dtype.kind != "f" or value.ndim != 2:
+        raise Unusable(Flag.WRONG_TYPE, f"{path.name} holds {words(value)}, no 2-D array of floats")
+    if shape and value.shape != tuple(shape):
+        expected = "x".join(map(str, shape))
+        raise Unusable(Flag.WRONG_TYPE, f"{path.name} holds {words(value)}, not {expected}")
     with np.errstate(over="ignore"):
-        half = found.astype(np.float16)
+        half = value.astype(np.float16)
     if not np.isfinite(half).all():
         raise Unusable(Flag.UNDECODABLE, f"{path.name} holds numbers that are not finite")
     return half
 
 
-def words(found: object) -> str:
-    """What was found in the place of an array."""
-    if isinstance(found, np.ndarray):
-        return f"an array {'x'.join(map(str, found.shape))} {found.dtype}"
-    return f"a {type(found).__name__}"
+def words(value: object) -> str:
+    """What stands in the place of an array."""
+    if isinstance(value, np.ndarray):
+        return f"an array {'x'.join(map(str, value.shape))} {value.dtype}"
+    return f"a {type(value).__name__}"
 
 
 def middles(path: Path, frames: int) -> tuple[list[bytes], int]:
@@ -90,12 +90,12 @@ def stored(file: "h5py.File") -> "h5py.Dataset":
     link = file.get(VIDEO, getlink=True)
     if link is None:
         raise Unusable(Flag.EMPTY, f"it has no {VIDEO!r}")
-    found = file[VIDEO] if isinstance(link, h5py.HardLink) else None
-    if not isinstance(found, h5py.Dataset) or found.is_virtual or found.external:
+    strings = file[VIDEO] if isinstance(link, h5py.HardLink) else None
+    if not isinstance(strings, h5py.Dataset) or strings.is_virtual or strings.external:
         raise Unusable(Flag.UNDECODABLE, f"its {VIDEO!r} is a link or no data set of its own")
-    if found.ndim != 1:
-        raise Unusable(Flag.UNDECODABLE, f"its {VIDEO!r} has {found.ndim} dimensions, not 1")
-    return found
+    if strings.ndim != 1:
+        raise Unusable(Flag.UNDECODABLE, f"its {VIDEO!r} has {strings.ndim} dimensions, not 1")
+    return strings
 
 
 def plain(value: object) -> bytes:
@@ -110,7 +110,7 @@ def plain(value: object) -> bytes:
 def pictures(strings: Sequence[bytes], short_side: int) -> tuple[NDArray[np.uint8], Flag]:
     """Those that can be decoded [T, H, W, 3], and what is wrong. Raises Unusable if that is less
     than half of them."""
-    found, flags = [], Flag(0)
+    pixels, flags = [], Flag(0)
     for raw in strings:
         try:
             picture = decoded(raw, short_side=short_side)
@@ -118,8 +118,8 @@ def pictures(strings: Sequence[bytes], short_side: int) -> tuple[NDArray[np.uint
             flags |= Flag.TRUNCATED
             continue
         flags |= picture.flags | (Flag(0) if kind_of(raw[:12]) == "JPEG" else Flag.WRONG_TYPE)
-        found.append(picture.pixels)
-    if not found or 2 * len(found) < len(strings):
-        gone = len(strings) - len(found)
+        pixels.append(picture.pixels)
+    if not pixels or 2 * len(pixels) < len(strings):
+        gone = len(strings) - len(pixels)
         raise Unusable(Flag.TRUNCATED, f"{gone} of {len(strings)} pictures cannot be decoded")
-    return alike(found), flags
+    return alike(pixels), flags

@@ -7,17 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench.datasets.core.flags import Flag
+from bench.datasets.core.splits import lists
 from bench.datasets.core.splits.database import read_database
 from bench.datasets.core.splits.list_files import Wrong
-from bench.datasets.core.splits.lists import (
-    Issue,
-    ListedSample,
-    Parts,
-    assemble,
-    check_split,
-    need,
-    some,
-)
+from bench.datasets.core.splits.lists import Issue, ListedSample, Parts
 
 SPLITS = ("literature", "literature+val", "clean")
 
@@ -34,8 +27,8 @@ def parts(files: Mapping[str, Path], split: str = "clean") -> Parts:
     `literature` leaves validation unused; `clean` takes clips out of train of which the source
     is also that of a clip in val or test.
     """
-    check_split(split, "balanced_av", SPLITS)
-    data = read_database(need(files, "annotation", split))
+    lists.check_split(split, "balanced_av", SPLITS)
+    data = read_database(lists.need(files, "annotation", split))
     issues = list(data.issues)
     if len(data.classes) != COUNT:
         text = f"the annotation names {len(data.classes)} classes, not {COUNT}."
@@ -56,6 +49,6 @@ def parts(files: Mapping[str, Path], split: str = "clean") -> Parts:
         taken = {s.group for part in ("val", "test") for s in rows[part]}
         gone = tuple(s.id for s in rows["train"] if s.group in taken)
         rows["train"] = [s for s in rows["train"] if s.group not in taken]
-        text = f"train leaves out {some(gone, 'clips')} of sources that val or test has."
+        text = f"train leaves out {lists.some(gone, 'clips')} of sources that val or test has."
         issues.append(Issue(None, gone, text, False))
-    return assemble(split, data.classes, rows, issues)
+    return lists.assemble(split, data.classes, rows, issues)

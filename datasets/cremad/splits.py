@@ -8,19 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench.datasets.core.flags import Flag
+from bench.datasets.core.splits import lists
 from bench.datasets.core.splits.hashing import hash_order
 from bench.datasets.core.splits.list_files import Wrong, read_text
-from bench.datasets.core.splits.lists import (
-    Issue,
-    ListedSample,
-    Parts,
-    assemble,
-    carved,
-    check_number,
-    check_split,
-    need,
-    once,
-)
+from bench.datasets.core.splits.lists import Issue, ListedSample, Parts
 from bench.errors import UserError
 
 SPLITS = ("literature", "literature+val", "clean", "clean-actor5", "clean-tfds", "mla")
@@ -70,22 +61,22 @@ def parts(files: Mapping[str, Path], split: str = "clean", fold: int = 0) -> Par
 
     fold: of `clean-actor5` alone. Order of ids: the lists', or by name.
     """
-    check_split(split, "cremad", SPLITS)
-    check_number(fold, "fold", range(FOLDS))
+    lists.check_split(split, "cremad", SPLITS)
+    lists.check_number(fold, "fold", range(FOLDS))
     if split in ("clean", "clean-actor5"):
         rows, notes, split = by_actor(actor5(fold)), [], f"clean-actor5-{fold}"
     elif split == "clean-tfds":
         rows, notes = by_actor({p: tuple(a.split()) for p, a in TFDS.items()}, TFDS_DROPS), []
-        told = f"the builder leaves out {', '.join(TFDS_DROPS)}."
-        notes.append(Issue(Flag.DUP_MEDIA, TFDS_DROPS, told, False))
+        text = f"the builder leaves out {', '.join(TFDS_DROPS)}."
+        notes.append(Issue(Flag.DUP_MEDIA, TFDS_DROPS, text, False))
     else:
         rows, notes = {}, []
         for part in ("train", "test"):
-            rows[part], found = read_list(need(files, part, split))
-            notes += found
+            rows[part], new_issues = read_list(lists.need(files, part, split))
+            notes += new_issues
         if split == "literature+val":
-            rows |= carved("cremad", rows["train"], VAL)
-    return assemble(split, CLASSES, rows, [*notes, *known_issues(rows)])
+            rows |= lists.carved("cremad", rows["train"], VAL)
+    return lists.assemble(split, CLASSES, rows, [*notes, *known_issues(rows)])
 
 
 def stems() -> list[str]:
@@ -132,19 +123,19 @@ def read_list(path: Path) -> tuple[list[ListedSample], list[Issue]]:
     wrong, rows, known = Wrong(text.name), [], set(stems())
     for number, line in text.lines:
         separator = "," if "," in line else None
-        stem, told = text.columns(number, line, separator, "id,EMOTION", (2,))
+        stem, word = text.columns(number, line, separator, "id,EMOTION", (2,))
         stem = stem.removesuffix(".flv")
         if stem not in known:
             raise text.error(number, f"{stem!r} is no name of a CREMA-D clip")
-        label = told[:3].upper()  # the word is longer in the lists of MLA
-        place = f"line {number} ({told!r})"
+        label = word[:3].upper()  # the word is longer in the lists of MLA
+        place = f"line {number} ({word!r})"
         if label not in CLASSES:
             wrong.add(Flag.BAD_LABEL, "have a class that is none of the six", stem, place)
         elif label != CLASSES[sample_of(stem).label]:
             wrong.add(Flag.BAD_LABEL, "have a class that the name denies", stem, place)
         else:
             rows.append(sample_of(stem))
-    rows, repeated = once(rows, text.name)
+    rows, repeated = lists.once(rows, text.name)
     return rows, [*text.issues, *wrong.issues(), *repeated]
 
 

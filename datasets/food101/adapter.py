@@ -124,15 +124,15 @@ class Food101(MediaAdapter):
         )
 
     def survey(self):
-        found = super().survey()
+        survey = super().survey()
         faults = [issue.text for issue in self.titles[1] if issue.fault]
-        return {**found, "problems": [*found["problems"], *faults]}
+        return {**survey, "problems": [*survey["problems"], *faults]}
 
     def named(self) -> set[str]:
         """The images in the lists of the literature that are there."""
         roles = {role for several in splits.LISTED.values() for role in several.values()}
-        found = (splits.read_list(self.raw_lists[r])[0] for r in roles & self.raw_lists.keys())
-        return {sample.id for rows in found for sample in rows}
+        lists = (splits.read_list(self.raw_lists[r])[0] for r in roles & self.raw_lists.keys())
+        return {sample.id for rows in lists for sample in rows}
 
     def listed(self, files, stored):
         return splits.parts(files, self.config.split, folders_of(stored))
@@ -153,7 +153,7 @@ class Food101(MediaAdapter):
         files = [{p: lying[p] for p, bit in BITS.items() if bit & bits} for bits in range(4)]
         usable, folder = (stored.column(name).tolist() for name in ("usable", "folder"))
         tokenizer, path = self.tokenizer(), self.pieces_file(self.root)
-        made = Clips(
+        titles = Clips(
             ids=stored.ids,
             labels=stored.column("labels").tolist(),
             files=[files[bits] for bits in folder],
@@ -166,7 +166,7 @@ class Food101(MediaAdapter):
             },
             noun="titles",
         )
-        return {"text": made}
+        return {"text": titles}
 
 
 def folders_of(stored: Cache) -> dict[str, set[str]]:

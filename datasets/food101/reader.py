@@ -112,8 +112,8 @@ def flags_of(images: Images, titles: Mapping[str, str], issues: Iterable[Issue])
 
 def read(name: str, files: Mapping[str, Path], short_side: int, cut: bool) -> Sample:
     """`image` [1, H, W, 3]. cut: see `bench.datasets.core.decode.images.picture`."""
-    found = picture(files["image"], short_side=short_side, cut=cut)
-    return Sample({"image": found.pixels[None]}, found.flags)
+    image = picture(files["image"], short_side=short_side, cut=cut)
+    return Sample({"image": image.pixels[None]}, image.flags)
 
 
 def tokens(name: str, files: Mapping[str, Path], path: str, tokenizer: Mapping) -> Sample:

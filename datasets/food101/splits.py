@@ -9,18 +9,9 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from bench.datasets.core.flags import Flag
+from bench.datasets.core.splits import lists
 from bench.datasets.core.splits.list_files import Text, Wrong, read_text
-from bench.datasets.core.splits.lists import (
-    Issue,
-    ListedSample,
-    Parts,
-    assemble,
-    carved,
-    check_split,
-    need,
-    once,
-    some,
-)
+from bench.datasets.core.splits.lists import Issue, ListedSample, Parts
 from bench.errors import UserError
 
 SPLITS = ("literature", "literature+val", "clean", "clean-page", "clean-title", "mla", "mmbt")
@@ -59,21 +50,21 @@ def parts(
     files: `train_titles` and `test_titles` (without them no split but `literature+val` and
     `clean-page`, of all images), and the lists of the splits `mla` and `mmbt` named in `LISTED`.
     """
-    check_split(split, "food101", SPLITS)
+    lists.check_split(split, "food101", SPLITS)
     if split in LISTED:
         rows, issues = {}, []
         for part, file in LISTED[split].items():
-            rows[part], found = read_list(need(files, file, split))
-            issues += found
-        return assemble(split, CLASSES, rows, issues)
+            rows[part], new_issues = read_list(lists.need(files, file, split))
+            issues += new_issues
+        return lists.assemble(split, CLASSES, rows, issues)
     split = "clean-title" if split == "clean" else split
     rows, issues = image_rows(names or {})
     titles = {}
     if split in ("literature", "clean-title") or "train_titles" in files:
         images = {part: {s.id for s in of_part} for part, of_part in rows.items()}
-        titles, found = all_titles(files, images, split)
-        issues += found
-    return assemble(split, CLASSES, divided(rows, split, titles, issues), issues)
+        titles, new_issues = all_titles(files, images, split)
+        issues += new_issues
+    return lists.assemble(split, CLASSES, divided(rows, split, titles, issues), issues)
 
 
 def all_titles(
@@ -82,9 +73,9 @@ def all_titles(
     """Image -> title, of both csv files. images: by folder, `train` and `test`."""
     titles, issues = {}, []
     for part in ("train", "test"):
-        of_part, found = read_titles(need(files, f"{part}_titles", split), images[part])
+        of_part, new_issues = read_titles(lists.need(files, f"{part}_titles", split), images[part])
         titles = of_part | titles
-        issues += found
+        issues += new_issues
     return titles, issues
 
 
@@ -93,20 +84,20 @@ def divided(
 ) -> dict[str, list[ListedSample]]:
     """The rules of the split, then the images with a title where titles are given."""
     if split != "literature":
-        rows |= carved("upmc-food101", rows["train"], VAL, grouped=True)
+        rows |= lists.carved("upmc-food101", rows["train"], VAL, grouped=True)
     if split.startswith("clean"):
         pages = {s.group for part in ("train", "val") for s in rows[part]}
         gone = {s.id for s in rows["test"] if s.group in pages}
-        rows["test"] = left_out(rows["test"], gone, issues, "test", "share a page with train")
+        lists.leave_out(rows, "test", gone, "share a page with train", issues, "images")
     if split == "clean-title":
         tested = {plain(titles.get(s.id, "")) for s in rows["test"]} - {""}
         for part in ("train", "val"):
             gone = {s.id for s in rows[part] if plain(titles.get(s.id, "")) in tested}
-            rows[part] = left_out(rows[part], gone, issues, part, "share a title with test")
+            lists.leave_out(rows, part, gone, "share a title with test", issues, "images")
     if titles:
         for part in rows:
             gone = {s.id for s in rows[part] if s.id not in titles}
-            rows[part] = left_out(rows[part], gone, issues, part, "have no title", Flag.MISSING)
+            lists.leave_out(rows, part, gone, "have no title", issues, "images", Flag.MISSING)
         issues += shared_titles(rows, titles)
     return rows
 
@@ -120,22 +111,6 @@ def shared_titles(rows: Mapping[str, list[ListedSample]], titles: Mapping[str, s
     return [Issue(Flag.OVERLAP, same, text, False)] if same else []
 
 
-def left_out(
-    rows: list[ListedSample],
-    gone: set[str],
-    issues: list[Issue],
-    part: str,
-    why: str,
-    flag: Flag | None = None,
-) -> list[ListedSample]:
-    """The rows without the ids in `gone`, which join the issues."""
-    ids = tuple(s.id for s in rows if s.id in gone)
-    if ids:
-        text = f"{part} leaves out {some(ids, 'images')} that {why}."
-        issues.append(Issue(flag, ids, text, False))
-    return [s for s in rows if s.id not in gone]
-
-
 def plain(title: str) -> str:
     """A title as it is compared: lower case, letters and digits, single blanks between."""
     return " ".join(re.findall(r"[^\W_]+", title.lower()))
@@ -143,10 +118,10 @@ def plain(title: str) -> str:
 
 def sample_of(name: str) -> ListedSample | None:
     """The sample of an image; its group is the page; None where the class is none of the 101."""
-    found = IMAGE.fullmatch(name)
-    if not found or found[1] not in CLASSES:
+    match = IMAGE.fullmatch(name)
+    if not match or match[1] not in CLASSES:
         return None
-    return ListedSample(name, CLASSES.index(found[1]), f"{found[1]}_{found[2]}.jpg")
+    return ListedSample(name, CLASSES.index(match[1]), f"{match[1]}_{match[2]}.jpg")
 
 
 def image_rows(
@@ -165,7 +140,7 @@ def image_rows(
                 wrong.add(Flag.BAD_LABEL, "name none of the 101 classes, or another", name, path)
             else:
                 several.append(sample)
-        rows[part], repeated = once(several, f"the folder {part}")
+        rows[part], repeated = lists.once(several, f"the folder {part}")
         issues += repeated
     return rows, [*wrong.issues(), *issues]
 
@@ -187,7 +162,7 @@ def read_list(path: Path) -> tuple[list[ListedSample], list[Issue]]:
             wrong.add(Flag.BAD_LABEL, "have a class that the name denies", name, place)
         else:
             rows.append(sample)
-    rows, repeated = once(rows, text.name)
+    rows, repeated = lists.once(rows, text.name)
     return rows, [*text.issues, *wrong.issues(), *repeated]
 
 

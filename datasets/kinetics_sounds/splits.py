@@ -8,19 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench.datasets.core.flags import Flag
+from bench.datasets.core.splits import lists
 from bench.datasets.core.splits.database import read_database
 from bench.datasets.core.splits.list_files import Wrong, read_text
-from bench.datasets.core.splits.lists import (
-    Issue,
-    ListedSample,
-    Parts,
-    assemble,
-    carved,
-    check_split,
-    need,
-    once,
-    some,
-)
+from bench.datasets.core.splits.lists import Issue, ListedSample, Parts
 from bench.errors import UserError
 
 SPLITS = ("literature", "literature+val", "clean", "clean-carved")
@@ -43,25 +34,25 @@ def parts(files: Mapping[str, Path], split: str = "clean") -> Parts:
     `literature` takes the text lists, or the annotation where there are none. `literature+val`
     needs the annotation for its validation clips; `clean-carved` does without, by SV1.
     """
-    check_split(split, "kinetics_sounds", SPLITS)
-    rows, issues, told = {}, [], {}
+    lists.check_split(split, "kinetics_sounds", SPLITS)
+    rows, issues, annotated = {}, [], {}
     if "annotation" in files:
-        told, found = read_annotation(files["annotation"])
-        issues += found
+        annotated, new_issues = read_annotation(files["annotation"])
+        issues += new_issues
     listed = "train" in files or "test" in files
     for part in ("train", "test"):
-        if told and not listed:
-            rows[part] = told[part]
+        if annotated and not listed:
+            rows[part] = annotated[part]
             continue
-        rows[part], found = read_list(need(files, part, split))
-        issues += found
-        issues += differing(part, rows[part], told[part]) if told else []
+        rows[part], new_issues = read_list(lists.need(files, part, split))
+        issues += new_issues
+        issues += differing(part, rows[part], annotated[part]) if annotated else []
     if split == "clean-carved":
-        rows |= carved("kinetics-sounds", rows["train"], VAL)
+        rows |= lists.carved("kinetics-sounds", rows["train"], VAL)
     elif split != "literature":
-        need(files, "annotation", split)
-        rows["val"] = told["val"]
-    return assemble(split, CLASSES, rows, issues)
+        lists.need(files, "annotation", split)
+        rows["val"] = annotated["val"]
+    return lists.assemble(split, CLASSES, rows, issues)
 
 
 def everyone(files: Mapping[str, Path]) -> dict[str, ListedSample]:
@@ -78,15 +69,15 @@ def read_list(path: Path) -> tuple[list[ListedSample], list[Issue]]:
     wrong, rows = Wrong(text.name), []
     for number, line in text.lines:
         stem, _, label = text.columns(number, line, ",", "stem,10,label", (3,))
-        found = STEM.fullmatch(stem)
-        if not found:
+        match = STEM.fullmatch(stem)
+        if not match:
             raise text.error(number, f"{stem!r} is no name of a Kinetics clip")
         if label.isdecimal() and int(label) < len(CLASSES):
-            rows.append(ListedSample(found[1], int(label), found[1]))
+            rows.append(ListedSample(match[1], int(label), match[1]))
         else:
             place = f"line {number} ({label!r})"
-            wrong.add(Flag.BAD_LABEL, "have a label outside 0 to 30", found[1], place)
-    rows, repeated = once(rows, text.name)
+            wrong.add(Flag.BAD_LABEL, "have a label outside 0 to 30", match[1], place)
+    rows, repeated = lists.once(rows, text.name)
     return rows, [*text.issues, *wrong.issues(), *repeated]
 
 
@@ -101,24 +92,24 @@ def read_annotation(path: Path) -> tuple[dict[str, list[ListedSample]], list[Iss
     issues = list(data.issues)
     absent = sorted(set(CLASSES) ^ {spelled(name) for name in data.classes})
     if absent:
-        text = f"{path.name} and the table of 31 classes differ in {some(absent, 'names')}."
+        text = f"{path.name} and the table of 31 classes differ in {lists.some(absent, 'names')}."
         issues.append(Issue(None, (), text))
     wrong, rows = Wrong(path.name), {}
     for part, clips in data.clips.items():
         rows[part] = []
         for stem, name in clips:
-            found = STEM.fullmatch(stem)
-            if not found:
+            match = STEM.fullmatch(stem)
+            if not match:
                 raise UserError(
                     f"{path} names {stem!r}, which is no name of a Kinetics clip; take the file "
                     "from its source."
                 )
             if spelled(name) in CLASSES:
-                rows[part].append(ListedSample(found[1], CLASSES.index(spelled(name)), found[1]))
+                rows[part].append(ListedSample(match[1], CLASSES.index(spelled(name)), match[1]))
             else:
                 kind = "have a class that is none of the 31"
-                wrong.add(Flag.BAD_LABEL, kind, found[1], f"{stem} ({name!r})")
-        rows[part], repeated = once(rows[part], f"{path.name} ({part})")
+                wrong.add(Flag.BAD_LABEL, kind, match[1], f"{stem} ({name!r})")
+        rows[part], repeated = lists.once(rows[part], f"{path.name} ({part})")
         issues += repeated
     return rows, [*issues, *wrong.issues()]
 
@@ -127,8 +118,10 @@ def spelled(name: str) -> str:
     return name.lower().replace(" ", "_")
 
 
-def differing(part: str, listed: list[ListedSample], told: list[ListedSample]) -> list[Issue]:
+def differing(part: str, listed: list[ListedSample], annotated: list[ListedSample]) -> list[Issue]:
     """Where the text list and the annotation do not say the same of a part."""
-    ids = tuple(sorted({s.id for s in set(listed) ^ set(told)}))
-    text = f"{part}: the list and the annotation differ in {some(ids, 'ids')}; the list is used."
+    ids = tuple(sorted({s.id for s in set(listed) ^ set(annotated)}))
+    text = (
+        f"{part}: the list and the annotation differ in {lists.some(ids, 'ids')}; the list is used."
+    )
     return [Issue(None, ids, text)] if ids else []

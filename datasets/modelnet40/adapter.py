@@ -83,8 +83,8 @@ class ModelNet40(MediaAdapter):
         columns = (stored.column(c).tolist() for c in ("labels", "part"))
         for name, label, place in zip(stored.ids, *columns, strict=True):
             rows[PARTS[place]].append(ListedSample(name, label, name))
-        found = splits.tree_parts(rows, self.config.split, self.checked(files))
-        return replace(found, issues=(*found.issues, *resized(stored)))
+        parts = splits.tree_parts(rows, self.config.split, self.checked(files))
+        return replace(parts, issues=(*parts.issues, *resized(stored)))
 
 
 def folder_of(root: Path) -> str:

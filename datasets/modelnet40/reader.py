@@ -18,9 +18,9 @@ def read(name: str, files: Mapping[str, Path], size: Sequence[int]) -> Sample:
     """Each file as [1, H, W, C] of `size`, one channel where all three are the same."""
     arrays, flags = {}, Flag(0)
     for view, path in files.items():
-        found = picture(path)
-        pixels = found.pixels
-        flags |= found.flags | (Flag.BLANK if pixels.std() < TONE else Flag(0))
+        image = picture(path)
+        pixels = image.pixels
+        flags |= image.flags | (Flag.BLANK if pixels.std() < TONE else Flag(0))
         if pixels.shape[:2] != tuple(size):
             pixels, flags = stretched(pixels, *size), flags | Flag.CONVERTED
         arrays[view] = np.ascontiguousarray(pixels[None, :, :, : channels(pixels)])

@@ -9,18 +9,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bench.datasets.core.flags import Flag
+from bench.datasets.core.splits import lists
 from bench.datasets.core.splits.list_files import Wrong, read_text
-from bench.datasets.core.splits.lists import (
-    Issue,
-    ListedSample,
-    Parts,
-    assemble,
-    carved,
-    check_split,
-    need,
-    once,
-    some,
-)
+from bench.datasets.core.splits.lists import Issue, ListedSample, Parts
 from bench.errors import UserError
 
 SPLITS = ("literature", "literature+val", "clean")
@@ -50,42 +41,42 @@ LOOK_ALIKES = (
 
 def parts(files: Mapping[str, Path], split: str = "clean") -> Parts:
     """The parts from the lists. files: `train`, `test`."""
-    check_split(split, "modelnet40", SPLITS)
+    lists.check_split(split, "modelnet40", SPLITS)
     rows, issues = {}, []
     for part in ("train", "test"):
-        rows[part], found = read_list(need(files, part, split), part)
-        issues += found
+        rows[part], new_issues = read_list(lists.need(files, part, split), part)
+        issues += new_issues
     return divided(rows, split, issues)
 
 
 def tree_parts(
-    rows: Mapping[str, list[ListedSample]], split: str = "clean", lists: Parts | None = None
+    rows: Mapping[str, list[ListedSample]], split: str = "clean", published: Parts | None = None
 ) -> Parts:
     """The same from the objects in the folders. rows: by folder, `train` and `test`.
 
-    lists: what the lists say under any split, to compare; the folders decide.
+    published: what the lists say under any split, to compare; the folders decide.
     """
-    check_split(split, "modelnet40", SPLITS)
-    issues = [*lacking(rows), *(compared(rows, lists) if lists else ())]
+    lists.check_split(split, "modelnet40", SPLITS)
+    issues = [*lacking(rows), *(compared(rows, published) if published else ())]
     return divided(dict(rows), split, issues)
 
 
 def divided(rows: dict[str, list[ListedSample]], split: str, issues: list[Issue]) -> Parts:
     """The value under a split, from rows by official part."""
     if split != "literature":
-        rows |= carved("modelnet40", rows["train"], VAL)
-    return assemble(split, CLASSES, rows, issues)
+        rows |= lists.carved("modelnet40", rows["train"], VAL)
+    return lists.assemble(split, CLASSES, rows, issues)
 
 
 def object_of(path: str) -> tuple[str, str, str, int]:
     """Id, class, part and view of an image, from the end of its path. Raises UserError."""
     folder, part, file = (["", "", *path.split("/")])[-3:]
-    found = FILE.fullmatch(file)
-    if not found or folder != found[1] or part not in ("train", "test"):
+    match = FILE.fullmatch(file)
+    if not match or folder != match[1] or part not in ("train", "test"):
         like = next((what for pattern, what in LOOK_ALIKES if pattern.fullmatch(file)), "")
-        told = f", it looks like {like}" if like else ""
-        raise UserError(f"{path!r} is no image of the 12 shaded views{told}")
-    return f"{folder}_{found[2]}", folder, part, int(found[3])
+        hint = f", it looks like {like}" if like else ""
+        raise UserError(f"{path!r} is no image of the 12 shaded views{hint}")
+    return f"{folder}_{match[2]}", folder, part, int(match[3])
 
 
 def read_list(path: Path, part: str) -> tuple[list[ListedSample], list[Issue]]:
@@ -109,7 +100,7 @@ def read_list(path: Path, part: str) -> tuple[list[ListedSample], list[Issue]]:
             wrong.add(Flag.BAD_LABEL, "have another label than their folder", name, place)
         else:
             rows.append(ListedSample(name, CLASSES.index(folder), name))
-    rows, repeated = once(rows, text.name)
+    rows, repeated = lists.once(rows, text.name)
     return rows, [*text.issues, *wrong.issues(), *repeated]
 
 
@@ -119,25 +110,27 @@ def tree_rows(names: Iterable[str]) -> tuple[dict[str, list[ListedSample]], list
     names: paths that end in `class/part/file`. Raises UserError for images of another set, and for
     folders that are not whole.
     """
-    found, strange = {"train": {}, "test": {}}, {}
+    objects, strange = {"train": {}, "test": {}}, {}
     for path in sorted(n for n in names if n.endswith((".png", ".jpg"))):
         try:
             name, folder, part, _ = object_of(path)
         except UserError as e:
             raise UserError(f"{e}; give {IMAGES}.") from None
         if folder in CLASSES:
-            found[part][name] = ListedSample(name, CLASSES.index(folder), name)
+            objects[part][name] = ListedSample(name, CLASSES.index(folder), name)
         else:
             strange[name] = folder
-    check_whole(found)
+    check_whole(objects)
     folders = ", ".join(sorted(set(strange.values())))
-    told = f"{some(sorted(strange), 'objects')} are of none of the 40 classes, but of {folders}."
-    return {p: list(of.values()) for p, of in found.items()}, [told] if strange else []
+    text = (
+        f"{lists.some(sorted(strange), 'objects')} are of none of the 40 classes, but of {folders}."
+    )
+    return {p: list(of.values()) for p, of in objects.items()}, [text] if strange else []
 
 
-def check_whole(found: Mapping[str, Mapping[str, ListedSample]]) -> None:
+def check_whole(objects: Mapping[str, Mapping[str, ListedSample]]) -> None:
     """Raises UserError for a class that has one part, and for an object that is in both."""
-    classes = {part: {s.label for s in of.values()} for part, of in found.items()}
+    classes = {part: {s.label for s in of.values()} for part, of in objects.items()}
     for one, other in (("train", "test"), ("test", "train")):
         alone = sorted(classes[one] - classes[other])
         if alone:
@@ -145,11 +138,11 @@ def check_whole(found: Mapping[str, Mapping[str, ListedSample]]) -> None:
                 f"the folder {CLASSES[alone[0]]} has only {one}; unpack the archive again, and if "
                 "it has no more, it is damaged."
             )
-    both = sorted(found["train"].keys() & found["test"].keys())
+    both = sorted(objects["train"].keys() & objects["test"].keys())
     if both:
         raise UserError(
-            f"{some(both, 'objects')} lie in train and in test; unpack the archive again into an "
-            "empty folder."
+            f"{lists.some(both, 'objects')} lie in train and in test; unpack the archive again "
+            "into an empty folder."
         )
 
 
@@ -157,24 +150,24 @@ def lacking(rows: Mapping[str, list[ListedSample]]) -> list[Issue]:
     """The issue of classes that have no object."""
     there = {s.label for of in rows.values() for s in of}
     absent = [name for label, name in enumerate(CLASSES) if label not in there]
-    text = f"the folder of images lacks {some(absent, 'classes')}."
+    text = f"the folder of images lacks {lists.some(absent, 'classes')}."
     return [Issue(Flag.MISSING, (), text)] if absent else []
 
 
-def compared(rows: Mapping[str, list[ListedSample]], lists: Parts) -> list[Issue]:
+def compared(rows: Mapping[str, list[ListedSample]], published: Parts) -> list[Issue]:
     """What is wrong with the lists, and where the folders and they differ."""
     listed = {"train": set(), "test": set()}
-    for part, ids in lists.parts.items():
+    for part, ids in published.parts.items():
         listed["test" if part == "test" else "train"].update(ids)
-    issues = list(lists.issues)
+    issues = list(published.issues)
     for part, named in listed.items():
         there = {s.id for s in rows[part]}
         absent, extra = tuple(sorted(named - there)), tuple(sorted(there - named))
         if absent:
-            text = f"the folders {part} lack {some(absent, 'listed ids')}."
+            text = f"the folders {part} lack {lists.some(absent, 'listed ids')}."
             issues.append(Issue(Flag.MISSING, absent, text))
         if extra:
-            text = f"the folders {part} have {some(extra, 'ids')} that its list lacks."
+            text = f"the folders {part} have {lists.some(extra, 'ids')} that its list lacks."
             issues.append(Issue(None, extra, text))
     return issues
 

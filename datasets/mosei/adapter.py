@@ -80,8 +80,8 @@ class MOSEI(CachedAdapter):
     def spec(self, stored, rows):
         modalities, arrays = {}, stored.meta["arrays"]
         for m in KEYS:
-            told = stored.meta["statistics"][m] if self.config.variant == "std" else {}
-            constants = {k: tuple(v) for k, v in told.items()}
+            statistics = stored.meta["statistics"][m] if self.config.variant == "std" else {}
+            constants = {k: tuple(v) for k, v in statistics.items()}
             modalities[m] = Modality("sequence", tuple(arrays[m]["shape"][1:]), **constants)
         return self.described(modalities)
 
@@ -92,36 +92,38 @@ class MOSEI(CachedAdapter):
     def feature_file(self) -> Path:
         """The file that the settings name. Raises UserError if it is not there."""
         name = FILES[self.config.file]
-        found = find(self.raw(), name)
-        if found is None:
+        path = find(self.raw(), name)
+        if path is None:
             places = ", ".join(f"{f}/" for f in FOLDERS if f)
             raise UserError(
                 f"{self.raw()} has no {name}, nor have {places} in it: put it there, or choose "
                 "another with --set data.file=NAME."
             )
-        return found
+        return path
 
     def listing(self):
         table = find(self.raw(), TABLE)
         return [self.feature_file, *([table] if table else [])]
 
     def content(self):
-        found = read(self.feature_file)
-        train = found.counts["train"]
-        streams = {m: Cleaned(x, train, self.limits(x[0])) for m, x in found.arrays.items()}
-        arrays = {m: Stream(found.shapes[m], np.dtype("<f4"), s.chunks) for m, s in streams.items()}
+        segments = read(self.feature_file)
+        train = segments.counts["train"]
+        streams = {m: Cleaned(x, train, self.limits(x[0])) for m, x in segments.arrays.items()}
+        arrays = {
+            m: Stream(segments.shapes[m], np.dtype("<f4"), s.chunks) for m, s in streams.items()
+        }
         names = [p.relative_to(self.root).as_posix() for p in self.listing()[1:]]
         content = CacheContent(
-            ids=found.ids,
-            labels=finest(found.sentiment),
+            ids=segments.ids,
+            labels=finest(segments.sentiment),
             arrays=arrays,
             constants={"clip": list(PERCENTILES) if self.config.clip else []},
             sources=[source_of(path, self.base()) for path in self.listing()],
-            flags=self.list_flags(found),
-            groups=found.videos,
-            extras={"sentiment": found.sentiment, "fold": folds_of(found)},
+            flags=self.list_flags(segments),
+            groups=segments.videos,
+            extras={"sentiment": segments.sentiment, "fold": folds_of(segments)},
             report={"rows": [], "problems": [], "notes": []},
-            finish=lambda: tell(content, streams, found),
+            finish=lambda: tell(content, streams, segments),
             lists=names,
             base=self.root,
         )
@@ -130,13 +132,13 @@ class MOSEI(CachedAdapter):
     def limits(self, train: np.ndarray) -> np.ndarray | None:
         return limits(train, PERCENTILES) if self.config.clip else None
 
-    def list_flags(self, found: Segments) -> np.ndarray:
+    def list_flags(self, segments: Segments) -> np.ndarray:
         """[N] uint32, what is wrong with ids, sentiments and folds."""
-        parts = self.listed(self.root, segments_of(found), FINEST)  # all tasks share the cache
+        parts = self.listed(self.root, segments_of(segments), FINEST)  # all tasks share the cache
         place: dict[str, list[int]] = {}
-        for i, name in enumerate(found.ids):
+        for i, name in enumerate(segments.ids):
             place.setdefault(name, []).append(i)
-        flags = np.zeros(len(found.ids), dtype=np.uint32)
+        flags = np.zeros(len(segments.ids), dtype=np.uint32)
         for issue in parts.issues:
             for name in issue.ids if issue.flag else ():
                 flags[place[name]] |= np.uint32(issue.flag)
@@ -174,13 +176,13 @@ class MOSEI(CachedAdapter):
         return digest_of([stored.hash, scores, self.config.task, self.config.variant])
 
     def survey(self):
-        found = read(self.feature_file)
-        counts = ", ".join(f"{count} in {fold}" for fold, count in found.counts.items())
+        segments = read(self.feature_file)
+        counts = ", ".join(f"{count} in {fold}" for fold, count in segments.counts.items())
         rows = [
-            [m, f"{len(found.ids)}x{'x'.join(map(str, found.shapes[m]))} {x[0].dtype}"]
-            for m, x in found.arrays.items()
+            [m, f"{len(segments.ids)}x{'x'.join(map(str, segments.shapes[m]))} {x[0].dtype}"]
+            for m, x in segments.arrays.items()
         ]
-        issues = self.listed(self.root, segments_of(found)).issues
+        issues = self.listed(self.root, segments_of(segments)).issues
         rows += [["note", sentence(i)] for i in issues if not i.fault]
         problems = [sentence(i) for i in issues if i.fault]
         return {"rows": [["segments", counts], *rows], "problems": problems}
@@ -205,15 +207,15 @@ def only_file(root: Path) -> str:
     return there[0]
 
 
-def segments_of(found: Segments) -> dict[str, list[tuple[str, float]]]:
+def segments_of(segments: Segments) -> dict[str, list[tuple[str, float]]]:
     """Fold -> id and sentiment of each segment."""
-    pairs = iter(zip(found.ids, found.sentiment, strict=True))
-    return {fold: list(islice(pairs, count)) for fold, count in found.counts.items()}
+    pairs = iter(zip(segments.ids, segments.sentiment, strict=True))
+    return {fold: list(islice(pairs, count)) for fold, count in segments.counts.items()}
 
 
-def folds_of(found: Segments) -> np.ndarray:
+def folds_of(segments: Segments) -> np.ndarray:
     """[N] the place of each segment's part in splits.FOLDS."""
-    return np.repeat(np.arange(len(found.counts)), list(found.counts.values()))
+    return np.repeat(np.arange(len(segments.counts)), list(segments.counts.values()))
 
 
 def finest(sentiment: np.ndarray) -> np.ndarray:
@@ -224,7 +226,7 @@ def finest(sentiment: np.ndarray) -> np.ndarray:
     )
 
 
-def tell(content: CacheContent, cleaned: Mapping[str, Cleaned], found: Segments) -> None:
+def tell(content: CacheContent, cleaned: Mapping[str, Cleaned], segments: Segments) -> None:
     """Writes down what was met while the segments passed."""
     for m, passed in cleaned.items():
         content.extras.update({f"first_{m}": passed.first, f"last_{m}": passed.last})
@@ -235,7 +237,7 @@ def tell(content: CacheContent, cleaned: Mapping[str, Cleaned], found: Segments)
         if passed.replaced:
             note = f"{m}: {passed.replaced} NaN or infinite numbers are read as 0."
             content.report["notes"].append(note)
-        if m in found.lengths:
-            other = int((found.lengths[m] != passed.last + 1).sum())
-            told = f"other than the file says in {other} segments"
-            content.report["rows"].append([f"{m} lengths", told])
+        if m in segments.lengths:
+            other = int((segments.lengths[m] != passed.last + 1).sum())
+            text = f"other than the file says in {other} segments"
+            content.report["rows"].append([f"{m} lengths", text])

@@ -91,19 +91,19 @@ class Part:
 
     def array(self, modality: str) -> np.ndarray:
         """[n, T, D]. Raises UserError for anything else."""
-        found = self.get(KEYS[modality])
-        told = f"{self.path}, part {self.fold}: {KEYS[modality]}"
-        if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiu":
+        array = self.get(KEYS[modality])
+        where = f"{self.path}, part {self.fold}: {KEYS[modality]}"
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
             raise UserError(
-                f"{told} is no array of numbers, since its segments differ in length or are "
+                f"{where} is no array of numbers, since its segments differ in length or are "
                 "missing; pad them to one length, or take a file of MulT or MMSA."
             )
-        if found.ndim != 3 or 0 in found.shape:
+        if array.ndim != 3 or 0 in array.shape:
             raise UserError(
-                f"{told} has shape {found.shape}, and segments x steps x features are expected; "
+                f"{where} has shape {array.shape}, and segments x steps x features are expected; "
                 "take the file from its source."
             )
-        return found
+        return array
 
     def check_count(self, key: str, count: int) -> None:
         """Raises UserError unless there are as many as segments of text."""
@@ -114,8 +114,8 @@ class Part:
             )
 
     def ids(self) -> list[str]:
-        found = self.get("id")
-        rows = found.tolist() if isinstance(found, np.ndarray) else found
+        stored = self.get("id")
+        rows = stored.tolist() if isinstance(stored, np.ndarray) else stored
         if not isinstance(rows, list | tuple):
             raise UserError(f"{self.path}, part {self.fold}: id is no list of names.")
         self.check_count("id", len(rows))
@@ -127,34 +127,34 @@ class Part:
     def sentiment(self) -> np.ndarray:
         """[n] float64."""
         key = next((k for k in SCORES if k in self.plain), SCORES[0])
-        found = np.asarray(self.get(key))
-        if found.dtype.kind not in "fiu" or found.size != len(found):
+        scores = np.asarray(self.get(key))
+        if scores.dtype.kind not in "fiu" or scores.size != len(scores):
             raise UserError(
-                f"{self.path}, part {self.fold}: {key} has shape {found.shape} of {found.dtype}, "
+                f"{self.path}, part {self.fold}: {key} has shape {scores.shape} of {scores.dtype}, "
                 "and one sentiment of each segment is expected; take the file from its source."
             )
-        self.check_count(key, len(found))
+        self.check_count(key, len(scores))
         for m in KEYS:
             self.check_count(KEYS[m], len(self.array(m)))
-        return found.reshape(-1).astype(np.float64)
+        return scores.reshape(-1).astype(np.float64)
 
     def lengths(self, modality: str) -> np.ndarray | None:
         """[n] int64, or None where the file says nothing."""
         key = f"{KEYS[modality]}_lengths"
         if key not in self.plain:
             return None
-        found = np.asarray(self.plain[key]).reshape(-1)
-        self.check_count(key, len(found))
-        return found.astype(np.int64)
+        lengths = np.asarray(self.plain[key]).reshape(-1)
+        self.check_count(key, len(lengths))
+        return lengths.astype(np.int64)
 
 
 def check_alike(path: Path, modality: str, parts: tuple[np.ndarray, ...]) -> None:
     """Raises UserError unless all parts have the same steps and features."""
     shapes = [x.shape[1:] for x in parts]
     if len(set(shapes)) > 1:
-        told = " and ".join(f"{f} {s[0]}x{s[1]}" for f, s in zip(FOLDS, shapes, strict=True))
+        each = " and ".join(f"{f} {s[0]}x{s[1]}" for f, s in zip(FOLDS, shapes, strict=True))
         raise UserError(
-            f"{path}: {KEYS[modality]} has another shape in each part ({told}); pad the segments "
+            f"{path}: {KEYS[modality]} has another shape in each part ({each}); pad the segments "
             "to one length, or take a file of MulT or MMSA."
         )
 
@@ -215,11 +215,11 @@ def limits(part: np.ndarray, shares: tuple[float, float]) -> np.ndarray:
     part: [n, T, D], read once for every AT_ONCE columns, so that it need not fit in memory.
     shares: such as 0.001 and 0.999.
     """
-    found = []
+    percentiles = []
     for i in range(0, part.shape[2], AT_ONCE):
         columns = [x[:, :, i : i + AT_ONCE][x.any(axis=2)] for x, _ in pieces(part)]
         rows = np.concatenate(columns)
-        found.append(
+        percentiles.append(
             np.quantile(rows, shares, axis=0) if len(rows) else np.zeros((2, rows.shape[1]))
         )
-    return np.concatenate(found, axis=1).astype(np.float32)
+    return np.concatenate(percentiles, axis=1).astype(np.float32)

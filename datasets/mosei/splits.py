@@ -9,17 +9,10 @@ from math import isfinite
 from pathlib import Path
 
 from bench.datasets.core.flags import Flag
+from bench.datasets.core.splits import lists
 from bench.datasets.core.splits.hashing import split_digest
 from bench.datasets.core.splits.list_files import Wrong, read_list
-from bench.datasets.core.splits.lists import (
-    Issue,
-    ListedSample,
-    Parts,
-    assemble,
-    check_split,
-    once,
-    some,
-)
+from bench.datasets.core.splits.lists import Issue, ListedSample, Parts
 from bench.errors import UserError, unknown
 
 SPLITS = ("literature", "literature+val", "clean")
@@ -49,22 +42,22 @@ def parts(
     An id is a string, or a row of video, start and end. files: perhaps `folds`, the owners' table,
     with which the segments are compared.
     """
-    check_split(split, "mosei", SPLITS)
+    lists.check_split(split, "mosei", SPLITS)
     if task not in TASKS:
         raise unknown(task, "a task of mosei", TASKS, "change it with --set data.task=NAME")
     rows, issues = {}, []
     for fold, part in FOLDS.items():
         if not segments or fold not in segments:
             raise UserError(f"the feature file has no {fold!r} part; take it from its source.")
-        rows[part], found = labelled(segments[fold], task, fold)
-        issues += found
+        rows[part], new_issues = labelled(segments[fold], task, fold)
+        issues += new_issues
     if "folds" in files:
         folds = read_folds(files["folds"])
         issues += [*misplaced(rows, folds), *unlike_owners(folds)]
     else:
         text = "the table of folds is not there, so the segments were not compared with it."
         issues.append(Issue(None, (), text, False))
-    return assemble(split, TASKS[task], rows, issues)
+    return lists.assemble(split, TASKS[task], rows, issues)
 
 
 def segment_id(value: object) -> str:
@@ -114,10 +107,10 @@ def labelled(
             dropped.append(name)
         else:
             rows.append(ListedSample(name, label, video_of(name)))
-    rows, repeated = once(rows, f"the part {fold}")
+    rows, repeated = lists.once(rows, f"the part {fold}")
     issues = [*wrong.issues(), *repeated]
     if dropped:
-        text = f"the task {task} drops {some(dropped, 'segments')} of the part {fold}."
+        text = f"the task {task} drops {lists.some(dropped, 'segments')} of the part {fold}."
         issues.append(Issue(None, tuple(dropped), text, False))
     return rows, issues
 
@@ -170,15 +163,16 @@ def misplaced(
     for part, names in folds.items():
         twice = [video for video in names if fold_of.setdefault(video, part) != part]
         if twice:
-            text = f"the table of folds has {some(twice, 'videos')} of {part} in another fold too."
+            doubled = f"{lists.some(twice, 'videos')} of {part}"
+            text = f"the table of folds has {doubled} in another fold too."
             issues.append(Issue(Flag.OVERLAP, (), text))
     for part, several in rows.items():
         other = tuple(s.id for s in several if fold_of.get(s.group) not in (part, None))
         none = tuple(s.id for s in several if s.group not in fold_of)
         if other:
-            text = f"{part} has {some(other, 'segments')} of videos in another fold."
+            text = f"{part} has {lists.some(other, 'segments')} of videos in another fold."
             issues.append(Issue(Flag.OVERLAP, other, text))
         if none:
-            text = f"{part} has {some(none, 'segments')} of videos in no fold."
+            text = f"{part} has {lists.some(none, 'segments')} of videos in no fold."
             issues.append(Issue(None, none, text))
     return issues

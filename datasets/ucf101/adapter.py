@@ -82,7 +82,7 @@ class UCF101(MediaAdapter):
     def clips(self):
         samples = self.samples()
         release = self.config.source == "release"
-        found = released(self.raw()) if release else {"avi": videos(self.raw())}
+        by_role = released(self.raw()) if release else {"avi": videos(self.raw())}
         pairs = {"pairs": self.config.flow_frames} if release else {}
         arrays = {"visual": Array("u1", (SEGMENTS, None, None, 3))}
         if release:
@@ -92,7 +92,7 @@ class UCF101(MediaAdapter):
             labels=[s.label for s in samples],
             groups=[s.group for s in samples],
             files=[
-                {role: paths.get(s.id) or expected(role, s) for role, paths in found.items()}
+                {role: paths.get(s.id) or expected(role, s) for role, paths in by_role.items()}
                 for s in samples
             ],
             arrays=arrays,
@@ -101,7 +101,7 @@ class UCF101(MediaAdapter):
             constants={**pairs, "segments": SEGMENTS, "short_side": SHORT_SIDE},
             lists=self.list_names(),
             libraries=("pillow",) if release else ("av",),
-            notes=list(strangers(found, {s.id for s in samples})),
+            notes=list(strangers(by_role, {s.id for s in samples})),
         )
 
     def samples(self) -> list[ListedSample]:
@@ -115,10 +115,10 @@ class UCF101(MediaAdapter):
         for number in splits.NUMBERS:
             files = numbered(self.raw_lists, number)
             if len(files) == len(("classes", "train", "test")):
-                found = splits.parts(files, "literature", number)
-                for part, ids in found.parts.items():
-                    for name, label in zip(ids, found.labels[part], strict=True):
-                        known[name] = ListedSample(name, label, found.groups[name])
+                parts = splits.parts(files, "literature", number)
+                for part, ids in parts.parts.items():
+                    for name, label in zip(ids, parts.labels[part], strict=True):
+                        known[name] = ListedSample(name, label, parts.groups[name])
         return sorted(known.values())
 
     def listed(self, files, stored):
@@ -141,18 +141,18 @@ def released(root: Path) -> dict[str, dict[str, str]]:
             raise UserError(
                 f"{root} has no {folder}; {ARCHIVES}, then give --root DIR, {UCF101.holds}.{more}"
             )
-    found = {
+    by_role = {
         role: {splits.canonical(name): f"{folder}/{name}" for name in below(root / folder)}
         for role, folder in RELEASE.items()
     }
-    half = sorted(found["u"].keys() - found["v"].keys())
+    half = sorted(by_role["u"].keys() - by_role["v"].keys())
     if half:
         raise UserError(
             f"{RELEASE['v']} lacks {len(half)} of the clips that {RELEASE['u']} has "
             f"({shown(half)}), so the archive is unpacked by half; {ARCHIVES}. Clips whose folder "
             f"you remove from {RELEASE['u']} are left out."
         )
-    return found
+    return by_role
 
 
 def videos(root: Path) -> dict[str, str]:
@@ -180,9 +180,9 @@ def expected(role: str, sample: ListedSample) -> str:
     return f"{VIDEOS}/{sample.group.rpartition('_')[0]}/{sample.id}.avi"
 
 
-def strangers(found: Mapping[str, Mapping[str, str]], known: set[str]) -> Iterator[str]:
+def strangers(by_role: Mapping[str, Mapping[str, str]], known: set[str]) -> Iterator[str]:
     """Sentences on what lies beside the clips."""
-    for role, paths in found.items():
+    for role, paths in by_role.items():
         odd = [path for name, path in paths.items() if name not in known]
         if odd:
             yield f"{len(odd)} of {role} are no clip of a list ({shown(odd)})."

@@ -38,17 +38,17 @@ class Numbered:
 
     @classmethod
     def of(cls, path: Path, grey: bool) -> "Numbered":
-        found = (FRAME.fullmatch(name) for name in os.listdir(path))
-        numbers = sorted(int(m[1]) for m in found if m and int(m[1]))
+        matches = (FRAME.fullmatch(name) for name in os.listdir(path))
+        numbers = sorted(int(m[1]) for m in matches if m and int(m[1]))
         count = sum(number == place for place, number in enumerate(numbers, start=1))
         return cls(path, grey, count, max(numbers, default=0))
 
     def at(self, place: int) -> DecodedImage:
         """The picture at a place from 0 on: [H, W, 3], or [H, W] if grey. Raises Unusable."""
-        found = picture(self.path / f"frame{place + 1:06d}.jpg", self.grey)
-        pixels = found.pixels[:, :, 0] if self.grey else found.pixels
+        image = picture(self.path / f"frame{place + 1:06d}.jpg", self.grey)
+        pixels = image.pixels[:, :, 0] if self.grey else image.pixels
         other = min(pixels.shape[:2]) != SHORT_SIDE
-        return DecodedImage(scaled(pixels, SHORT_SIDE), found.flags | Flag(Flag.CONVERTED * other))
+        return DecodedImage(scaled(pixels, SHORT_SIDE), image.flags | Flag(Flag.CONVERTED * other))
 
 
 def read(name: str, files: Mapping[str, Path], pairs: int) -> Sample:
@@ -61,8 +61,8 @@ def read(name: str, files: Mapping[str, Path], pairs: int) -> Sample:
     seen = []
     for centre in centres(count):
         near = chain(range(centre, count), reversed(range(centre)))
-        (found,), odd = gathered(near, 1, rgb.at)
-        seen, flags = [*seen, found], flags | odd
+        (image,), odd = gathered(near, 1, rgb.at)
+        seen, flags = [*seen, image], flags | odd
     start = max(0, count // 2 - pairs // 2)
     moved, odd = gathered(range(start, count), pairs, lambda place: [f.at(place) for f in flow])
     flags |= odd | Flag(Flag.SHORT * (len(moved) < pairs or count < SEGMENTS))
@@ -94,22 +94,22 @@ def centres(count: int) -> list[int]:
     return [(2 * i + 1) * count // (2 * SEGMENTS) for i in range(SEGMENTS)]
 
 
-def gathered(places: Iterable[int], wanted: int, at: Callable[[int], T]) -> tuple[list[T], Flag]:
-    """What is `at` the first places, up to `wanted`; UNDECODABLE if some had to be passed over.
+def gathered(places: Iterable[int], count: int, at: Callable[[int], T]) -> tuple[list[T], Flag]:
+    """What is `at` the first places, up to `count`; UNDECODABLE if some had to be passed over.
 
     Raises Unusable if there is nothing at all.
     """
-    found, flags = [], Flag(0)
+    items, flags = [], Flag(0)
     for place in places:
         try:
-            found.append(at(place))
+            items.append(at(place))
         except Unusable as error:
             flags |= error.flags | Flag.UNDECODABLE
-        if len(found) == wanted:
-            return found, flags
-    if not found:
+        if len(items) == count:
+            return items, flags
+    if not items:
         raise Unusable(flags, "none of its pictures can be decoded")
-    return found, flags
+    return items, flags
 
 
 def watch(name: str, files: Mapping[str, Path]) -> Sample:

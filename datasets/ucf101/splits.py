@@ -9,19 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench.datasets.core.flags import Flag
+from bench.datasets.core.splits import lists
 from bench.datasets.core.splits.hashing import groups_by_class, hash_order
 from bench.datasets.core.splits.list_files import Wrong, read_text
-from bench.datasets.core.splits.lists import (
-    Issue,
-    ListedSample,
-    Parts,
-    assemble,
-    check_number,
-    check_split,
-    need,
-    once,
-    some,
-)
+from bench.datasets.core.splits.lists import Issue, ListedSample, Parts
 from bench.errors import UserError
 
 SPLITS = ("literature", "literature+val", "clean")
@@ -36,16 +27,16 @@ FOLDER, VIDEO = "HandstandPushups", "HandStandPushups"
 
 def parts(files: Mapping[str, Path], split: str = "clean", number: int = 1) -> Parts:
     """The parts of official split `number`. files: `classes` (classInd), `train`, `test`."""
-    check_split(split, "ucf101", SPLITS)
-    check_number(number, "number", NUMBERS)
-    classes, issues = read_classes(need(files, "classes", split))
+    lists.check_split(split, "ucf101", SPLITS)
+    lists.check_number(number, "number", NUMBERS)
+    classes, issues = read_classes(lists.need(files, "classes", split))
     rows = {}
     for part in ("train", "test"):
-        rows[part], found = read_list(need(files, part, split), classes)
-        issues += found
+        rows[part], new_issues = read_list(lists.need(files, part, split), classes)
+        issues += new_issues
     if split != "literature":
         rows |= validation(rows["train"], number)
-    return assemble(f"{split}-{number}", classes, rows, issues)
+    return lists.assemble(f"{split}-{number}", classes, rows, issues)
 
 
 def read_classes(path: Path) -> tuple[tuple[str, ...], list[Issue]]:
@@ -91,27 +82,27 @@ def read_list(path: Path, classes: tuple[str, ...]) -> tuple[list[ListedSample],
         columns = text.columns(number, line, None, FORM, (1, 2))
         folder, _, file = columns[0].rpartition("/")
         folder = folder_of(folder.rpartition("/")[2])
-        found = STEM.fullmatch(file.removesuffix(".avi"))
-        if not folder or not found:
+        match = STEM.fullmatch(file.removesuffix(".avi"))
+        if not folder or not match:
             raise text.error(number, f"{columns[0]!r} is not of the form Class/v_Class_gGG_cCC.avi")
-        stem = canonical(found[0])
-        if stem != found[0]:
+        stem = canonical(match[0])
+        if stem != match[0]:
             respelled.append(stem)
         place = f"line {number} ({' '.join(columns)})"
         if folder not in classes:
             wrong.add(Flag.BAD_LABEL, "have a class that the class list lacks", stem, place)
-        elif folder_of(found[1]) != folder:
+        elif folder_of(match[1]) != folder:
             wrong.add(Flag.BAD_LABEL, "name another class than their folder", stem, place)
         elif columns[1:] not in ([], [str(classes.index(folder) + 1)]):
             wrong.add(Flag.BAD_LABEL, "have another number than their folder", stem, place)
         else:
-            group = f"{folder}_{found[2]}"
+            group = f"{folder}_{match[2]}"
             rows.append(ListedSample(stem, classes.index(folder), group))
-    rows, repeated = once(rows, text.name)
+    rows, repeated = lists.once(rows, text.name)
     issues = [*text.issues, *wrong.issues(), *repeated]
     if respelled:
-        told = f"{text.name} spells {VIDEO} as {FOLDER} in {some(respelled, 'ids')}."
-        issues.append(Issue(None, tuple(respelled), told, False))
+        sentence = f"{text.name} spells {VIDEO} as {FOLDER} in {lists.some(respelled, 'ids')}."
+        issues.append(Issue(None, tuple(respelled), sentence, False))
     return rows, issues
 
 

@@ -9,19 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.datasets.core.flags import Flag
+from bench.datasets.core.splits import lists
 from bench.datasets.core.splits.hashing import split_digest
 from bench.datasets.core.splits.list_files import Text, Wrong, read_text
-from bench.datasets.core.splits.lists import (
-    Issue,
-    ListedSample,
-    Parts,
-    assemble,
-    carved,
-    check_split,
-    need,
-    once,
-    some,
-)
+from bench.datasets.core.splits.lists import Issue, ListedSample, Parts
 from bench.errors import UserError
 
 SPLITS = ("literature", "literature+val", "clean")
@@ -38,28 +29,26 @@ def parts(files: Mapping[str, Path], split: str = "clean") -> Parts:
     all: the authors' vggsound.csv, of which rows that neither list has are reported. `clean`
     takes clips out of train and val of which the source is also that of a clip in test.
     """
-    check_split(split, "vggsound", SPLITS)
-    classes, issues = read_classes(need(files, "classes", split))
+    lists.check_split(split, "vggsound", SPLITS)
+    classes, issues = read_classes(lists.need(files, "classes", split))
     places = {name: i for i, name in enumerate(classes)}
     rows = {}
     for part in ("train", "test"):
-        rows[part], found = read_list(need(files, part, split), places)
-        issues += found
+        rows[part], new_issues = read_list(lists.need(files, part, split), places)
+        issues += new_issues
     if "all" in files:
         issues += surplus(files["all"], places, rows)
     if split != "literature":
-        rows |= carved("vggsound", rows["train"], VAL, grouped=True)
+        rows |= lists.carved("vggsound", rows["train"], VAL, grouped=True)
     if split == "clean":
         tested = {s.group for s in rows["test"]}
         for part in ("train", "val"):
             gone = tuple(s.id for s in rows[part] if s.group in tested)
             sources = {s.group for s in rows[part]} & tested
             rows[part] = [s for s in rows[part] if s.group not in tested]
-            text = (
-                f"{part} leaves out {some(gone, 'clips')} of {len(sources)} sources that test has."
-            )
-            issues.append(Issue(None, gone, text, False))
-    return assemble(split, classes, rows, issues)
+            taken = f"{lists.some(gone, 'clips')} of {len(sources)} sources that test has"
+            issues.append(Issue(None, gone, f"{part} leaves out {taken}.", False))
+    return lists.assemble(split, classes, rows, issues)
 
 
 def everyone(files: Mapping[str, Path]) -> dict[str, ListedSample]:
@@ -84,8 +73,8 @@ def read_classes(path: Path) -> tuple[tuple[str, ...], list[Issue]]:
     if len(names) < len(rows):
         issues.append(Issue(None, (), f"{text.name} names {len(rows) - len(names)} classes twice."))
     if split_digest(names) != NAMES_DIGEST:
-        told = f"the {len(names)} names in {text.name} are not the {COUNT} classes of VGGSound."
-        issues.append(Issue(None, (), told))
+        sentence = f"the {len(names)} names in {text.name} are not the {COUNT} classes of VGGSound."
+        issues.append(Issue(None, (), sentence))
     return names, issues
 
 
@@ -102,10 +91,10 @@ def fields(text: Text, number: int, line: str, form: str, counts: Sequence[int])
 
 def sample_ids(text: Text, number: int, name: str) -> tuple[str, str]:
     """The canonical id of a clip, and the id of its source."""
-    found = STEM.fullmatch(name)
-    if not found:
+    match = STEM.fullmatch(name)
+    if not match:
         raise text.error(number, f"{name!r} is no name of a VGGSound clip")
-    return f"{found[1]}_{found[2].zfill(6)}", found[1]
+    return f"{match[1]}_{match[2].zfill(6)}", match[1]
 
 
 def read_list(path: Path, places: Mapping[str, int]) -> tuple[list[ListedSample], list[Issue]]:
@@ -120,7 +109,7 @@ def read_list(path: Path, places: Mapping[str, int]) -> tuple[list[ListedSample]
         else:
             place = f"line {number} ({label!r})"
             wrong.add(Flag.BAD_LABEL, "have a label that the class list lacks", clip, place)
-    rows, repeated = once(rows, text.name)
+    rows, repeated = lists.once(rows, text.name)
     return rows, [*text.issues, *wrong.issues(), *repeated]
 
 
@@ -144,6 +133,7 @@ def surplus(
             wrong.add(Flag.CONFLICT, kind, clip, f"line {number} ({line})")
     issues = [*text.issues, *wrong.issues()]
     if extra:
-        told = f"{text.name} has {some(extra, 'clips')} that neither list has, they are in no part."
-        issues.append(Issue(Flag.MISSING, tuple(extra), told, False))
+        clips = f"{lists.some(extra, 'clips')} that neither list has"
+        sentence = f"{text.name} has {clips}, they are in no part."
+        issues.append(Issue(Flag.MISSING, tuple(extra), sentence, False))
     return issues

@@ -34,7 +34,7 @@ def small(tmp_path_factory):
     found = collect(results)
     made = {}
     for kind in figures.KINDS:
-        for one in figures.made(found if kind in OVER_ALL else found[:1], kind=kind):
+        for one in figures.drawings(found if kind in OVER_ALL else found[:1], kind=kind):
             made.setdefault(kind, []).append(one)
     return found, made
 
@@ -205,7 +205,7 @@ def large(tmp_path_factory):
 @pytest.mark.parametrize("kind", figures.KINDS)
 def test_nothing_collides_with_twenty_seven_rows(large, kind):
     found = large if kind in OVER_ALL else large[:1]
-    for made in figures.made(found, kind=kind):
+    for made in figures.drawings(found, kind=kind):
         canvas = FigureCanvasAgg(made.figure)
         canvas.draw()
         renderer = canvas.get_renderer()
@@ -253,7 +253,7 @@ def test_what_older_results_lack_is_left_out_with_one_sentence_each(tmp_path, ca
     add(tmp_path, "x", log=learning({"m0": 0.5}))
     found = collect(tmp_path)
     with caplog.at_level(logging.WARNING):
-        stems = [one.stem for one in figures.made(found)]
+        stems = [one.stem for one in figures.drawings(found)]
     assert stems == ["accuracy", "curves"]
     said = [record.getMessage() for record in caplog.records]
     assert len(said) == 5 and all(re.match(r"[a-z, ]+ (is|are) left out", one) for one in said)
@@ -267,14 +267,14 @@ def test_only_the_rows_that_have_the_numbers_are_drawn(tmp_path):
     add(tmp_path, "older", dataset="set0", title="Toy data number 0", log=learning({"m0": 0.5}))
     found = collect(tmp_path)
     for kind in ("contribution", "robustness", "calibration", "cost"):
-        for one in figures.made(found, kind=kind):
+        for one in figures.drawings(found, kind=kind):
             assert "older" not in set(frame(one)["method"])
 
 
 def test_another_protocol_leaves_out_what_belongs_to_the_stored_network(tmp_path, caplog):
     add(tmp_path, "x", accuracy={"val": 0.5, "last": 0.6})
     evaluate(next(iter(collect(tmp_path)[0].rows[0].runs)).directory, 0.5, {"m0": 0.3, "m1": 0.2})
-    stems = [one.stem for one in figures.made(collect(tmp_path), ("last",))]
+    stems = [one.stem for one in figures.drawings(collect(tmp_path), ("last",))]
     assert "accuracy" in stems and "contribution" not in stems
     assert "under protocol last" in caplog.text
 

@@ -53,7 +53,7 @@ def test_without_a_baseline_there_is_no_mark(tmp_path):
 def test_verdicts_are_those_of_one_family(tmp_path):
     (table,) = results(tmp_path)
     column = Column("val", ACCURACY)
-    found = judged(Numbers(table), [column], "base").found
+    found = judged(Numbers(table), [column], "base").judgements
     values = {m: dict(enumerate(v)) for m, v in SHARES.items()}
     expected = judge([paired(values[m], values["base"]) for m in list(SHARES)[1:]])
     assert [found[i, column].adjusted for i in range(1, 5)] == pytest.approx(
@@ -81,7 +81,7 @@ def test_the_footnote_says_test_level_family_and_what_could_be_resolved(tmp_path
     ):
         assert words in note
     (table,) = collect(tmp_path)
-    least = judged(Numbers(table), [Column("val", ACCURACY)], "base").found[
+    least = judged(Numbers(table), [Column("val", ACCURACY)], "base").judgements[
         4, Column("val", ACCURACY)
     ]
     assert f"would have to be {100 * least.resolvable:.1f} points to be resolved." in note

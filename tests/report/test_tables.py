@@ -181,7 +181,7 @@ def test_a_difference_that_the_labels_state_is_not_repeated(tmp_path):
 def test_methods_without_a_finished_run_are_named(tmp_path):
     runs = [add(tmp_path, m) for m in ("x", "y")]
     runs[1].result.unlink()
-    assert "No finished run yet: `y`." in shown(tmp_path, wanted=runs)
+    assert "No finished run yet: `y`." in shown(tmp_path, runs=runs)
 
 
 def test_families_are_groups(tmp_path):

@@ -78,8 +78,8 @@ def compare(pairs: Sequence[Pair], name: str, protocols: tuple[str, ...]) -> Com
 
     Raises UserError if none has any, or if stored predictions cannot be read.
     """
-    made = [line(pair, name, protocol) for protocol in protocols for pair in pairs]
-    lines = [one for one in made if one is not None]
+    every = (line(pair, name, protocol) for protocol in protocols for pair in pairs)
+    lines = [one for one in every if one is not None]
     if not lines:
         raise UserError(
             f"no pair of runs has {RESAMPLED[name].title} under protocol "

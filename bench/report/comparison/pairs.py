@@ -29,7 +29,7 @@ class Pair:
 class Pairs:
     """skipped: a sentence for each row that has no partner."""
 
-    found: tuple[Pair, ...]
+    kept: tuple[Pair, ...]
     skipped: tuple[str, ...]
 
 
@@ -39,7 +39,7 @@ def of_methods(tables: Sequence[Table], a: str, b: str) -> Pairs:
     Raises UserError for a name that no row has or that several rows of one table have, for two
     names of one row, and if nothing can be compared.
     """
-    found, skipped = [], []
+    pairs, skipped = [], []
     for name in (a, b):
         check_named(tables, name)
     for table in tables:
@@ -49,10 +49,10 @@ def of_methods(tables: Sequence[Table], a: str, b: str) -> Pairs:
             one, other = (side[state] for side in sides)
             if one is other:
                 raise UserError(f"{a!r} and {b!r} both name `{one.label}`; name two rows.")
-            found.append(Pair(table, one, other))
+            pairs.append(Pair(table, one, other))
         if not shared:
             skipped.append(apart(table, [a, b], sides))
-    return checked(found, skipped)
+    return checked(pairs, skipped)
 
 
 def apart(table: Table, names: Sequence[str], sides: Sequence[dict]) -> str:
@@ -75,7 +75,7 @@ def other_data(a: Row, b: Row) -> str:
 def of_folders(a: Sequence[Table], b: Sequence[Table]) -> Pairs:
     """The same configurations of two folders, by digest. Raises UserError if there is none."""
     there = {key: row for key, _, row in configurations(b)}
-    found, skipped = [], []
+    pairs, skipped = [], []
     for key, table, row in configurations(a):
         pair = Pair(table, row, there.pop(key, row), row.label)
         if pair.b is row:
@@ -83,11 +83,11 @@ def of_folders(a: Sequence[Table], b: Sequence[Table]) -> Pairs:
         elif state_of(row.runs[0]) != state_of(pair.b.runs[0]):
             skipped.append(f"{pair.where}: {other_data(row, pair.b)}")
         else:
-            found.append(pair)
+            pairs.append(pair)
     left = {key: table for key, table, _ in configurations(b) if key in there}
     for key, row in there.items():
         skipped.append(f"{Pair(left[key], row, row, row.label).where}: in B alone.")
-    return checked(found, skipped)
+    return checked(pairs, skipped)
 
 
 def configurations(tables: Sequence[Table]) -> Iterator[tuple[tuple[str, str, str], Table, Row]]:
@@ -106,10 +106,10 @@ def configurations(tables: Sequence[Table]) -> Iterator[tuple[tuple[str, str, st
             yield key, table, row
 
 
-def checked(found: list[Pair], skipped: list[str]) -> Pairs:
+def checked(pairs: list[Pair], skipped: list[str]) -> Pairs:
     """Without pairs that share no seed. Raises UserError if nothing is left."""
     kept = []
-    for pair in found:
+    for pair in pairs:
         if set(pair.a.seeds) & set(pair.b.seeds):
             kept.append(pair)
             continue

@@ -159,7 +159,7 @@ def footnotes(comparison: Comparison, pairs: Pairs) -> Iterator[str]:
     )
     if any(one and one.verdict is Verdict.EQUIVALENT for one in comparison.judged):
         yield "`equivalent`: two one-sided tests, corrected likewise, put it inside one point."
-    for pair in pairs.found:
+    for pair in pairs.kept:
         yield from pair_notes(pair)
     if pairs.skipped:
         yield f"Not compared: {' '.join(pairs.skipped)}"

@@ -1,9 +1,9 @@
-"""Figures of finished runs: `made` gives those that a selection of results allows.
+"""Figures of finished runs: `drawings` gives those that a selection of results allows.
 
 Every module draws one kind, and gives the numbers that it drew beside the picture. matplotlib is
 imported here, so that whoever needs no figure imports `bench.report.figures` late.
 """
 
-from bench.report.figures.kinds import ALL, KINDS, Made, made, names
+from bench.report.figures.kinds import ALL, KINDS, Drawing, drawings, names
 
-__all__ = ["ALL", "KINDS", "Made", "made", "names"]
+__all__ = ["ALL", "KINDS", "Drawing", "drawings", "names"]

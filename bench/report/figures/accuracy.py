@@ -81,16 +81,16 @@ def places(table: Table) -> list[float]:
 
 def vertical(table: Table) -> tuple[list[float], dict[float, str]]:
     """Where the rows are, from the top, and where the names of their families stand."""
-    found, heads, at = [], {}, 0.0
+    heights, heads, at = [], {}, 0.0
     for family, rows in table.families.items():
         if family:
             heads[at] = family
             at += 1
         for row in rows:
             extra = 0.75 * name_of(row).count("\n")
-            found.append(at + extra / 2)
+            heights.append(at + extra / 2)
             at += 1 + extra
-    return found, heads
+    return heights, heads
 
 
 def name_rows(axes: Axes, table: Table, at: list[float], heads: dict[float, str]) -> None:
@@ -143,5 +143,5 @@ def limits(cells: Sequence[Cell]) -> tuple[float, float]:
 
 def rows_with(table: Table, kept: Sequence[Row]) -> tuple[Row, ...]:
     """Those of the table that are among `kept`, in its order."""
-    wanted = {id(row) for row in kept}
-    return tuple(row for row in table.rows if id(row) in wanted)
+    ids = {id(row) for row in kept}
+    return tuple(row for row in table.rows if id(row) in ids)

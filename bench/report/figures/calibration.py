@@ -41,10 +41,10 @@ class Reliability:
 
 def make(table: Table, protocol: str) -> tuple[Figure, list[dict[str, object]]]:
     """Raises LeftOut if no run stores its predictions."""
-    found = [one for row in table.rows if (one := reliability(row, protocol)).bins]
-    if not found:
+    diagrams = [one for row in table.rows if (one := reliability(row, protocol)).bins]
+    if not diagrams:
         raise LeftOut(f"no run stores predictions under protocol {protocol}")
-    return draw(table, protocol, found), list(lines(table, protocol, found))
+    return draw(table, protocol, diagrams), list(lines(table, protocol, diagrams))
 
 
 def reliability(row: Row, protocol: str) -> Reliability:
@@ -52,8 +52,8 @@ def reliability(row: Row, protocol: str) -> Reliability:
     answers, errors, temperature = {}, {}, {}
     for run in row.runs:
         for key, read in ((RAW, predictions.predictions), (SCALED, predictions.scaled)):
-            if found := read(run.directory, protocol):
-                answers.setdefault(key, []).append(confidences(found))
+            if stored := read(run.directory, protocol):
+                answers.setdefault(key, []).append(confidences(stored))
                 error = QUANTITIES[ERRORS[key]].value(run, protocol)
                 errors.setdefault(key, {})[run.seed] = error
         warmth = QUANTITIES[TEMPERATURE].value(run, protocol)
@@ -62,9 +62,9 @@ def reliability(row: Row, protocol: str) -> Reliability:
     return Reliability(row, bins, {k: Cell(v) for k, v in errors.items()}, Cell(temperature))
 
 
-def confidences(found: predictions.Predictions) -> tuple[NDArray, NDArray]:
+def confidences(answers: predictions.Predictions) -> tuple[NDArray, NDArray]:
     """Highest probability [N], and whether its class is the label [N]."""
-    return found.probs.max(axis=1), found.probs.argmax(axis=1) == found.labels
+    return answers.probs.max(axis=1), answers.probs.argmax(axis=1) == answers.labels
 
 
 def pooled(answers: list[tuple[NDArray, NDArray]]) -> Bins:
@@ -74,8 +74,8 @@ def pooled(answers: list[tuple[NDArray, NDArray]]) -> Bins:
     return equal_width(confidence[:, None], np.where(right, 0, 1))
 
 
-def draw(table: Table, protocol: str, found: list[Reliability]) -> Figure:
-    both = any(SCALED in one.bins for one in found)
+def draw(table: Table, protocol: str, diagrams: list[Reliability]) -> Figure:
+    both = any(SCALED in one.bins for one in diagrams)
     names = {RAW: "as answered", SCALED: "temperature-scaled"}
     with rc_context(STYLE):
         handles = [
@@ -84,18 +84,18 @@ def draw(table: Table, protocol: str, found: list[Reliability]) -> Figure:
         ]
         handles.append(Line2D([], [], color=GREY, lw=0.9, ls=":", label="calibrated"))
         figure, panels = grid(
-            [name_of(one.row) for one in found],
+            [name_of(one.row) for one in diagrams],
             words(table, protocol, both),
             handles,
             tags=4 if both else 1,
             height=1.15,
         )
-        for axes, one in zip(panels, found, strict=True):
+        for axes, one in zip(panels, diagrams, strict=True):
             panel(axes, one)
             numbers = [(SHADES[k], f"{WORDS[k]}{100 * one.errors[k].mean:.1f}") for k in one.bins]
             warmth = one.temperature.mean
             tag(axes, [*numbers, ("", f"T {warmth:.2f}")] if warmth else numbers)
-        low = min(b.confidence.min() for one in found for b in one.bins.values())
+        low = min(b.confidence.min() for one in diagrams for b in one.bins.values())
         panels[0].set_xlim(max(0.0, 100 * low - 5), 102)
         panels[0].set_ylim(-4, 104)
         panels[0].set_xticks([x for x in (0, 25, 50, 75, 100) if x >= 100 * low - 5])
@@ -125,9 +125,9 @@ def panel(axes: Axes, one: Reliability) -> None:
         axes.scatter(x, y, area, color=SHADES[key], marker=MARKERS[key], lw=0, alpha=0.8, zorder=3)
 
 
-def lines(table: Table, protocol: str, found: list[Reliability]) -> Iterator[dict[str, object]]:
+def lines(table: Table, protocol: str, diagrams: list[Reliability]) -> Iterator[dict[str, object]]:
     """Tidy lines, one per bin that has samples; shares. ece: mean over seeds."""
-    for one in found:
+    for one in diagrams:
         for key, bins in one.bins.items():
             for count, confidence, accuracy in zip(
                 bins.count, bins.confidence, bins.accuracy, strict=True

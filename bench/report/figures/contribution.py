@@ -12,15 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from bench.report.figures.accuracy import SEEDS, limits, mark, places, row_panels, rows_with
-from bench.report.figures.series import (
-    INTERVAL,
-    LeftOut,
-    by_name,
-    origin,
-    reach,
-    summary,
-    who,
-)
+from bench.report.figures.series import INTERVAL, LeftOut, by_name, origin, reach, summary, who
 from bench.report.figures.style import BELOW, BLACK, STYLE, colours, name_figure
 from bench.report.tables.model import Cell, Column, Table
 
@@ -31,7 +23,9 @@ NOTE = (
     f"Means over seeds, {INTERVAL}, seeds as faint dots."
 )
 VALUE, IMBALANCE = "shapley", "imbalance"  # quantities
-Found = list[tuple[dict[str, Cell], Cell]]  # per row its values by modality, and its imbalance
+Contributions = list[
+    tuple[dict[str, Cell], Cell]
+]  # per row its values by modality, and its imbalance
 
 
 def make(table: Table, protocol: str) -> tuple[Figure, list[dict[str, object]]]:
@@ -42,20 +36,20 @@ def make(table: Table, protocol: str) -> tuple[Figure, list[dict[str, object]]]:
         raise LeftOut(
             f"no result holds accuracies of all sets of modalities under protocol {protocol}"
         )
-    found = [(values[id(row)], row.cell(Column(protocol, IMBALANCE))) for row in kept.rows]
-    return draw(kept, protocol, found), list(lines(kept, protocol, found))
+    contributions = [(values[id(row)], row.cell(Column(protocol, IMBALANCE))) for row in kept.rows]
+    return draw(kept, protocol, contributions), list(lines(kept, protocol, contributions))
 
 
-def draw(table: Table, protocol: str, found: Found) -> Figure:
+def draw(table: Table, protocol: str, contributions: Contributions) -> Figure:
     shades = colours(table)
     with rc_context(STYLE):
         pitch = 0.13 + 0.05 * len(shades)
         figure, panels = row_panels(table, 2, pitch, widths=(2.4, 1))
-        bars(panels[0], table, found)
+        bars(panels[0], table, contributions)
         panels[0].set_title("Shapley value of each modality (points of accuracy)")
-        for (_, imbalance), y in zip(found, places(table), strict=True):
+        for (_, imbalance), y in zip(contributions, places(table), strict=True):
             mark(panels[1], imbalance, y, BLACK)
-        high = limits([imbalance for _, imbalance in found])[1]
+        high = limits([imbalance for _, imbalance in contributions])[1]
         panels[1].set_xlim(0 - 0.02 * high, high)
         panels[1].set_title("Imbalance (points)")
         name_figure(figure, table, f"protocol {protocol}, contribution of each modality")
@@ -67,11 +61,11 @@ def draw(table: Table, protocol: str, found: Found) -> Figure:
     return figure
 
 
-def bars(axes: Axes, table: Table, found: Found) -> None:
+def bars(axes: Axes, table: Table, contributions: Contributions) -> None:
     """Of each row one below another, in the order of the modalities."""
     shades = colours(table)
     height = BARS / len(shades)
-    for (values, _), place in zip(found, places(table), strict=True):
+    for (values, _), place in zip(contributions, places(table), strict=True):
         for i, (m, colour) in enumerate(shades.items()):
             if m not in values:
                 continue
@@ -83,9 +77,9 @@ def bars(axes: Axes, table: Table, found: Found) -> None:
     axes.axvline(0, color=BLACK, lw=0.6, zorder=2)
 
 
-def lines(table: Table, protocol: str, found: Found) -> Iterator[dict[str, object]]:
+def lines(table: Table, protocol: str, contributions: Contributions) -> Iterator[dict[str, object]]:
     """Tidy lines, one per bar, and one per row for the imbalance; shares."""
-    for row, (values, imbalance) in zip(table.rows, found, strict=True):
+    for row, (values, imbalance) in zip(table.rows, contributions, strict=True):
         cells: Sequence[tuple[str, str, Cell]] = (
             *((VALUE, m, cell) for m, cell in values.items()),
             (IMBALANCE, "", imbalance),

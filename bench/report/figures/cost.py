@@ -50,11 +50,11 @@ class Point:
 
 def make(table: Table, protocol: str) -> tuple[Figure, list[dict[str, object]]]:
     """Raises LeftOut unless two rows have one of COSTS."""
-    found = {cost: points(table, protocol, cost) for cost in COSTS}
-    found = {cost: rows for cost, rows in found.items() if len(rows) > 1}
-    if not found:
+    by_cost = {cost: points(table, protocol, cost) for cost in COSTS}
+    by_cost = {cost: rows for cost, rows in by_cost.items() if len(rows) > 1}
+    if not by_cost:
         raise LeftOut("fewer than two rows have recorded what training cost")
-    return draw(table, protocol, found), list(lines(table, protocol, found))
+    return draw(table, protocol, by_cost), list(lines(table, protocol, by_cost))
 
 
 def points(table: Table, protocol: str, cost: str) -> list[Point]:
@@ -64,45 +64,41 @@ def points(table: Table, protocol: str, cost: str) -> list[Point]:
     return [p for p in pairs if p.accuracy.values and p.cost.values and p.cost.mean > 0]
 
 
-def unbeaten(found: Sequence[Point]) -> list[Point]:
+def unbeaten(rows: Sequence[Point]) -> list[Point]:
     """Those that no other is better than at the same cost or less, by cost; of equals the first."""
     kept = []
-    for point in sorted(found, key=lambda p: (p.cost.mean, -p.accuracy.mean)):
+    for point in sorted(rows, key=lambda p: (p.cost.mean, -p.accuracy.mean)):
         if not kept or point.accuracy.mean > kept[-1].accuracy.mean:
             kept.append(point)
     return kept
 
 
-def draw(table: Table, protocol: str, found: dict[str, list[Point]]) -> Figure:
-    most = max(len(rows) for rows in found.values())
-    side_by_side = len(found) > 1 and most <= 9
-    lines, columns = (1, len(found)) if side_by_side else (len(found), 1)
+def draw(table: Table, protocol: str, by_cost: dict[str, list[Point]]) -> Figure:
+    most = max(len(rows) for rows in by_cost.values())
+    side_by_side = len(by_cost) > 1 and most <= 9
+    lines, columns = (1, len(by_cost)) if side_by_side else (len(by_cost), 1)
     with rc_context(STYLE):
         high = 2.9 if most <= 12 else 3.4
         figure = Figure(figsize=(WIDTH, 0.8 + lines * high), layout="constrained")
         panels = figure.subplots(lines, columns, sharey=True, squeeze=False).flatten()
-        for axes, (cost, rows) in zip(panels, found.items(), strict=True):
+        for axes, (cost, rows) in zip(panels, by_cost.items(), strict=True):
             panel(axes, table, rows)
             logarithmic(axes, rows)
             axes.set_xlabel(AXES[cost])
         for axes in panels if columns == 1 else panels[:1]:
             axes.set_ylabel("Test accuracy (%)")
         name_figure(figure, table, f"protocol {protocol}, accuracy against cost")
-        figure.legend(
-            handles=handles(table, found),
-            title=NOTE,
-            **BELOW,
-        )
+        figure.legend(handles=handles(table, by_cost), title=NOTE, **BELOW)
         figure.draw_without_rendering()  # settles the layout, which the names are placed in
         figure.set_layout_engine("none")
-        for axes, rows in zip(panels, found.values(), strict=True):
+        for axes, rows in zip(panels, by_cost.values(), strict=True):
             names = [name_of(p.row) for p in rows]
             place_names(axes, [p.place for p in rows], names, obstacles(axes, rows))
     return figure
 
 
-def handles(table: Table, found: dict[str, list[Point]]) -> list[Line2D]:
-    single = {p.row.alone for rows in found.values() for p in rows} - {""}
+def handles(table: Table, by_cost: dict[str, list[Point]]) -> list[Line2D]:
+    single = {p.row.alone for rows in by_cost.values() for p in rows} - {""}
     look = {"ls": "", "marker": "o", "ms": 4}
     shown = [Line2D([], [], color=BLACK, label="all modalities", **look)]
     for m, colour in colours(table).items():
@@ -111,24 +107,24 @@ def handles(table: Table, found: dict[str, list[Point]]) -> list[Line2D]:
     return [*shown, Line2D([], [], color=GREY, lw=1, label="no method is better at less cost")]
 
 
-def panel(axes: Axes, table: Table, found: Sequence[Point]) -> None:
+def panel(axes: Axes, table: Table, rows: Sequence[Point]) -> None:
     shades = colours(table)
-    best = np.array([p.place for p in unbeaten(found)])
+    best = np.array([p.place for p in unbeaten(rows)])
     axes.step(*best.T, where="post", color=GREY, lw=1, zorder=1)
-    for point in found:
+    for point in rows:
         colour = shades.get(point.row.alone, BLACK)
         cell = point.accuracy
         face = "white" if point.row.alone else colour
         look = {"fmt": "o", "color": colour, "mfc": face, "ms": 4, "lw": 0.7, "zorder": 3}
         axes.errorbar(*point.place, yerr=reach(cell), **look)
-    axes.set_ylim(*limits([p.accuracy for p in found]))
+    axes.set_ylim(*limits([p.accuracy for p in rows]))
     axes.grid()
     axes.set_axisbelow(True)
 
 
-def logarithmic(axes: Axes, found: Sequence[Point]) -> None:
+def logarithmic(axes: Axes, rows: Sequence[Point]) -> None:
     """The axis of costs, with ticks as dense as its range allows."""
-    costs = [p.cost.mean for p in found]
+    costs = [p.cost.mean for p in rows]
     span = max(costs) / min(costs)
     subs = range(1, 10) if span < 5 else (1, 2, 5) if span < 200 else (1,)
     axes.set_xscale("log")
@@ -138,21 +134,21 @@ def logarithmic(axes: Axes, found: Sequence[Point]) -> None:
     axes.xaxis.set_major_formatter(EngFormatter(sep="\N{NARROW NO-BREAK SPACE}"))
 
 
-def obstacles(axes: Axes, found: Sequence[Point]) -> list[Bbox]:
+def obstacles(axes: Axes, rows: Sequence[Point]) -> list[Bbox]:
     """Where intervals and the line of the best are, in pixels."""
-    tall = [(*p.place, half) for p in found if (half := reach(p.accuracy))]
+    tall = [(*p.place, half) for p in rows if (half := reach(p.accuracy))]
     spans = [((x, y - half), (x, y + half)) for x, y, half in tall]
-    best = [p.place for p in unbeaten(found)]
+    best = [p.place for p in unbeaten(rows)]
     for (x, y), (right, top) in pairwise(best):
         spans += [((x, y), (right, y)), ((right, y), (right, top))]
     return [Bbox(axes.transData.transform(ends)) for ends in spans]
 
 
 def lines(
-    table: Table, protocol: str, found: dict[str, list[Point]]
+    table: Table, protocol: str, by_cost: dict[str, list[Point]]
 ) -> Iterator[dict[str, object]]:
     """Tidy lines, one per point; accuracies as shares, `cost_mean` in `unit`."""
-    for cost, rows in found.items():
+    for cost, rows in by_cost.items():
         best = {id(p.row) for p in unbeaten(rows)}
         for point in rows:
             yield {

@@ -31,15 +31,15 @@ class Curve:
 
 def curves(table: Table) -> list[Curve]:
     """Of every row and modality that was scored on validation, in the table's order."""
-    found = []
+    series = []
     for m in table.modalities:
         for row in table.rows:
             logs = {run.seed: accuracies(run, m) for run in row.runs}
             stages = {stage for stage, _ in logs.values() if stage}
             points = aligned({seed: points for seed, (_, points) in logs.items() if points})
             if points:
-                found.append(Curve(row, m, "/".join(sorted(stages)), points))
-    return found
+                series.append(Curve(row, m, "/".join(sorted(stages)), points))
+    return series
 
 
 def accuracies(run: Finished, modality: str) -> tuple[str, dict[int, float]]:
@@ -67,15 +67,15 @@ Pair = tuple[Curve, Curve | None]  # inside a row, and alone
 
 def make(table: Table) -> tuple[Figure, list[dict[str, object]]]:
     """Raises LeftOut if no log scores modalities."""
-    found = curves(table)
-    if not found:
+    series = curves(table)
+    if not series:
         raise LeftOut("no log holds validation accuracies of modalities")
-    return draw(table, found), list(lines(table, found))
+    return draw(table, series), list(lines(table, series))
 
 
-def draw(table: Table, found: Sequence[Curve]) -> Figure:
+def draw(table: Table, series: Sequence[Curve]) -> Figure:
     """A panel per row of several modalities; without such rows, one for each that trains alone."""
-    by_place = {(id(c.row), c.modality): c for c in found}
+    by_place = {(id(c.row), c.modality): c for c in series}
     rows = [row for row in table.rows if any(id(row) == place for place, _ in by_place)]
     rows = [row for row in rows if not row.alone] or rows
     pairs = {id(row): pairs_of(table, row, by_place) for row in rows}
@@ -89,19 +89,19 @@ def draw(table: Table, found: Sequence[Curve]) -> Figure:
         )
         for axes, row in zip(panels, rows, strict=True):
             panel(axes, table, pairs[id(row)], compared)
-        panels[0].set_ylim(*limits([c for c in found if c.row in rows or c.row.alone]))
+        panels[0].set_ylim(*limits([c for c in series if c.row in rows or c.row.alone]))
         panels[0].xaxis.set_major_locator(MaxNLocator(4, integer=True))
         panels[0].yaxis.set_major_locator(MaxNLocator(4))
     return figure
 
 
 def pairs_of(table: Table, row: Row, by_place: dict[tuple[int, str], Curve]) -> list[Pair]:
-    found = []
+    pairs = []
     for m in table.modalities:
         curve = by_place.get((id(row), m))
         if curve:
-            found.append((curve, by_place.get((id(alone(table, row, m)), m))))
-    return found
+            pairs.append((curve, by_place.get((id(alone(table, row, m)), m))))
+    return pairs
 
 
 def words(table: Table, rows: Sequence[Row], compared: bool) -> Words:
@@ -123,14 +123,14 @@ def words(table: Table, rows: Sequence[Row], compared: bool) -> Words:
 
 
 def handles(table: Table, compared: bool) -> list[Line2D | Patch]:
-    found = [Line2D([], [], color=c, lw=2.2, label=m) for m, c in colours(table).items()]
+    entries = [Line2D([], [], color=c, lw=2.2, label=m) for m, c in colours(table).items()]
     if compared:
-        found += [
+        entries += [
             Line2D([], [], color=GREY, lw=1.3, label="inside the method"),
             Line2D([], [], color=GREY, lw=1.1, ls=(0, (4, 2)), label="trained alone"),
             Patch(color=GREY, alpha=0.35, lw=0, label="what is lacking"),
         ]
-    return found
+    return entries
 
 
 def panel(axes: Axes, table: Table, pairs: Sequence[Pair], compared: bool) -> None:
@@ -179,18 +179,18 @@ def best(points: dict[int, Cell]) -> float:
     return max(c.mean for c in points.values())
 
 
-def limits(found: Sequence[Curve]) -> tuple[float, float]:
+def limits(series: Sequence[Curve]) -> tuple[float, float]:
     """Of all means, in percent, with some air."""
-    values = [100 * c.mean for curve in found for c in curve.points.values()]
+    values = [100 * c.mean for curve in series for c in curve.points.values()]
     air = max(2.0, 0.06 * (max(values) - min(values)))
     return max(0.0, min(values) - air), min(100.5, max(values) + air)
 
 
-def lines(table: Table, found: Sequence[Curve]) -> Iterator[dict[str, object]]:
+def lines(table: Table, series: Sequence[Curve]) -> Iterator[dict[str, object]]:
     """Tidy lines, one per point; accuracies as shares. alone_mean: of the row it is drawn against,
     None where that has no such epoch."""
-    by_place = {(id(c.row), c.modality): c for c in found}
-    for curve in found:
+    by_place = {(id(c.row), c.modality): c for c in series}
+    for curve in series:
         other = alone(table, curve.row, curve.modality)
         single = by_place.get((id(other), curve.modality))
         for epoch, cell in curve.points.items():

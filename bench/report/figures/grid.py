@@ -64,9 +64,9 @@ def grid(
 
 def across(count: int, tags: int) -> int:
     """Panels of a line: more where there are many of them, fewer where each has many tags."""
-    wanted = 5 if count > 16 else max(2, min(4, count))
-    room = (WIDTH - LEFT - RIGHT) / (TAGGED * tags + BETWEEN) if tags else wanted
-    return max(1, min(wanted, int(room)))
+    usual = 5 if count > 16 else max(2, min(4, count))
+    room = (WIDTH - LEFT - RIGHT) / (TAGGED * tags + BETWEEN) if tags else usual
+    return max(1, min(usual, int(room)))
 
 
 def fitting(handles: Sequence[Artist]) -> int:

@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Made:
+class Drawing:
     """A figure and the numbers that it shows. stem: its name as a file, without ending. dataset and
     split are empty for a figure over all tables."""
 
@@ -67,18 +67,18 @@ def learning_parts(table: Table, protocols: Protocols) -> Parts:
 
 def robustness_parts(table: Table, protocols: Protocols) -> Parts:
     protocol = first_protocol(table, protocols)
-    found = robustness.kinds(table)
-    if not found:
+    kinds = robustness.kinds(table)
+    if not kinds:
         raise LeftOut("no result holds curves of robustness")
-    for imperfection in found:
+    for imperfection in kinds:
         yield f"-{imperfection}", robustness.make(table, protocol, imperfection)
 
 
 def over_all(
     make: Callable[[Sequence[Table], str], Drawn],
 ) -> Callable[[Sequence[Table], Protocols], Parts]:
-    def parts(found: Sequence[Table], protocols: Protocols) -> Parts:
-        yield "", make(found, first_protocol(found[0], protocols))
+    def parts(tables: Sequence[Table], protocols: Protocols) -> Parts:
+        yield "", make(tables, first_protocol(tables[0], protocols))
 
     return parts
 
@@ -95,46 +95,46 @@ KINDS = {
 }
 
 
-def names(found: Sequence[Table]) -> tuple[str, ...]:
+def names(tables: Sequence[Table]) -> tuple[str, ...]:
     """What `kind` may be: ALL, KINDS, and the methods that tell what they learned."""
-    return (ALL, *KINDS, *learned.methods(found))
+    return (ALL, *KINDS, *learned.methods(tables))
 
 
-def made(
-    found: Sequence[Table], protocols: Protocols = ("val",), kind: str = ALL
-) -> Iterator[Made]:
+def drawings(
+    tables: Sequence[Table], protocols: Protocols = ("val",), kind: str = ALL
+) -> Iterator[Drawing]:
     """The figures of the tables, one at a time, table by table, those over all tables last.
 
     kind: ALL, one of KINDS, or a method for what it learned. What the results do not allow is left
     out, with a warning at the end. Raises UserError for an unknown kind or protocol.
     """
     check_protocols(tuple(protocols))
-    if kind not in names(found):
-        raise unknown(kind, "a figure of these runs", names(found))
-    return drawn(found, protocols, kind)
+    if kind not in names(tables):
+        raise unknown(kind, "a figure of these runs", names(tables))
+    return drawn(tables, protocols, kind)
 
 
-def drawn(found: Sequence[Table], protocols: Protocols, kind: str) -> Iterator[Made]:
+def drawn(tables: Sequence[Table], protocols: Protocols, kind: str) -> Iterator[Drawing]:
     chosen = {name: one for name, one in KINDS.items() if kind in (ALL, name)}
     missing = {}  # where and why -> kinds
-    for table in found:
-        tail = f"-{slug(table)}" if len(found) > 1 else ""
+    for table in tables:
+        tail = f"-{slug(table)}" if len(tables) > 1 else ""
         place = table.dataset, table.name
         for name, one in chosen.items():
             try:
-                for part, drawing in one.of_table(table, protocols) if one.of_table else ():
+                for part, content in one.of_table(table, protocols) if one.of_table else ():
                     title = one.title + part.replace("-", ": ").replace("_", " ")
-                    yield Made(name, title, f"{name}{part}{tail}", *place, *drawing)
+                    yield Drawing(name, title, f"{name}{part}{tail}", *place, *content)
             except LeftOut as reason:
                 missing.setdefault((f"for {', '.join(place)}", str(reason)), []).append(name)
-        for method, drawing in learned_parts(table, kind):
+        for method, content in learned_parts(table, kind):
             title = f"What was learned by {method} and the like"
             stem = f"{LEARNED}-{method.replace(':', '-')}{tail}"
-            yield Made(LEARNED, title, stem, *place, *drawing)
+            yield Drawing(LEARNED, title, stem, *place, *content)
     for name, one in chosen.items():
         try:
-            for part, drawing in one.of_all(found, protocols) if one.of_all else ():
-                yield Made(name, one.title, f"{name}{part}", "", "", *drawing)
+            for part, content in one.of_all(tables, protocols) if one.of_all else ():
+                yield Drawing(name, one.title, f"{name}{part}", "", "", *content)
         except LeftOut as reason:
             missing.setdefault(("", str(reason)), []).append(name)
     for (where, reason), kinds in missing.items():

@@ -14,9 +14,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from bench.report.figures.curves import aligned
+from bench.report.figures.series import origin, who
 from bench.report.figures.style import BLACK, COLOURS, STYLE, WIDTH, name_figure, name_of
 from bench.report.read.results import Finished, Learned
-from bench.report.read.settings import listed
 from bench.report.tables.model import Cell, Row, Table
 
 
@@ -40,23 +40,23 @@ class Panel:
     series: tuple[Series, ...]
 
 
-def methods(found: Sequence[Table]) -> list[str]:
+def methods(tables: Sequence[Table]) -> list[str]:
     """Those that tell something, in the order of the tables."""
-    return list(dict.fromkeys(r.method for t in found for r in t.rows if r.runs[0].learned))
+    return list(dict.fromkeys(r.method for t in tables for r in t.rows if r.runs[0].learned))
 
 
 def groups(table: Table) -> list[list[Row]]:
     """The rows that tell something; rows that share a title, if only by way of a third, are one
     group, which one figure can show side by side."""
-    made = []
+    merged = []
     for row in table.rows:
         if not row.runs[0].learned:
             continue
-        own = [group for group in made if any(titles(row) & titles(other) for other in group)]
+        own = [group for group in merged if any(titles(row) & titles(other) for other in group)]
         joined = [other for group in own for other in group]
-        made = [group for group in made if group not in own] + [[*joined, row]]
+        merged = [group for group in merged if group not in own] + [[*joined, row]]
     places = {id(row): i for i, row in enumerate(table.rows)}
-    ordered = [sorted(group, key=lambda row: places[id(row)]) for group in made]
+    ordered = [sorted(group, key=lambda row: places[id(row)]) for group in merged]
     return sorted(ordered, key=lambda group: places[id(group[0])])
 
 
@@ -66,24 +66,24 @@ def titles(row: Row) -> set[str]:
 
 def panels(rows: Sequence[Row]) -> list[Panel]:
     """Of a group of rows; a title with two units is two panels, and one without any number none."""
-    told = [one for row in rows for run in row.runs for one in run.learned]
-    kinds = dict.fromkeys((one.title, one.unit, bool(one.logged)) for one in told)
-    made = []
+    learned = [one for row in rows for run in row.runs for one in run.learned]
+    kinds = dict.fromkeys((one.title, one.unit, bool(one.logged)) for one in learned)
+    filled = []
     for kind in kinds:
         series = [series_of(row, kind) for row in rows]
         kept = tuple(one for one in series if one.points)
-        made += [Panel(*kind, kept)] if kept else []
-    return made
+        filled += [Panel(*kind, kept)] if kept else []
+    return filled
 
 
 def series_of(row: Row, kind: tuple[str, str, bool]) -> Series:
-    found = {}
+    by_seed = {}
     for run in row.runs:
         for one in run.learned:
             if (one.title, one.unit, bool(one.logged)) == kind:
-                found[run.seed] = logged(run, one) if one.logged else ("", one.values)
-    stages = sorted({stage for stage, _ in found.values() if stage})
-    numbers = {seed: finite(points) for seed, (_, points) in found.items()}
+                by_seed[run.seed] = logged(run, one) if one.logged else ("", one.values)
+    stages = sorted({stage for stage, _ in by_seed.values() if stage})
+    numbers = {seed: finite(points) for seed, (_, points) in by_seed.items()}
     numbers = {seed: points for seed, points in numbers.items() if points}
     return Series(row, "/".join(stages), aligned(numbers) if kind[2] else by_name(numbers))
 
@@ -107,16 +107,13 @@ def by_name(numbers: dict[int, dict[str, float]]) -> dict[str, Cell]:
     return {n: Cell({s: numbers[s][n] for s in sorted(numbers) if n in numbers[s]}) for n in names}
 
 
-def lines(table: Table, found: Sequence[Panel]) -> Iterator[dict[str, object]]:
+def lines(table: Table, panels: Sequence[Panel]) -> Iterator[dict[str, object]]:
     """Tidy lines, one per point, in the panels' units; `name` or `epoch` is empty."""
-    for panel in found:
+    for panel in panels:
         for one in panel.series:
             for point, cell in one.points.items():
                 yield {
-                    "dataset": table.dataset,
-                    "split": table.name,
-                    "method": one.row.method,
-                    "settings": listed(one.row.settings),
+                    **who(table, one.row),
                     "panel": panel.title,
                     "unit": panel.unit,
                     "stage": one.stage,
@@ -127,8 +124,7 @@ def lines(table: Table, found: Sequence[Panel]) -> Iterator[dict[str, object]]:
                     "n": len(cell.values),
                     "seeds": " ".join(map(str, cell.values)),
                     "values": " ".join(map(repr, cell.values.values())),
-                    "digest": one.row.runs[0].digest,
-                    "data_hash": one.row.runs[0].data_hash,
+                    **origin(one.row),
                 }
 
 
@@ -150,39 +146,39 @@ LOOKS = [  # of the rows: when the colours are used up, the same with other mark
 ]
 
 
-def draw(table: Table, found: list[Panel]) -> Figure:
+def draw(table: Table, contents: list[Panel]) -> Figure:
     """The panels, line by line; where there are several rows, a legend below names them."""
-    drawn = {id(one.row) for panel in found for one in panel.series}
+    drawn = {id(one.row) for panel in contents for one in panel.series}
     rows = [row for row in table.rows if id(row) in drawn]
     looks = {id(row): LOOKS[i % len(LOOKS)] for i, row in enumerate(rows)}
-    columns = min(COLUMNS, len(found))
-    lines = ceil(len(found) / columns)
+    columns = min(COLUMNS, len(contents))
+    lines = ceil(len(contents) / columns)
     with rc_context(STYLE):
         below = 0.16 * ceil(len(rows) / per_line(rows)) if len(rows) > 1 else 0
         figure = Figure(figsize=(WIDTH, 0.6 + 1.8 * lines + below), layout="constrained")
         panels = figure.subplots(lines, columns, squeeze=False).flatten()
-        for axes in panels[len(found) :]:
+        for axes in panels[len(contents) :]:
             axes.remove()
-        for axes, panel in zip(panels, found, strict=False):
+        for axes, panel in zip(panels, contents, strict=False):
             (draw_curves if panel.logged else draw_values)(axes, panel, looks)
             axes.set_title(fill(panel.title, 90 // columns))
             axes.set_ylabel(fill(panel.unit, 32))
         alone = f" by {rows[0].label}" if len(rows) == 1 else ""
         name_figure(figure, table, f"what was learned{alone}")
         if len(rows) > 1:
-            legend(figure, rows, looks, words(found))
+            legend(figure, rows, looks, words(contents))
         else:
-            figure.supxlabel(words(found), fontsize=7.5)
+            figure.supxlabel(words(contents), fontsize=7.5)
     return figure
 
 
-def words(found: list[Panel]) -> str:
+def words(panels: list[Panel]) -> str:
     """What the marks mean, as far as they occur."""
-    cells = [c for panel in found for one in panel.series for c in one.points.values()]
+    cells = [c for panel in panels for one in panel.series for c in one.points.values()]
     parts = []
     if any(c.std is not None for c in cells):
         parts.append("Mean over seeds; bars and ribbons: sample std; faint: single seeds")
-    if any(len(set(curves)) < len(curves) for curves in map(curves_of, found)):
+    if any(len(set(curves)) < len(curves) for curves in map(curves_of, panels)):
         parts.append("colours that take turns: the same curve")
     return "; ".join(parts)
 

@@ -36,33 +36,33 @@ class Profile:
 
 
 def make(tables: Sequence[Table], protocol: str) -> tuple[Figure, list[dict[str, object]]]:
-    found = over_datasets(tables, Column(protocol, ACCURACY))
-    at = np.linspace(found.values.min(), found.values.max(), THRESHOLDS)
-    profiles = profiled(found, at)
-    return draw(found, protocol, at, profiles), list(lines(found, protocol, at, profiles))
+    scores = over_datasets(tables, Column(protocol, ACCURACY))
+    at = np.linspace(scores.values.min(), scores.values.max(), THRESHOLDS)
+    profiles = profiled(scores, at)
+    return draw(scores, protocol, at, profiles), list(lines(scores, protocol, at, profiles))
 
 
-def profiled(found: Scores, at: NDArray) -> list[Profile]:
+def profiled(scores: Scores, at: NDArray) -> list[Profile]:
     """Bands and intervals at 95 %: seeds are drawn anew within each data set."""
-    draw = resampling.generator("profile", *found.datasets, *found.seeds)
-    _, seeds, datasets = found.values.shape
+    draw = resampling.generator("profile", *scores.datasets, *scores.seeds)
+    _, seeds, datasets = scores.values.shape
     index = aggregates.stratified(seeds, datasets, draw, REPEATS)
-    made = []
-    for scores in found.values:
-        band = aggregates.resampled(scores, index, lambda drawn: aggregates.profile(drawn, at))
+    profiles = []
+    for runs in scores.values:
+        band = aggregates.resampled(runs, index, lambda drawn: aggregates.profile(drawn, at))
         low, high = np.percentile(band, (2.5, 97.5), axis=0)
-        middle = resampling.percentiles(aggregates.resampled(scores, index))
-        share = aggregates.profile(scores, at)
-        made.append(Profile(share, low, high, float(aggregates.iqm(scores)), middle))
-    return made
+        middle = resampling.percentiles(aggregates.resampled(runs, index))
+        share = aggregates.profile(runs, at)
+        profiles.append(Profile(share, low, high, float(aggregates.iqm(runs)), middle))
+    return profiles
 
 
-def draw(found: Scores, protocol: str, at: NDArray, profiles: Sequence[Profile]) -> Figure:
+def draw(scores: Scores, protocol: str, at: NDArray, profiles: Sequence[Profile]) -> Figure:
     """A panel per method, grey: all others."""
     x = 100 * at
     with rc_context(STYLE):
         figure, panels = grid(
-            list(found.methods), words(found, protocol), handles(), tags=2, height=0.95
+            list(scores.methods), words(scores, protocol), handles(), tags=2, height=0.95
         )
         for i, (axes, one) in enumerate(zip(panels, profiles, strict=True)):
             others = [np.column_stack([x, p.share]) for j, p in enumerate(profiles) if j != i]
@@ -86,11 +86,11 @@ def handles() -> list[Line2D | Patch]:
     ]
 
 
-def words(found: Scores, protocol: str) -> Words:
-    count = len(found.datasets)
+def words(scores: Scores, protocol: str) -> Words:
+    count = len(scores.datasets)
     note = (
-        f"Data sets: {', '.join(found.datasets)}; {len(found.seeds)} seeds each. Higher is better. "
-        "IQM: mean of the middle half of all runs. Bootstrap over seeds within "
+        f"Data sets: {', '.join(scores.datasets)}; {len(scores.seeds)} seeds each. Higher is "
+        "better. IQM: mean of the middle half of all runs. Bootstrap over seeds within "
         "data sets: it says nothing of other data sets."
     )
     title = f"Performance profiles over {count} data sets, protocol {protocol}"
@@ -98,10 +98,10 @@ def words(found: Scores, protocol: str) -> Words:
 
 
 def lines(
-    found: Scores, protocol: str, at: NDArray, profiles: Sequence[Profile]
+    scores: Scores, protocol: str, at: NDArray, profiles: Sequence[Profile]
 ) -> Iterator[dict[str, object]]:
     """Tidy lines, one per method and threshold; shares."""
-    for method, one in zip(found.methods, profiles, strict=True):
+    for method, one in zip(scores.methods, profiles, strict=True):
         for k, threshold in enumerate(at):
             yield {
                 "protocol": protocol,
@@ -113,5 +113,5 @@ def lines(
                 "iqm": one.iqm,
                 "iqm_low": one.interval[0],
                 "iqm_high": one.interval[1],
-                "runs": found.values[0].size,
+                "runs": scores.values[0].size,
             }

@@ -23,16 +23,16 @@ LEFT, RIGHT = 1.7, 5.3  # inches, of the axis of ranks
 
 
 def make(tables: Sequence[Table], protocol: str) -> tuple[Figure, list[dict[str, object]]]:
-    found = over_datasets(tables, Column(protocol, ACCURACY))
-    made = diagram(found.values.mean(axis=1), list(found.methods))
-    return draw(made, protocol, found.datasets), list(lines(made, protocol))
+    scores = over_datasets(tables, Column(protocol, ACCURACY))
+    ranking = diagram(scores.values.mean(axis=1), list(scores.methods))
+    return draw(ranking, protocol, scores.datasets), list(lines(ranking, protocol))
 
 
-def draw(made: Diagram, protocol: str, datasets: Sequence[str]) -> Figure:
-    count = len(made.names)
-    levels = stacked(made.cliques)
+def draw(ranking: Diagram, protocol: str, datasets: Sequence[str]) -> Figure:
+    count = len(ranking.names)
+    levels = stacked(ranking.cliques)
     deep = BAR * (1 + max(levels, default=0))
-    note = fill(words(made, datasets), 145)
+    note = fill(words(ranking, datasets), 145)
     side = ceil(count / 2)
     total = HEAD + deep + PITCH * side + FOOT + 0.12 * note.count("\n")
     with rc_context(STYLE):
@@ -42,20 +42,20 @@ def draw(made: Diagram, protocol: str, datasets: Sequence[str]) -> Figure:
         axes.axis("off")
         title = f"Mean rank over {len(datasets)} data sets, protocol {protocol}; 1 is best"
         axes.text(0.07, 0.1, title, va="top", fontsize=8.5)
-        scale = ruler(axes, made)
-        for (first, last), level in zip(made.cliques, levels, strict=True):
-            ends = [scale(made.mean_ranks[i]) for i in (first, last)]
+        scale = ruler(axes, ranking)
+        for (first, last), level in zip(ranking.cliques, levels, strict=True):
+            ends = [scale(ranking.mean_ranks[i]) for i in (first, last)]
             y = HEAD + BAR * (0.7 + level)
             axes.plot([ends[0] - 0.04, ends[1] + 0.04], [y, y], color="#0072B2", lw=2.6)
         for i in range(count):
-            name(axes, made, i, scale(made.mean_ranks[i]), HEAD + deep)
+            name(axes, ranking, i, scale(ranking.mean_ranks[i]), HEAD + deep)
         axes.text(0.07, total - 0.07, note, va="bottom", fontsize=SMALL, color="#555555")
     return figure
 
 
-def ruler(axes: Axes, made: Diagram):
+def ruler(axes: Axes, ranking: Diagram):
     """The axis of ranks; returns the place in inches of a rank."""
-    low, high = floor(made.mean_ranks[0]), max(ceil(made.mean_ranks[-1]), 2)
+    low, high = floor(ranking.mean_ranks[0]), max(ceil(ranking.mean_ranks[-1]), 2)
 
     def scale(rank: float) -> float:
         return LEFT + (RIGHT - LEFT) * (rank - low) / (high - low)
@@ -67,15 +67,15 @@ def ruler(axes: Axes, made: Diagram):
     return scale
 
 
-def name(axes: Axes, made: Diagram, place: int, x: float, top: float) -> None:
+def name(axes: Axes, ranking: Diagram, place: int, x: float, top: float) -> None:
     """The better half on the left, the best on top; the others on the right, the last on top."""
-    count = len(made.names)
+    count = len(ranking.names)
     left = place < ceil(count / 2)
     y = top + PITCH * (0.5 + (place if left else count - 1 - place))
     edge = LEFT - 0.15 if left else RIGHT + 0.15
     axes.plot([x, x, edge], [HEAD, y, y], color=BLACK, lw=0.7)
-    rank = f"{made.mean_ranks[place]:.2f}"
-    label = fill(made.names[place], 24).split("\n")[0]
+    rank = f"{ranking.mean_ranks[place]:.2f}"
+    label = fill(ranking.names[place], 24).split("\n")[0]
     text = f"{label}  {rank}" if left else f"{rank}  {label}"
     gap = -0.05 if left else 0.05
     axes.text(edge + gap, y, text, ha="right" if left else "left", va="center", fontsize=7.5)
@@ -83,43 +83,45 @@ def name(axes: Axes, made: Diagram, place: int, x: float, top: float) -> None:
 
 def stacked(cliques: Sequence[tuple[int, int]]) -> list[int]:
     """The line of each bar, from the top, so that no two of a line touch."""
-    ends, found = [], []
+    ends, levels = [], []
     for first, last in cliques:
         level = next((i for i, end in enumerate(ends) if end < first), len(ends))
         ends[level : level + 1] = [last]
-        found.append(level)
-    return found
+        levels.append(level)
+    return levels
 
 
-def words(made: Diagram, datasets: Sequence[str]) -> str:
-    told = (
+def words(ranking: Diagram, datasets: Sequence[str]) -> str:
+    text = (
         f"Bars: methods that pairwise signed rank tests over data sets (Holm, "
         f"{100 * (1 - LEVEL):.0f} %) cannot tell apart. Data sets: {', '.join(datasets)}."
     )
-    if made.smallest > 1 - LEVEL:
-        told += (
+    if ranking.smallest > 1 - LEVEL:
+        text += (
             f" With so few of them no pair could have been told apart: the smallest possible "
-            f"adjusted p is {made.smallest:.2g}."
+            f"adjusted p is {ranking.smallest:.2g}."
         )
-    if made.friedman:
-        f = "infinite" if made.friedman.f == inf else f"{made.friedman.f:.2f}"
-        told += f" Test of all being alike (Iman and Davenport): F {f}, p {made.friedman.f_p:.2g}."
-    return told
+    if ranking.friedman:
+        f = "infinite" if ranking.friedman.f == inf else f"{ranking.friedman.f:.2f}"
+        text += (
+            f" Test of all being alike (Iman and Davenport): F {f}, p {ranking.friedman.f_p:.2g}."
+        )
+    return text
 
 
-def lines(made: Diagram, protocol: str) -> Iterator[dict[str, object]]:
+def lines(ranking: Diagram, protocol: str) -> Iterator[dict[str, object]]:
     """A line per method; `alike`: those that it is not told apart from."""
-    for i, method in enumerate(made.names):
+    for i, method in enumerate(ranking.names):
         alike = [
             other
-            for j, other in enumerate(made.names)
+            for j, other in enumerate(ranking.names)
             if j != i
-            and any(first <= min(i, j) and max(i, j) <= last for first, last in made.cliques)
+            and any(first <= min(i, j) and max(i, j) <= last for first, last in ranking.cliques)
         ]
         yield {
             "protocol": protocol,
             "method": method,
-            "mean_rank": made.mean_ranks[i],
-            "datasets": made.datasets,
+            "mean_rank": ranking.mean_ranks[i],
+            "datasets": ranking.datasets,
             "alike": "; ".join(alike),
         }

@@ -31,24 +31,24 @@ def kinds(table: Table) -> list[str]:
 
 
 def make(table: Table, protocol: str, kind: str) -> tuple[Figure, list[dict[str, object]]]:
-    found = collected(table, protocol, kind)
-    return draw(table, protocol, kind, found), list(lines(table, protocol, kind, found))
+    by_row = collected(table, protocol, kind)
+    return draw(table, protocol, kind, by_row), list(lines(table, protocol, kind, by_row))
 
 
 def collected(table: Table, protocol: str, kind: str) -> list[tuple[Row, Curves]]:
     """Rows of several modalities that have the curves. Raises LeftOut if none has."""
     rows = [row for row in table.rows if not row.alone]
-    found = [(row, curves(table, row, protocol, kind)) for row in rows]
-    found = [(row, by_modality) for row, by_modality in found if by_modality]
-    if not found:
+    by_row = [(row, curves(table, row, protocol, kind)) for row in rows]
+    by_row = [(row, by_modality) for row, by_modality in by_row if by_modality]
+    if not by_row:
         raise LeftOut(f"no result holds curves of robustness under protocol {protocol}")
-    return found
+    return by_row
 
 
 def curves(table: Table, row: Row, protocol: str, kind: str) -> Curves:
     """Over the seeds' common levels; the modalities in the table's order, then all at once."""
     runs = [run for run in row.runs if run.evaluated.protocol == protocol]
-    found = {}
+    by_modality = {}
     for m in (*table.modalities, ALL_AT_ONCE):
         seeds = {
             run.seed: dict(zip(run.evaluated.levels, run.evaluated.curves[kind, m], strict=True))
@@ -57,14 +57,14 @@ def curves(table: Table, row: Row, protocol: str, kind: str) -> Curves:
         }
         levels = sorted(set.intersection(*map(set, seeds.values()))) if seeds else []
         if levels:
-            found[m] = {x: Cell({s: seeds[s][x] for s in sorted(seeds)}) for x in levels}
-    return found
+            by_modality[m] = {x: Cell({s: seeds[s][x] for s in sorted(seeds)}) for x in levels}
+    return by_modality
 
 
-def draw(table: Table, protocol: str, kind: str, found: Sequence[tuple[Row, Curves]]) -> Figure:
+def draw(table: Table, protocol: str, kind: str, by_row: Sequence[tuple[Row, Curves]]) -> Figure:
     """A panel per row; grey: all at once of the other rows."""
     shades = colours(table) | {ALL_AT_ONCE: BLACK}
-    several = len(found) > 1
+    several = len(by_row) > 1
     with rc_context(STYLE):
         handles = [
             Line2D([], [], color=c, lw=1.6, label=m or "all at once") for m, c in shades.items()
@@ -72,13 +72,13 @@ def draw(table: Table, protocol: str, kind: str, found: Sequence[tuple[Row, Curv
         if several:
             handles.append(Line2D([], [], color=PALE, lw=1.2, label="other methods, all at once"))
         figure, panels = grid(
-            [name_of(row) for row, _ in found],
+            [name_of(row) for row, _ in by_row],
             words(table, protocol, kind, several),
             handles,
             tags=len(shades),
         )
-        for axes, (row, by_modality) in zip(panels, found, strict=True):
-            others = [c[ALL_AT_ONCE] for r, c in found if r is not row and ALL_AT_ONCE in c]
+        for axes, (row, by_modality) in zip(panels, by_row, strict=True):
+            others = [c[ALL_AT_ONCE] for r, c in by_row if r is not row and ALL_AT_ONCE in c]
             background(axes, [percents(c) for c in others])
             for m, points in by_modality.items():
                 line(axes, points, shades[m])
@@ -125,10 +125,10 @@ def line(axes: Axes, points: dict[float, Cell], colour: str) -> None:
 
 
 def lines(
-    table: Table, protocol: str, kind: str, found: Sequence[tuple[Row, Curves]]
+    table: Table, protocol: str, kind: str, by_row: Sequence[tuple[Row, Curves]]
 ) -> Iterator[dict[str, object]]:
     """Tidy lines, one per point; accuracies as shares. `modality` is empty for all at once."""
-    for row, by_modality in found:
+    for row, by_modality in by_row:
         for m, points in by_modality.items():
             for level, cell in points.items():
                 yield {

@@ -43,8 +43,8 @@ def scores(tables: Sequence[Table], column: Column) -> Scores:
         absent = [name for name, rows in by_dataset.items() if label not in rows]
         if absent:
             notes.append(f"{label}: no {column.name} on {', '.join(absent)}.")
-    found = [[by_dataset[d][m].cell(column).values for d in by_dataset] for m in kept]
-    cells = [cell for row in found for cell in row]
+    by_method = [[by_dataset[d][m].cell(column).values for d in by_dataset] for m in kept]
+    cells = [cell for row in by_method for cell in row]
     seeds = sorted(set.intersection(*map(set, cells))) if cells else []
     if not seeds:
         raise UserError(
@@ -53,7 +53,7 @@ def scores(tables: Sequence[Table], column: Column) -> Scores:
         )
     if any(set(cell) != set(seeds) for cell in cells):
         notes.append(f"Only seeds {seed_words(tuple(seeds))}, which all methods have everywhere.")
-    values = np.array([[[cell[s] for cell in row] for s in seeds] for row in found])
+    values = np.array([[[cell[s] for cell in row] for s in seeds] for row in by_method])
     return Scores(tuple(kept), tuple(seeds), tuple(by_dataset), values, tuple(notes))
 
 
@@ -80,9 +80,9 @@ def over_datasets(tables: Sequence[Table], column: Column) -> Scores:
             f"a comparison over data sets needs {FEWEST} of them, and here is {', '.join(names)}"
         )
     try:
-        found = scores(tables, column)
+        compared = scores(tables, column)
     except UserError as error:
         raise LeftOut(str(error).rstrip(".")) from None
-    if len(found.methods) < 2:
-        raise LeftOut(f"{found.methods[0]} alone is on all of {', '.join(names)}")
-    return found
+    if len(compared.methods) < 2:
+        raise LeftOut(f"{compared.methods[0]} alone is on all of {', '.join(names)}")
+    return compared

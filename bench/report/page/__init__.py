@@ -36,7 +36,7 @@ class Content:
     that makes the page. name: of the suite, or empty.
     """
 
-    found: Sequence[Table]
+    tables: Sequence[Table]
     ablations: Sequence[ablation.Ablation]
     runs: Sequence[RunDir]
     view: TableView
@@ -51,12 +51,12 @@ def build(content: Content) -> str:
     has."""
     style, script = ((HERE / name).read_text("utf-8") for name in ("style.css", "sort.js"))
     view, protocols = content.view, content.view.protocols
-    numbers = [Numbers(table) for table in content.found]
+    numbers = [Numbers(table) for table in content.tables]
     unfinished = missing.listed(content.runs)
     parts = {
         "heads": [findings.of_table(one, view) for one in numbers],
         "tables": Markup(tables_of(content, numbers)),
-        "figures": list(figures.drawn(content.found, protocols)),
+        "figures": list(figures.drawn(content.tables, protocols)),
         "sections": [runs.of_table(one, protocols) for one in numbers],
         "unfinished": unfinished,
         "open": sum(one.count for one in unfinished),
@@ -84,15 +84,15 @@ def tables_of(content: Content, numbers: Sequence[Numbers]) -> str:
 
 
 def page_template() -> jinja2.Template:
-    made = jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["marked_up"] = lambda text: Markup(marked_up(text))
-    return made.get_template("page.html")
+    environment.filters["marked_up"] = lambda text: Markup(marked_up(text))
+    return environment.get_template("page.html")
 
 
 def policy(style: str, script: str) -> str:

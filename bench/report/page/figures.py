@@ -22,21 +22,21 @@ class Picture:
     height: int
 
 
-def drawn(found: Sequence[Table], protocols: tuple[str, ...]) -> Iterator[Picture]:
+def drawn(tables: Sequence[Table], protocols: tuple[str, ...]) -> Iterator[Picture]:
     """Every figure that the results allow; what they do not is left out, with a warning."""
     from bench.report import figures  # matplotlib is slow to import
     from bench.report.figures.style import image
 
-    for made in figures.made(found, protocols):
-        width, height = made.figure.get_size_inches()
-        where = f", {made.dataset}, split {made.split}" if made.dataset else ", over all data sets"
+    for one in figures.drawings(tables, protocols):
+        width, height = one.figure.get_size_inches()
+        where = f", {one.dataset}, split {one.split}" if one.dataset else ", over all data sets"
         yield Picture(
-            stem=made.stem,
-            title=f"{made.title}{where}",
-            alt=f"{made.title}{where}: {made.stem}. The numbers are in the CSV file below.",
-            svg=uri("image/svg+xml", image(made.figure, "svg")),
-            pdf=uri("application/pdf", image(made.figure, "pdf")),
-            csv=uri("text/csv", to_csv(made.lines).encode()),
+            stem=one.stem,
+            title=f"{one.title}{where}",
+            alt=f"{one.title}{where}: {one.stem}. The numbers are in the CSV file below.",
+            svg=uri("image/svg+xml", image(one.figure, "svg")),
+            pdf=uri("application/pdf", image(one.figure, "pdf")),
+            csv=uri("text/csv", to_csv(one.lines).encode()),
             width=round(100 * width),
             height=round(100 * height),
         )

@@ -57,10 +57,10 @@ def of_table(numbers: Numbers, view: TableView) -> Headline:
     shown = chosen(numbers, protocols, view.columns)
     if compared(shown) != ACCURACY:
         shown = chosen(numbers, protocols, (ACCURACY,))
-    found = judged(numbers, shown, baseline) if baseline else None
-    claims = tuple(claimed(numbers, found, protocols[0])) if found else ()
+    verdicts = judged(numbers, shown, baseline) if baseline else None
+    claims = tuple(claimed(numbers, verdicts, protocols[0])) if verdicts else ()
     why = "no baseline is named; name one with --baseline METHOD"
-    silence = f"Nothing is compared: {found.reason if found else why}." if not claims else ""
+    silence = f"Nothing is compared: {verdicts.reason if verdicts else why}." if not claims else ""
     return Headline(
         heading=captions.heading(table),
         label=label(name_of(table)),
@@ -70,7 +70,7 @@ def of_table(numbers: Numbers, view: TableView) -> Headline:
         claims=claims,
         competition=tuple(competition(numbers, protocols[0], baseline)) if claims else (),
         silence=silence,
-        caveats=tuple(found.sentences())[1:] if claims else (),
+        caveats=tuple(verdicts.sentences())[1:] if claims else (),
     )
 
 
@@ -93,16 +93,16 @@ def facts(table: Table) -> Iterator[tuple[str, str]]:
     yield "Code", captions.code_words(table).removeprefix("Code ")
 
 
-def claimed(numbers: Numbers, found: Judged, protocol: str) -> Iterator[Claim]:
+def claimed(numbers: Numbers, verdicts: Judged, protocol: str) -> Iterator[Claim]:
     """By verdict and number of seeds, the largest difference first."""
     column = Column(protocol, ACCURACY)
     groups: dict[tuple[Verdict, str], list[tuple[float, str]]] = {}
-    for (place, at), one in found.found.items():
+    for (place, at), one in verdicts.judgements.items():
         if at == column:
             row = numbers.table.rows[place]
             open_ = one.verdict is Verdict.NOT_RESOLVED
             seeds = f"{one.seeds} seed{'' if one.seeds == 1 else 's'}" if open_ else ""
-            difference = against(numbers, row, found.baseline, column)
+            difference = against(numbers, row, verdicts.baseline, column)
             groups.setdefault((one.verdict, seeds), []).append((difference, row.label))
     for verdict, words in WORDS.items():
         for seeds in (s for v, s in groups if v is verdict):

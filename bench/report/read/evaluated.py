@@ -28,12 +28,12 @@ class Evaluated:
 
     def worths(self, readout: str) -> tuple[tuple[str, ...], NDArray, NDArray] | None:
         """Modalities, the sets of them [S, M] bool, and their accuracies [S]; None without."""
-        found = [s for s in self.subsets if readout in s]
-        if not found:
+        sets = [s for s in self.subsets if readout in s]
+        if not sets:
             return None
-        names = tuple(max((s["modalities"] for s in found), key=len))
-        present = np.array([[m in s["modalities"] for m in names] for s in found])
-        return names, present, np.array([s[readout] for s in found], dtype=float)
+        names = tuple(max((s["modalities"] for s in sets), key=len))
+        present = np.array([[m in s["modalities"] for m in names] for s in sets])
+        return names, present, np.array([s[readout] for s in sets], dtype=float)
 
 
 def parse(result: Result) -> Evaluated:

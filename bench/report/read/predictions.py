@@ -132,11 +132,11 @@ def opened(file: Path, stamp: int) -> NpzFile:
     return np.load(file, allow_pickle=False)
 
 
-def read(file: Path, stamp: int, wanted: Callable[[str], bool]) -> dict[str, NDArray]:
+def read(file: Path, stamp: int, picks: Callable[[str], bool]) -> dict[str, NDArray]:
     """The arrays of the wanted names. Raises UserError if the file is damaged."""
     try:
         archive = opened(file, stamp)
-        return {name: archive[name] for name in archive.files if wanted(name)}
+        return {name: archive[name] for name in archive.files if picks(name)}
     except FAULTS as error:
         raise refusal(error) or UserError(
             f"{file} is damaged ({error}); remove result.json beside it, and the command that "

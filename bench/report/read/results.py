@@ -69,15 +69,15 @@ def read(directory: RunDir) -> Finished:
     its folder, or lacks a value."""
     result = directory.read_result()
     try:
-        found = parse(directory, result)
+        run = parse(directory, result)
     except FAULTS as error:
         raise lacking(str(directory.result), error) from None
-    if (found.digest, f"seed-{found.seed}") != directory.path.parts[-2:]:
+    if (run.digest, f"seed-{run.seed}") != directory.path.parts[-2:]:
         raise UserError(
-            f"{directory.result} tells of configuration {found.digest}, seed {found.seed}, which "
+            f"{directory.result} tells of configuration {run.digest}, seed {run.seed}, which "
             f"is not the run of its folder; {AGAIN}."
         )
-    return found
+    return run
 
 
 def parse(directory: RunDir, result: Result) -> Finished:

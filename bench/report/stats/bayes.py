@@ -29,11 +29,11 @@ def signed_rank(
     """
     if not rope > 0:
         raise ValueError(f"the rope is {rope}; it must be above 0, or ties have no place")
-    found = np.asarray(differences, float)
+    values = np.asarray(differences, float)
     largest = np.zeros(3)
-    for size in chunks(repeats, len(found) ** 2):
-        weights = draw.dirichlet([PRIOR, *np.ones(len(found))], size=size)
-        region = regions(found, weights, rope).argmax(axis=1)
+    for size in chunks(repeats, len(values) ** 2):
+        weights = draw.dirichlet([PRIOR, *np.ones(len(values))], size=size)
+        region = regions(values, weights, rope).argmax(axis=1)
         largest += np.bincount(region, minlength=3)
     return Posterior(*(float(count) / repeats for count in largest))
 

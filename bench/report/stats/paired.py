@@ -13,11 +13,11 @@ TINY = 1e-7  # below it a difference of shares is rounding
 
 def t_interval(values: Iterable[float], level: float = LEVEL) -> tuple[float, float] | None:
     """Of the mean, with n - 1 degrees of freedom; None below two values."""
-    found = list(values)
-    if len(found) < 2:
+    numbers = list(values)
+    if len(numbers) < 2:
         return None
-    half = critical(len(found), level) * stdev(found) / sqrt(len(found))
-    return fmean(found) - half, fmean(found) + half
+    half = critical(len(numbers), level) * stdev(numbers) / sqrt(len(numbers))
+    return fmean(numbers) - half, fmean(numbers) + half
 
 
 def critical(count: int, level: float = LEVEL) -> float:
@@ -35,14 +35,10 @@ def tail(count: int, t: float) -> float:
 
 
 @dataclass(frozen=True)
-class Paired:
-    """values: seed -> A minus B, of the seeds that both have; positive where A is better."""
+class SeedValues:
+    """values: seed -> number."""
 
     values: Mapping[int, float]
-
-    @property
-    def count(self) -> int:
-        return len(self.values)
 
     @property
     def mean(self) -> float | None:
@@ -51,7 +47,20 @@ class Paired:
     @property
     def std(self) -> float | None:
         """Sample standard deviation (ddof 1); None below two seeds."""
-        return stdev(self.values.values()) if self.count > 1 else None
+        return stdev(self.values.values()) if len(self.values) > 1 else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """t interval of the mean over seeds at LEVEL; None below two seeds."""
+        return t_interval(self.values.values())
+
+
+class Paired(SeedValues):
+    """values: seed -> A minus B, of the seeds that both have; positive where A is better."""
+
+    @property
+    def count(self) -> int:
+        return len(self.values)
 
     @property
     def error(self) -> float | None:
@@ -70,7 +79,7 @@ class Paired:
         """
         if self.count > 1 and self.std < TINY < abs(self.mean):
             return None
-        return t_interval(self.values.values())
+        return super().interval
 
     @property
     def p(self) -> float:

@@ -77,11 +77,11 @@ def pairwise(scores: ArrayLike) -> NDArray:
     """p of all pairs by exact signed rank tests over data sets, Holm over the pairs: [K, K]."""
     array = complete(scores)
     pairs = list(combinations(range(len(array)), 2))
-    found = np.ones((len(array), len(array)))
+    p_values = np.ones((len(array), len(array)))
     adjusted = holm([signed_rank(array[i] - array[j]) for i, j in pairs])
     for (i, j), p in zip(pairs, adjusted, strict=True):
-        found[i, j] = found[j, i] = p
-    return found
+        p_values[i, j] = p_values[j, i] = p
+    return p_values
 
 
 def diagram(scores: ArrayLike, names: list[str], level: float = LEVEL) -> Diagram:
@@ -107,12 +107,12 @@ def cliques(alike: NDArray) -> tuple[tuple[int, int], ...]:
 
     alike: [K, K] bool, symmetric, in order of rank.
     """
-    found, reached = [], 0
+    spans, reached = [], 0
     for first in range(len(alike)):
         last = first
         while last + 1 < len(alike) and alike[first : last + 1, last + 1].all():
             last += 1
         if last > first and last > reached:
-            found.append((first, last))
+            spans.append((first, last))
             reached = last
-    return tuple(found)
+    return tuple(spans)

@@ -42,13 +42,13 @@ def of_means(differences: NDArray, draw: np.random.Generator, repeats: int = REP
     """
     seeds, samples = differences.shape
     kinds, counts = np.unique(differences, axis=1, return_counts=True)
-    found = []
+    resampled = []
     for size in chunks(repeats, len(counts)):
         drawn = draw.multinomial(samples, counts / samples, size=size)  # [R, K]
         means = drawn @ kinds.T / samples  # [R, S]
         weights = draw.multinomial(seeds, np.full(seeds, 1 / seeds), size=size)
-        found.append((means * weights).sum(axis=1) / seeds)
-    return np.concatenate(found)
+        resampled.append((means * weights).sum(axis=1) / seeds)
+    return np.concatenate(resampled)
 
 
 def of_counts(
@@ -65,7 +65,7 @@ def of_counts(
     """
     seeds, samples = chosen[0].shape
     cells = [labels * classes + answers for answers in chosen]  # [S, N] each
-    found = np.empty(repeats)
+    differences = np.empty(repeats)
     for r in range(repeats):
         rows = draw.integers(samples, size=samples)
         picked = np.bincount(draw.integers(seeds, size=seeds), minlength=seeds)
@@ -73,8 +73,8 @@ def of_counts(
             sum(k * metric(confusion(side[s, rows], classes)) for s, k in enumerate(picked) if k)
             for side in cells
         )
-        found[r] = (a - b) / seeds
-    return found
+        differences[r] = (a - b) / seeds
+    return differences
 
 
 def confusion(cells: NDArray, classes: int) -> NDArray:

@@ -91,10 +91,10 @@ def resolvable(one: Paired, alpha: float) -> float | None:
 
 def spread(p: list[float], places: list[int], count: int) -> list[float]:
     """Holm's p at their places among `count`; 1 elsewhere."""
-    found = [1.0] * count
+    values = [1.0] * count
     for place, value in zip(places, holm(p), strict=True):
-        found[place] = value
-    return found
+        values[place] = value
+    return values
 
 
 def holm(p: Sequence[float]) -> list[float]:

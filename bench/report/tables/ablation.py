@@ -54,13 +54,13 @@ class Ablation:
     def judged(self, column: Column) -> dict[str, Judgement]:
         """method -> what its difference shows, of all that have one: they are one family."""
         shown = (m for members in self.groups.values() for m in members)
-        found = {m: self.difference(m, column) for m in shown}
-        found = {m: one for m, one in found.items() if one.values}
-        return dict(zip(found, judge(list(found.values())), strict=True))
+        differences = {m: self.difference(m, column) for m in shown}
+        differences = {m: one for m, one in differences.items() if one.values}
+        return dict(zip(differences, judge(list(differences.values())), strict=True))
 
 
 def collect(
-    found: Sequence[Table], parts: Mapping[str, object], runs: Sequence[RunDir]
+    tables: Sequence[Table], parts: Mapping[str, object], runs: Sequence[RunDir]
 ) -> list[Ablation]:
     """One per table that has a row of the ablation; none for a suite without one.
 
@@ -68,8 +68,8 @@ def collect(
     configurations of a method, the first of them counts.
     """
     order = [run.path.parent for run in runs]
-    made = [ablation_of(t, order=order, **parts) for t in found if parts]
-    return [one for one in made if one.rows]
+    ablations = [ablation_of(t, order=order, **parts) for t in tables if parts]
+    return [one for one in ablations if one.rows]
 
 
 def ablation_of(table: Table, full: str, components: dict, groups: dict, order: list) -> Ablation:
@@ -84,15 +84,15 @@ def ablation_of(table: Table, full: str, components: dict, groups: dict, order: 
     return Ablation(cut, full, *named, rows)
 
 
-def render(found: Sequence[Ablation], form: str, protocols: tuple[str, ...] = ("val",)) -> str:
+def render(ablations: Sequence[Ablation], form: str, protocols: tuple[str, ...] = ("val",)) -> str:
     """Text of all of them in the first of `protocols`. form: one of `render.FORMATS`; CSV holds
     shares at full precision. Raises UserError for an unknown form or protocol."""
     check_protocols(protocols)
     check_form(form)
     column = Column(protocols[0], ACCURACY)
     if form == CSV:
-        return to_csv([one for a in found for one in csv_lines(a, column)])
-    return written([display(a, column) for a in found], form)
+        return to_csv([one for a in ablations for one in csv_lines(a, column)])
+    return written([display(a, column) for a in ablations], form)
 
 
 def display(ablation: Ablation, column: Column) -> DisplayTable:

@@ -117,15 +117,15 @@ def dagger(row: Row, column: Column, cell: Cell) -> bool:
 
 def quantity_notes(shown: list[Column], names: Sequence[str]) -> list[str]:
     """Of quantities beyond the default ones: what is better, and which no row has."""
-    found = []
+    notes = []
     lower = dict.fromkeys(c.kind for c in shown if NAMES[c.kind].better < 0)
     if lower:
-        found.append(f"Lower is better: {listed_code(tuple(lower))}.")
+        notes.append(f"Lower is better: {listed_code(tuple(lower))}.")
     there = {c.kind for c in shown}
     absent = [name for name in names if name not in (*there, HEAD, PROBE)]
     if absent:
-        found.append(f"No row has a number for {listed_code(absent)}.")
-    return found
+        notes.append(f"No row has a number for {listed_code(absent)}.")
+    return notes
 
 
 def protocol_notes(

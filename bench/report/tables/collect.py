@@ -18,17 +18,17 @@ from bench.runs.rundir import RunDir, every
 
 def collect(
     results: Path,
-    wanted: Sequence[RunDir] | None = None,
+    runs: Sequence[RunDir] | None = None,
     datasets: tuple[str, ...] = (),
     methods: tuple[str, ...] = (),
 ) -> list[Table]:
     """Tables of the finished runs below `results`.
 
-    wanted: these runs alone, in table order; their seeds are the ones a row should have.
+    runs: these runs alone, in table order; their seeds are the ones a row should have.
     datasets, methods: names, or patterns with `*`; empty is all. Raises UserError if nothing is
     left, or if a result cannot be read.
     """
-    directories = every(results) if wanted is None else wanted
+    directories = every(results) if runs is None else runs
     chosen = [d for d in directories if matches(d, datasets, methods)]
     finished = [read(d) for d in chosen if d.result.exists()]
     if not finished:
@@ -36,7 +36,7 @@ def collect(
     groups = {}
     for run in finished:
         groups.setdefault(run.dataset, {}).setdefault(configuration(run.data), []).append(run)
-    missing = [] if wanted is None else [d for d in chosen if not d.result.exists()]
+    missing = [] if runs is None else [d for d in chosen if not d.result.exists()]
     return [t for parts in groups.values() for t in tables_of(list(parts.values()), missing)]
 
 
@@ -106,8 +106,8 @@ def rows_of(runs: list[Finished], modalities: tuple[str, ...]) -> list[Row]:
         groups.setdefault((run.method, run.digest, state), []).append(run)
         configurations.setdefault(run.method, {})[run.digest] = run.settings
     settings = {}
-    for method, found in configurations.items():
-        settings[method] = dict(zip(found, told_apart(list(found.values())), strict=True))
+    for method, by_digest in configurations.items():
+        settings[method] = dict(zip(by_digest, told_apart(list(by_digest.values())), strict=True))
     letters = [letter(i) if len(states) > 1 else "" for i in range(len(states))]
     rows = [
         Row(tuple(sorted(group, key=lambda r: r.seed)), settings[method][digest], letters[state])

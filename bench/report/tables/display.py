@@ -46,6 +46,10 @@ class DisplayCell:
     signs: tuple[str, ...] = ()
     hint: str = ""
 
+    def wrap(self, best: str, second: str) -> str:
+        """How its number is set, a pattern with one `{}`."""
+        return {BEST: best, SECOND: second}.get(self.mark, "{}")
+
     @property
     def blank(self) -> bool:
         """Whether the row has no such number."""

@@ -24,16 +24,16 @@ SIGNS = {
 
 @dataclass(frozen=True)
 class Judged:
-    """found: (place of the row, column) -> what its difference to the baseline shows."""
+    """judgements: (place of the row, column) -> what its difference to the baseline shows."""
 
     table: Table
     baseline: str
     kind: str
-    found: Mapping[tuple[int, Column], Judgement]
+    judgements: Mapping[tuple[int, Column], Judgement]
 
     def of(self, row: Row, column: Column) -> tuple[str, str]:
         """Mark and words; both empty for what is not compared."""
-        one = self.found.get((self.table.rows.index(row), column))
+        one = self.judgements.get((self.table.rows.index(row), column))
         if one is None:
             return "", ""
         corrected = f", p {one.adjusted:.3g} after Holm" if one.seeds > 1 else ""
@@ -41,7 +41,7 @@ class Judged:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        if not self.found:
+        if not self.judgements:
             return (f"Nothing is compared with `{self.baseline}`: {self.reason}.",)
         return (" ".join(self.sentences()),)
 
@@ -54,7 +54,7 @@ class Judged:
         return "no other row has the same data and a seed in common"
 
     def sentences(self) -> Iterator[str]:
-        verdicts = {one.verdict for one in self.found.values()}
+        verdicts = {one.verdict for one in self.judgements.values()}
         words = {
             Verdict.BETTER: "better",
             Verdict.WORSE: "worse",
@@ -63,7 +63,7 @@ class Judged:
         }
         marks = "; ".join(f"{SIGNS[v]} {text}" for v, text in words.items() if v in verdicts)
         yield f"Against `{self.baseline}` ({what(self.kind)}): {marks}."
-        count = sum(one.seeds > 1 for one in self.found.values())
+        count = sum(one.seeds > 1 for one in self.judgements.values())
         test = f"Paired t test over seeds, level {1 - LEVEL:.2g}"
         family = f" after Holm over the table's {count} comparisons" if count > 1 else ""
         equal = "; equivalence by two one-sided tests, corrected likewise"
@@ -73,7 +73,7 @@ class Judged:
     @property
     def seeds(self) -> str:
         """Of what is not resolved: "5 seeds", or "3 to 5 seeds"."""
-        open_ = (one for one in self.found.values() if one.verdict is Verdict.NOT_RESOLVED)
+        open_ = (one for one in self.judgements.values() if one.verdict is Verdict.NOT_RESOLVED)
         counts = sorted({one.seeds for one in open_})
         ends = " to ".join(map(str, dict.fromkeys([*counts[:1], *counts[-1:]])))
         return f"{ends} seed{'' if counts == [1] else 's'}"
@@ -82,7 +82,7 @@ class Judged:
         """The smallest difference that would have counted, where none did."""
         least = sorted(
             one.resolvable
-            for one in self.found.values()
+            for one in self.judgements.values()
             if one.verdict is Verdict.NOT_RESOLVED and one.resolvable is not None
         )
         if not least:

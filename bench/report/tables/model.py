@@ -4,13 +4,12 @@ that an encoder is compared with."""
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
 
 from bench.errors import UserError, unknown
 from bench.report.quantities import QUANTITIES, Value
 from bench.report.read.results import Finished
 from bench.report.read.settings import listed
-from bench.report.stats.paired import t_interval
+from bench.report.stats.paired import SeedValues
 
 
 @dataclass(frozen=True)
@@ -29,25 +28,8 @@ class Column:
         return f"{self.modality} {words}" if self.modality else self.kind
 
 
-@dataclass(frozen=True)
-class Cell:
-    """values: seed -> number, shares as such. Empty where the row has no such number."""
-
-    values: dict[int, float]
-
-    @property
-    def mean(self) -> float | None:
-        return fmean(self.values.values()) if self.values else None
-
-    @property
-    def std(self) -> float | None:
-        """Sample standard deviation (ddof 1); None below two seeds."""
-        return stdev(self.values.values()) if len(self.values) > 1 else None
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """95 % t interval of the mean over seeds; None below two seeds."""
-        return t_interval(self.values.values())
+class Cell(SeedValues):
+    """Shares as such. Empty where the row has no such number."""
 
 
 def value(run: Finished, protocol: str, kind: str) -> Value:
@@ -125,10 +107,10 @@ class Table:
 
     @property
     def families(self) -> dict[str, list[Row]]:
-        found = {}
+        families = {}
         for row in self.rows:
-            found.setdefault(row.family, []).append(row)
-        return found
+            families.setdefault(row.family, []).append(row)
+        return families
 
     def has(self, protocol: str) -> bool:
         return any(protocol in run.accuracy for row in self.rows for run in row.runs)
@@ -165,18 +147,18 @@ def named(row: Row, name: str) -> bool:
 
 def rows_named(table: Table, name: str) -> dict[tuple[str, str], Row]:
     """State of the data -> the row of that name. Raises UserError for several on one state."""
-    found = {}
+    by_state = {}
     for row in table.rows:
         if named(row, name):
-            found.setdefault(state_of(row.runs[0]), []).append(row)
-    for rows in found.values():
+            by_state.setdefault(state_of(row.runs[0]), []).append(row)
+    for rows in by_state.values():
         if len(rows) > 1:
             each = ", ".join(f"{r.label!r} or {r.method}@{r.runs[0].digest[:6]}" for r in rows)
             raise UserError(
                 f"{name!r} names {len(rows)} configurations on {table.dataset}, {table.name}; "
                 f"name one: {each}."
             )
-    return {state: rows[0] for state, rows in found.items()}
+    return {state: rows[0] for state, rows in by_state.items()}
 
 
 def state_of(run: Finished) -> tuple[str, str]:

@@ -65,7 +65,7 @@ def names() -> dict[str, dict[str, str]]:
 
 def read(file: Path) -> Published:
     """Raises UserError for a file that is not there, lacks a column, or holds what is no number."""
-    found, suspect = {}, {}
+    values, suspect = {}, {}
     for place, line in lines(file):
         ours = key(line)
         if ours is None:
@@ -75,8 +75,8 @@ def read(file: Path) -> Published:
             continue
         value = number(line, "value", file, place)
         std = number(line, "std", file, place) if line["std"] else None
-        found.setdefault(ours, []).append((value, std, line["source"]))
-    return Published({k: reported(v) for k, v in found.items()}, suspect, file.name)
+        values.setdefault(ours, []).append((value, std, line["source"]))
+    return Published({k: reported(v) for k, v in values.items()}, suspect, file.name)
 
 
 def lines(file: Path) -> list[tuple[int, dict[str, str]]]:
@@ -89,7 +89,7 @@ def lines(file: Path) -> list[tuple[int, dict[str, str]]]:
             f"{','.join(HEADER)}."
         ) from None
     reader = csv.DictReader(StringIO(text), restkey="", restval="", strict=True)
-    found, place = [], 1
+    rows, place = [], 1
     try:
         check_header(file, reader.fieldnames or ())
         for line in reader:
@@ -99,12 +99,12 @@ def lines(file: Path) -> list[tuple[int, dict[str, str]]]:
                     f"{file}, line {place}: more cells than columns; put a cell that holds a comma "
                     "into double quotes."
                 )
-            found.append((place, {n: line[n].strip() for n in HEADER}))
+            rows.append((place, {n: line[n].strip() for n in HEADER}))
     except csv.Error as error:
         raise UserError(
             f"{file}, after line {place}: {error}; see whether double quotes are closed there."
         ) from None
-    return found
+    return rows
 
 
 def check_header(file: Path, columns: Sequence[str]) -> None:
@@ -141,8 +141,8 @@ def number(line: dict[str, str], column: str, file: Path, place: int) -> float:
     return value
 
 
-def reported(found: list[tuple[float, float | None, str]]) -> Reported:
-    values, deviations, sources = zip(*found, strict=True)
+def reported(entries: list[tuple[float, float | None, str]]) -> Reported:
+    values, deviations, sources = zip(*entries, strict=True)
     std = deviations[0] if len(values) == 1 else None
     return Reported(tuple(values), std, tuple(dict.fromkeys(sources)))
 
@@ -182,11 +182,11 @@ class PublishedColumns:
     def cells(self, row: Row) -> tuple[DisplayCell, ...]:
         return tuple(self.cell(self.reported(row, q)) for q in self.quantities)
 
-    def cell(self, found: Reported | None) -> DisplayCell:
-        if found is None:
+    def cell(self, reported: Reported | None) -> DisplayCell:
+        if reported is None:
             return DisplayCell()
-        middle = (min(found.values) + max(found.values)) / 2
-        return DisplayCell(text=found.text, value=middle / 100, hint="; ".join(found.sources))
+        middle = (min(reported.values) + max(reported.values)) / 2
+        return DisplayCell(text=reported.text, value=middle / 100, hint="; ".join(reported.sources))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -195,8 +195,8 @@ class PublishedColumns:
         if not self.quantities:
             return (f"`{self.source.file}` has no published number for these rows and columns.",)
         pairs = [(row, q) for row in self.table.rows for q in self.quantities]
-        found = [one for row, q in pairs if (one := self.reported(row, q))]
-        sources = dict.fromkeys(s for one in found for s in one.sources)
+        reported = [one for row, q in pairs if (one := self.reported(row, q))]
+        sources = dict.fromkeys(s for one in reported for s in one.sources)
         keys = {(self.table.dataset, row.method, q) for row, q in pairs}
         left = sum(self.source.suspect.get(key, 0) for key in keys)
         what = (

@@ -40,17 +40,17 @@ def check(sources: Sequence[SettingsSource]) -> list[Finding]:
         SettingsSource(s.name, {k: v for k, v in s.values.items() if k not in wrong})
         for s in sources
     ]
-    resources, found = resolve(readable), []
+    resources, findings = resolve(readable), []
     last = {key: source for source in sources for key in source.values}
     for key in (key for key in READERS if key in last):
         verdict = (wrong[key], False) if key in wrong else key_verdict(key, resources)
-        found.append(Finding(key, str(last[key].values[key]), last[key].name, *verdict))
-    if all(one.good is not False for one in found):
-        found.append(Finding("all", "", "", *asked(resources, tasks=2)))
-        if resources.gpus_per_task and found[-1].good:
+        findings.append(Finding(key, str(last[key].values[key]), last[key].name, *verdict))
+    if all(one.good is not False for one in findings):
+        findings.append(Finding("all", "", "", *asked(resources, tasks=2)))
+        if resources.gpus_per_task and findings[-1].good:
             alone = replace(resources, gpus_per_task=None)
-            found.append(Finding("all", "without GPUs", "", *asked(alone)))
-    return found
+            findings.append(Finding("all", "without GPUs", "", *asked(alone)))
+    return findings
 
 
 def key_verdict(key: str, resources: Resources) -> tuple[str, bool | None]:
@@ -95,9 +95,9 @@ def partition_limit(partition: str) -> int | None:
     said = answer("sinfo", "--noheader", "--format=%P|%l") or ""
     for name, limit in rows("sinfo", r"(\S+)\|(\S+)", said):
         if name.removesuffix("*") == partition if partition else name.endswith("*"):
-            found = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", limit)
-            days, whole, part, _ = (int(g or 0) for g in found.groups()) if found else (0,) * 4
-            return (24 * days + whole) * 60 + part if found else None
+            match = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", limit)
+            days, whole, part, _ = (int(g or 0) for g in match.groups()) if match else (0,) * 4
+            return (24 * days + whole) * 60 + part if match else None
     return None
 
 

@@ -63,12 +63,12 @@ def stopped(entry: SubmittedJob) -> tuple[str, bool]:
 
 def spare(results: Path) -> list[Path]:
     """Checkpoint files of runs that are done and that nobody holds."""
-    found = []
+    checkpoints = []
     for run in every(results):
         if run.result.exists() and not run.lock.held():
             files = (run.checkpoint, run.previous_checkpoint)
-            found += [file for file in files if file.exists()]
-    return found
+            checkpoints += [file for file in files if file.exists()]
+    return checkpoints
 
 
 SHOWN = 10  # names in a message
@@ -86,7 +86,7 @@ def printed(results: Path, name: str, count: int) -> str:
     run = find(results, name)
     where = jobs.placed().get(run.path.absolute())
     one = standing(run, where)
-    text = f"{run.path}: {one.state}{': ' if one.told else ''}{one.told}\n"
+    text = f"{run.path}: {one.state}{': ' if one.note else ''}{one.note}\n"
     text += part("log.jsonl", [row(r) for r in run.rows()[-count:]])
     if run.error.exists():
         text += part("error.txt", run.error.read_text("utf-8", "replace").splitlines())
@@ -100,21 +100,21 @@ def find(results: Path, name: str) -> RunDir:
     parts of its path in order, as `<method>/seed-3`."""
     if (Path(name) / "spec.json").exists():
         return RunDir(Path(name))
-    wanted = [part for part in name.replace(" ", "/").split("/") if part]
+    words = [part for part in name.replace(" ", "/").split("/") if part]
     runs = list(every(results))
-    found = [run for run in runs if inside(wanted, run.path.parts[-4:])]
-    if len(found) == 1:
-        return found[0]
-    if not found:
+    matches = [run for run in runs if inside(words, run.path.parts[-4:])]
+    if len(matches) == 1:
+        return matches[0]
+    if not matches:
         raise UserError(f"no run below {results} is called {name!r}; `python -m bench status`.")
-    listed = ", ".join(f"{configuration(r.path.parent)}/{r.path.name}" for r in found[:SHOWN])
-    raise UserError(f"{len(found)} runs are called {name!r}; say which: {listed}.")
+    listed = ", ".join(f"{configuration(r.path.parent)}/{r.path.name}" for r in matches[:SHOWN])
+    raise UserError(f"{len(matches)} runs are called {name!r}; say which: {listed}.")
 
 
-def inside(wanted: list[str], parts: tuple[str, ...]) -> bool:
+def inside(words: list[str], parts: tuple[str, ...]) -> bool:
     """Whether these are some of the parts, in their order."""
     rest = iter(parts)
-    return bool(wanted) and all(any(word == part for part in rest) for word in wanted)
+    return bool(words) and all(any(word == part for part in rest) for word in words)
 
 
 def row(values: dict) -> str:

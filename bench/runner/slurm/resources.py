@@ -66,12 +66,12 @@ def resolve(sources: Sequence[SettingsSource]) -> Resources:
 
     Raises UserError naming the source of a value that cannot be.
     """
-    found = {}
+    settings = {}
     for source in sources:
         for key, value in source.values.items():
             new = READERS[key](key, value, source.name)
-            found[key] = found.get(key, {}) | new if key == "slurm" else new
-    return Resources(**found)
+            settings[key] = settings.get(key, {}) | new if key == "slurm" else new
+    return Resources(**settings)
 
 
 def text(key: str, value: object, where: str) -> str:
@@ -82,12 +82,12 @@ def text(key: str, value: object, where: str) -> str:
 
 def minutes(key: str, value: object, where: str) -> int:
     """`4:30` is four hours and a half; `2-12:00` two days and a half."""
-    found = re.fullmatch(r"(?:(\d+)-)?(\d+):([0-5]\d)", value) if isinstance(value, str) else None
-    if found is None or not any(map(int, filter(None, found.groups()))):
+    match = re.fullmatch(r"(?:(\d+)-)?(\d+):([0-5]\d)", value) if isinstance(value, str) else None
+    if match is None or not any(map(int, filter(None, match.groups()))):
         raise UserError(
             f"{key} in {where} is hours and minutes, as 4:30 or 2-12:00 with days, not {value!r}."
         )
-    days, hours, rest = (int(part or 0) for part in found.groups())
+    days, hours, rest = (int(part or 0) for part in match.groups())
     return (24 * days + hours) * 60 + rest
 
 
@@ -102,8 +102,8 @@ def count(least: int) -> Callable[[str, object, str], int]:
 
 
 def gigabytes(key: str, value: object, where: str) -> float:
-    found = re.fullmatch(r"\d+(\.\d+)?", value) if isinstance(value, str) else None
-    if found is None or float(value) == 0:
+    match = re.fullmatch(r"\d+(\.\d+)?", value) if isinstance(value, str) else None
+    if match is None or float(value) == 0:
         raise UserError(f"{key} in {where} is a number of GB, as 16 or 7.5, not {value!r}.")
     return float(value)
 
@@ -118,17 +118,17 @@ def flags(key: str, value: object, where: str) -> dict[str, str]:
     """Flags of sbatch without their dashes; `_` and `-` are the same, an empty value is none."""
     if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
         raise UserError(f"{key} in {where} maps flags of sbatch to values, and is not {value!r}.")
-    found = {name.replace("_", "-"): setting for name, setting in value.items()}
-    for name in found:
+    by_name = {name.replace("_", "-"): setting for name, setting in value.items()}
+    for name in by_name:
         if name in OURS:
             raise UserError(f"{key} in {where} sets {name!r}; that is `{OURS[name]}` here.")
         if name in FIXED or not re.fullmatch(r"[a-z][a-z-]*", name):
             raise UserError(
                 f"{key} in {where} sets {name!r}, which is not a flag of sbatch that is free here."
             )
-    if "signal-delay" in found:
-        count(1)("signal_delay", found["signal-delay"], where)
-    return found
+    if "signal-delay" in by_name:
+        count(1)("signal_delay", by_name["signal-delay"], where)
+    return by_name
 
 
 READERS: dict[str, Callable[[str, object, str], object]] = {

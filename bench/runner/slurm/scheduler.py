@@ -94,8 +94,8 @@ def plain(said: bytes) -> str:
 
 def answer(*command: str) -> str | None:
     """What the command prints; None where it is missing, fails or takes too long."""
-    found = ask(*command)
-    return found.out if found.code == 0 else None
+    reply = ask(*command)
+    return reply.out if reply.code == 0 else None
 
 
 @cache  # a verb that looks again and again says it once

@@ -14,11 +14,11 @@ GO_ON = "the same command goes on"
 
 @dataclass(frozen=True)
 class Standing:
-    """Of one run. told: what there is to say beyond the state, in words; may be empty."""
+    """Of one run. note: what there is to say beyond the state, in words; may be empty."""
 
     run: RunDir
     state: str
-    told: str
+    note: str
     ended: bool  # nothing will happen without anybody's doing
 
 
@@ -71,29 +71,29 @@ def progress(run: RunDir) -> str:
     )
 
 
-def lines(found: Sequence[Standing]) -> list[str]:
+def lines(standings: Sequence[Standing]) -> list[str]:
     """A line for each run that is running, failed or stopped; waiting ones of one configuration
     that have the same to tell share a line, and those without anything to tell have none."""
-    told, waiting = [], defaultdict(list)
-    for one in found:
+    texts, waiting = [], defaultdict(list)
+    for one in standings:
         if one.state == "waiting":
-            waiting[one.run.path.parent, one.told].append(one.run.path.name.removeprefix("seed-"))
+            waiting[one.run.path.parent, one.note].append(one.run.path.name.removeprefix("seed-"))
         elif one.state != "done":
-            told.append((STATES.index(one.state), f"{one.state}: {name(one.run)}: {one.told}"))
-    told = [line for _, line in sorted(told, key=lambda item: item[0])]
-    return told + [
+            texts.append((STATES.index(one.state), f"{one.state}: {name(one.run)}: {one.note}"))
+    texts = [line for _, line in sorted(texts, key=lambda item: item[0])]
+    return texts + [
         f"waiting: {configuration(path)} seeds {','.join(seeds)}: {text}"
         for (path, text), seeds in waiting.items()
         if text
     ]
 
 
-def table(found: Sequence[Standing], group: Callable[[Standing], str]) -> str:
+def table(standings: Sequence[Standing], group: Callable[[Standing], str]) -> str:
     """A line per group with the number of runs in each state, and the sum."""
     counts: Mapping[str, Mapping[str, int]] = defaultdict(lambda: defaultdict(int))
-    for one in found:
+    for one in standings:
         counts[group(one)][one.state] += 1
-    counts["all"] = defaultdict(int, {s: sum(o.state == s for o in found) for s in STATES})
+    counts["all"] = defaultdict(int, {s: sum(o.state == s for o in standings) for s in STATES})
     width = max(map(len, counts))
     rows = [
         f"{name:<{width}}" + "".join(f"{states[s] or '-':>9}" for s in STATES)

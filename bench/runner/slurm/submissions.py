@@ -83,12 +83,12 @@ def every(results: Path) -> list[Submission]:
 
 def parse(file: Path) -> Submission:
     remedy = "remove that file; its jobs can be found with squeue"
-    found = read_json(file, remedy)
-    if found.pop("format", None) != FORMAT:
+    content = read_json(file, remedy)
+    if content.pop("format", None) != FORMAT:
         raise UserError(f"{file} is of another format version; {remedy}.")
     try:
-        entries = [SubmittedJob(**entry) for entry in found.pop("entries")]
-        return Submission(**found, entries=entries)
+        entries = [SubmittedJob(**entry) for entry in content.pop("entries")]
+        return Submission(**content, entries=entries)
     except (TypeError, KeyError):
         raise UserError(f"{file} is not a submission's manifest; {remedy}.") from None
 
@@ -132,16 +132,16 @@ class Jobs:
 
     def placed(self) -> dict[Path, Placed]:
         """Run directory -> its last job; one that lives wins over a later one that does not."""
-        found: dict[Path, Placed] = {}
+        placed: dict[Path, Placed] = {}
         for submission in self.submissions:
             for entry in submission.entries:
                 job, answered = self.of(submission, entry), self.answered(submission)
                 new = Placed(submission, entry, job, answered or job is not None)
                 for run in entry.runs:
-                    old = found.get(self.results / run)
+                    old = placed.get(self.results / run)
                     if old is None or new.live or not old.live:
-                        found[self.results / run] = new
-        return found
+                        placed[self.results / run] = new
+        return placed
 
 
 def relative(runs: Sequence[RunDir], results: Path) -> list[str]:

@@ -21,7 +21,6 @@ from bench.runner.worker import WorkerRequest
 from bench.runs.places import Places
 from bench.runs.rundir import RunDir
 
-CLUSTERS = ("slurm", "local", "debug")
 ARRAY = 1000  # tasks of one array where nobody tells the limit: SLURM's own
 ENDLESS = 365 * 24 * 60  # minutes that a job on this machine has where no time is set
 PREPARED = "afterok"  # what the array waits for: the job that packs the data has succeeded
@@ -135,9 +134,9 @@ def to_slurm(results: Path, folder: Path, order: SlurmOrder, entries: list[Submi
 def array_advice(refusal: str, tasks: int, limit: int | None) -> str:
     if "job array specification" not in refusal:
         return ""
-    told = f"is {limit}" if limit else "is not told by `scontrol show config`"
+    largest = f"is {limit}" if limit else "is not told by `scontrol show config`"
     return (
-        f"; an array of {tasks} tasks is too large for this cluster, whose MaxArraySize {told}: "
+        f"; an array of {tasks} tasks is too large for this cluster, whose MaxArraySize {largest}: "
         "--pack N makes tasks of N runs"
     )
 

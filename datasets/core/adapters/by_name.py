@@ -45,8 +45,8 @@ def clips_by_name(
 
 def chosen(paths: list[str], preferred: str) -> str:
     """Which of several files of a clip is read."""
-    wanted = [p for p in paths if preferred and f"/{preferred}" in f"/{p}"]
-    return (wanted or paths)[0]
+    matching = [p for p in paths if preferred and f"/{preferred}" in f"/{p}"]
+    return (matching or paths)[0]
 
 
 def middles(count: int, seconds: float) -> tuple[float, ...]:
@@ -56,13 +56,13 @@ def middles(count: int, seconds: float) -> tuple[float, ...]:
 
 def media(root: Path, id_of: Callable[[str], str]) -> dict[str, list[str]]:
     """Id -> paths of its files relative to `root`, in order, of all media files below it."""
-    found: dict[str, list[str]] = {}
+    files: dict[str, list[str]] = {}
     for path in sorted(below(root)):
         name, suffix = os.path.splitext(os.path.basename(path))
         clip = id_of(name) if suffix.lower() in SUFFIXES else ""
         if clip:
-            found.setdefault(clip, []).append(path)
-    return found
+            files.setdefault(clip, []).append(path)
+    return files
 
 
 def refuse(error: OSError) -> NoReturn:

@@ -55,10 +55,10 @@ class Selection:
         labels = stored.column("labels")
         return cls(split, rows, {p: labels[places] for p, places in rows.items()}, tuple(issues))
 
-    def of(self, wanted: np.ndarray) -> "Selection":
-        """What is wanted of it, in the order of the cache. wanted: [N] bool."""
+    def of(self, keep: np.ndarray) -> "Selection":
+        """What is kept of it, in the order of the cache. keep: [N] bool."""
         order = {p: np.argsort(places, kind="stable") for p, places in self.rows.items()}
-        kept = {p: o[wanted[self.rows[p][o]]] for p, o in order.items()}
+        kept = {p: o[keep[self.rows[p][o]]] for p, o in order.items()}
         rows = {p: self.rows[p][places] for p, places in kept.items()}
         return replace(self, rows=rows, labels={p: self.labels[p][kept[p]] for p in kept})
 
@@ -112,11 +112,11 @@ class CachedAdapter(Adapter):
         ids, flags, without = stored.ids, self.flags(stored), self.config.without
         excluded = self.excluded(stored)
         usable = np.array([name not in excluded for name in ids], dtype=bool)
-        wanted = usable & ((flags & np.uint32(unwanted(without))) == 0)
+        keep = usable & ((flags & np.uint32(unwanted(without))) == 0)
         selection = self.parts(stored)
         if self.config.strict:
             check_strict(self.name, ids, flags, selection.issues)
-        kept = selection.of(wanted)
+        kept = selection.of(keep)
         problems = (
             *stored.report["problems"],
             *excluded_note(ids, flags, usable),
@@ -125,7 +125,7 @@ class CachedAdapter(Adapter):
         )
         notes = (
             *(sentence(i) for i in selection.issues if not i.fault),
-            *filter_note(without, selection.rows, usable & ~wanted),
+            *filter_note(without, selection.rows, usable & ~keep),
             *self.remarks(stored, selection, kept),
         )
         data = bundle(

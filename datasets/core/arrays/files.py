@@ -5,18 +5,8 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from bench.config.rubbish import is_rubbish
-from bench.datasets.core.arrays.npy import (
-    TEXTS,
-    UNREADABLE,
-    ArrayTable,
-    Piece,
-    broken,
-    check_bytes,
-    header,
-    named_npy,
-    npy_piece,
-    text_piece,
-)
+from bench.datasets.core.arrays import npy
+from bench.datasets.core.arrays.npy import ArrayTable, Piece
 from bench.datasets.core.arrays.safetensors import SUFFIX, tensor_pieces
 from bench.errors import UserError
 from bench.runs.files import listing
@@ -80,17 +70,17 @@ def parts_meant(names: Iterable[str], where: str) -> dict[str, str]:
 
     Raises UserError for a name that may stand for two, and for two that stand for one.
     """
-    found: dict[str, str] = {}
+    parts: dict[str, str] = {}
     for name in sorted(set(names)):
         if name.lower() in UNCLEAR:
             raise UserError(f"{where} names {name!r}, which is val to some; name it val or test.")
         part = meant(name)
-        other = next((n for n, p in found.items() if p == part), "")
+        other = next((n for n, p in parts.items() if p == part), "")
         if other:
             raise UserError(f"{where} names {other!r} and {name!r}, both {part}; keep one name.")
         if part in PARTS:
-            found[name] = part
-    return found
+            parts[name] = part
+    return parts
 
 
 def unread(root: Path, files: Collection[Path]) -> str:
@@ -113,7 +103,7 @@ def joint(name: str, pieces: list[Piece]) -> ArrayTable:
     first = pieces[0]
     for piece in pieces[1:]:
         same = piece.shape[1:] == first.shape[1:] and piece.dtype == first.dtype
-        if not same and name not in TEXTS:
+        if not same and name not in npy.TEXTS:
             raise UserError(
                 f"{first.where} has shape {first.shape} of {first.dtype} and {piece.where} "
                 f"{piece.shape} of {piece.dtype}; all but the number of samples must agree."
@@ -129,20 +119,20 @@ def npz_pieces(path: Path) -> dict[str, Piece]:
     """The members of a .npz, headers only."""
     if path.suffix.lower() != ".npz":
         raise UserError(f"{path} is not read: features takes {ACCEPTED}.")
-    check_bytes(path)
+    npy.check_bytes(path)
     pieces = {}
     try:
         with zipfile.ZipFile(path) as archive:
             for entry in archive.infolist():
                 if entry.is_dir() or is_rubbish(entry.filename):
                     continue
-                name = named_npy(entry.filename)
+                name = npy.named_npy(entry.filename)
                 if name in pieces:
                     raise UserError(f"{path} has two arrays {name!r}; remove one of them.")
                 with archive.open(entry) as file:
-                    pieces[name] = header(file, path, entry.filename, entry.file_size)
-    except UNREADABLE as error:
-        raise broken(path, str(error)) from None
+                    pieces[name] = npy.header(file, path, entry.filename, entry.file_size)
+    except npy.UNREADABLE as error:
+        raise npy.broken(path, str(error)) from None
     return pieces
 
 
@@ -152,14 +142,14 @@ def folder_pieces(folder: Path) -> dict[str, Piece]:
     for path in arrays_in(folder):
         if path.stem in pieces:
             raise UserError(f"{folder} has two arrays {path.stem!r}; remove one of them.")
-        pieces[path.stem] = npy_piece(path)
+        pieces[path.stem] = npy.npy_piece(path)
     for path in sorted(listing(folder)):
-        if path.stem not in TEXTS or path.suffix.lower() != ".txt":
+        if path.stem not in npy.TEXTS or path.suffix.lower() != ".txt":
             continue
         if path.stem in pieces:
             other = pieces[path.stem].file.name
             raise UserError(f"{folder} has both {other} and {path.name}; remove one of them.")
-        pieces[path.stem] = text_piece(path)
+        pieces[path.stem] = npy.text_piece(path)
     if not pieces:
         beside = unread(folder, ())
         raise UserError(

@@ -12,15 +12,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bench.datasets.core.arrays.npy import (
-    LENGTHS,
-    OFFSETS,
-    ROLES,
-    TEXTS,
-    Piece,
-    check_bytes,
-    text_piece,
-)
+from bench.datasets.core.arrays import npy
+from bench.datasets.core.arrays.npy import Piece
 from bench.errors import UserError
 
 SUFFIX = ".safetensors"
@@ -64,20 +57,20 @@ class Names(Tensor):
 
 def tensor_pieces(path: Path) -> dict[str, Piece]:
     """The tensors of a file, headers only, and the names beside it. Raises UserError."""
-    check_bytes(path)
+    npy.check_bytes(path)
     pieces: dict[str, Piece] = {}
     with opened(path) as file:
         metadata = file.metadata() or {}
         for name in sorted(file.keys()):
             tensor = file.get_slice(name)
             role = name.removesuffix(UTF8)
-            of_names = role in TEXTS and name.endswith(UTF8)
-            made = piece_of(path, name, tensor.get_shape(), tensor.get_dtype(), of_names)
-            add(pieces, role if of_names else name, made, path)
-    for role in TEXTS:
+            of_names = role in npy.TEXTS and name.endswith(UTF8)
+            piece = piece_of(path, name, tensor.get_shape(), tensor.get_dtype(), of_names)
+            add(pieces, role if of_names else name, piece, path)
+    for role in npy.TEXTS:
         beside = path.with_name(f"{role}.txt")
         if beside.is_file():
-            add(pieces, role, text_piece(beside), path)
+            add(pieces, role, npy.text_piece(beside), path)
     if "modalities" in metadata:
         check_listed(path, metadata["modalities"], pieces)
     return pieces
@@ -114,16 +107,18 @@ def piece_of(path: Path, name: str, shape: list[int], kind: str, of_names: bool)
         raise UserError(f"{where} has shape {shape}; its first dimension counts the samples.")
     if of_names and (kind != "U8" or len(shape) != 2):
         raise UserError(f"{where} has shape {shape} of {kind}; names are a matrix of bytes, U8.")
-    made = {"dtype": np.dtype(TYPES[kind]), "bfloat16": kind == "BF16"}
+    form = {"dtype": np.dtype(TYPES[kind]), "bfloat16": kind == "BF16"}
     if of_names:
-        return Names(path, name, (shape[0],), made["dtype"])
-    return Tensor(path, name, tuple(shape), **made)
+        return Names(path, name, (shape[0],), form["dtype"])
+    return Tensor(path, name, tuple(shape), **form)
 
 
 def check_listed(path: Path, listed: str, pieces: dict[str, Piece]) -> None:
     """Raises UserError unless the file has the modalities that it lists, and no others."""
     names = {name.strip() for name in listed.split(",")}
-    there = {n for n in pieces if n not in ROLES and not n.startswith((LENGTHS, OFFSETS))}
+    there = {
+        n for n in pieces if n not in npy.ROLES and not n.startswith((npy.LENGTHS, npy.OFFSETS))
+    }
     if names - there:
         odd = sorted(names - there)[0]
         raise UserError(f"{path} lists the modality {odd!r} and has no array of that name.")

@@ -161,8 +161,8 @@ def write_stream(
                 progress(f"{name}: {done} of {samples} samples packed")
     assert done == samples, (name, done, samples)
     shape = [samples, *stream.shape]
-    found = {"dtype": dtype.str, "shape": shape, "bytes": size, "sha256": sha.hexdigest()}
-    return found | ({"view": stream.view} if stream.view else {})
+    entry = {"dtype": dtype.str, "shape": shape, "bytes": size, "sha256": sha.hexdigest()}
+    return entry | ({"view": stream.view} if stream.view else {})
 
 
 def kept_lists(folder: Path, base: Path, names: Sequence[str]) -> dict[str, dict[str, object]]:

@@ -30,12 +30,12 @@ def look(path: Path) -> tuple[int, int]:
     come, go or get another name.
     """
     try:
-        found = path.stat()
+        info = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return ABSENT, 0
-    if not stat.S_ISDIR(found.st_mode):
-        return found.st_size, found.st_mtime_ns
-    return sum(size for _, size in members(path)), found.st_mtime_ns
+    if not stat.S_ISDIR(info.st_mode):
+        return info.st_size, info.st_mtime_ns
+    return sum(size for _, size in members(path)), info.st_mtime_ns
 
 
 def unaltered(path: Path, size: int, mtime_ns: int) -> bool:
@@ -45,12 +45,12 @@ def unaltered(path: Path, size: int, mtime_ns: int) -> bool:
     each would take minutes. What is written over in place is not noticed there.
     """
     try:
-        found = path.stat()
+        info = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return size == ABSENT
-    if stat.S_ISDIR(found.st_mode):
-        return size != ABSENT and found.st_mtime_ns == mtime_ns
-    return (found.st_size, found.st_mtime_ns) == (size, mtime_ns)
+    if stat.S_ISDIR(info.st_mode):
+        return size != ABSENT and info.st_mtime_ns == mtime_ns
+    return (info.st_size, info.st_mtime_ns) == (size, mtime_ns)
 
 
 def members(folder: Path) -> list[tuple[str, int]]:

@@ -76,11 +76,11 @@ def of_train(stored: Cache, name: str, info: Modality, how: str, rows: np.ndarra
     columns = Columns()
     for part in features(stored.inputs()[name], info.kind, np.sort(rows)):
         columns.add(part)
-    found = BY_TRAIN[how](columns)
+    constants = BY_TRAIN[how](columns)
     with suppress(OSError, Unwritable):  # a cache that may only be read is gone through each time
         path.parent.mkdir(exist_ok=True)
-        write_json(path, found)
-    return found
+        write_json(path, constants)
+    return constants
 
 
 def features(stored: Tensor, kind: str, rows: np.ndarray) -> Iterator[np.ndarray]:

@@ -173,8 +173,8 @@ def read(path: Path) -> Cache:
     for name, entry in files.items():
         size = (path / name).stat().st_size if (path / name).is_file() else None
         if size != entry["bytes"]:
-            found = "is missing" if size is None else f"has {size} bytes"
-            raise damaged(path, f"{name} {found} of {entry['bytes']}")
+            fault = "is missing" if size is None else f"has {size} bytes"
+            raise damaged(path, f"{name} {fault} of {entry['bytes']}")
     return Cache(path, meta)
 
 

@@ -89,18 +89,18 @@ def members(archive: Path) -> list[Member]:
     try:
         # In this order: a tar archive whose last member is a zip archive ends like one.
         if tarfile.is_tarfile(archive):
-            found = tarred(archive)
+            files = tarred(archive)
         elif zipfile.is_zipfile(archive):
-            found = zipped(archive)
+            files = zipped(archive)
         else:
             raise UserError(f"{archive} is neither a zip nor a tar archive; fetch it again.")
     except FAULTS as error:
         raise UserError(f"{archive} cannot be read ({error}); fetch it again.") from None
-    return once(found, archive)
+    return once(files, archive)
 
 
 def zipped(archive: Path) -> list[Member]:
-    found = []
+    files = []
     with zipfile.ZipFile(archive) as file:
         for info in file.infolist():
             kind = stat.S_IFMT(info.external_attr >> 16)
@@ -111,20 +111,20 @@ def zipped(archive: Path) -> list[Member]:
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
                 raise special(archive, info.filename)
             if not info.is_dir():
-                found.append(Member(info.filename, info.file_size))
-    return found
+                files.append(Member(info.filename, info.file_size))
+    return files
 
 
 def tarred(archive: Path) -> list[Member]:
-    found = []
+    files = []
     with tarfile.open(archive) as file:
         for info in file:
             relative(info.name, archive)
             if not (info.isreg() or info.isdir()):
                 raise special(archive, info.name)
             if info.isreg():
-                found.append(Member(info.name, info.size))
-    return found
+                files.append(Member(info.name, info.size))
+    return files
 
 
 def special(archive: Path, name: str) -> UserError:
@@ -134,10 +134,10 @@ def special(archive: Path, name: str) -> UserError:
     )
 
 
-def once(found: Iterable[Member], archive: Path) -> list[Member]:
+def once(files: Iterable[Member], archive: Path) -> list[Member]:
     """The members, each under a path of its own. Raises UserError for two that are one file."""
     seen: dict[PurePosixPath, Member] = {}
-    for member in found:
+    for member in files:
         path = PurePosixPath(member.name)
         if path in seen:
             raise UserError(f"{archive} holds {member.name!r} twice; take it from its owners.")

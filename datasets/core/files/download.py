@@ -84,11 +84,11 @@ class Archive:
         temporary.mkdir()
         try:
             unpack(archive, temporary, self.pick)
-            found = listing_digest(temporary)
-            if found != self.digest:
+            digest = listing_digest(temporary)
+            if digest != self.digest:
                 raise UserError(
                     f"{self.url} holds other files than those that were published (digest "
-                    f"{found[:12]}, expected {self.digest[:12]}); get them from "
+                    f"{digest[:12]}, expected {self.digest[:12]}); get them from "
                     f"their owners and put them into {folder}."
                 )
             os.rename(temporary, folder)
@@ -132,16 +132,16 @@ def received(url: str, target: Path, digest: str, meter: Meter) -> Path:
     part = target.with_name(f".{target.name}.part")
     resumed = part.exists()
     transfer(url, part, target, meter)
-    found = digest_of(part, digest) if digest else ""
-    if digest and found != digest and resumed:  # the file there may have changed in between
+    actual = digest_of(part, digest) if digest else ""
+    if digest and actual != digest and resumed:  # the file there may have changed in between
         part.unlink()
         transfer(url, part, target, meter)
-        found = digest_of(part, digest)
-    if digest and found != digest:
+        actual = digest_of(part, digest)
+    if digest and actual != digest:
         part.unlink()
         raise UserError(
-            f"{url} is not the published file ({found}, expected {digest}); get it from its owners "
-            f"and put it at {target}."
+            f"{url} is not the published file ({actual}, expected {digest}); get it from its "
+            f"owners and put it at {target}."
         )
     return part
 
@@ -208,7 +208,7 @@ def digest_of(path: Path, like: str) -> str:
     with open(path, "rb") as file:
         if algorithm == "git":
             start = hashlib.sha1(f"blob {path.stat().st_size}\0".encode())
-            found = hashlib.file_digest(file, lambda: start)
+            hashed = hashlib.file_digest(file, lambda: start)
         else:
-            found = hashlib.file_digest(file, algorithm)
-    return f"{algorithm}:{found.hexdigest()}"
+            hashed = hashlib.file_digest(file, algorithm)
+    return f"{algorithm}:{hashed.hexdigest()}"

@@ -42,11 +42,11 @@ class Span:
     def decoded(self) -> bytearray:
         """The bytes that the characters stand for, without a second copy of them."""
         reader = codecs.getincrementaldecoder("utf-8")()
-        found = bytearray()
+        raw = bytearray()
         for piece in self.pieces():
-            found += reader.decode(piece).encode("latin1")
-        found += reader.decode(b"", final=True).encode("latin1")
-        return found
+            raw += reader.decode(piece).encode("latin1")
+        raw += reader.decode(b"", final=True).encode("latin1")
+        return raw
 
     def mapped(self, dtype: np.dtype, count: int) -> np.ndarray:
         """The bytes as numbers, in one dimension, which are read where they are used."""

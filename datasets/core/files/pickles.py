@@ -128,7 +128,7 @@ class Note:
     def __setstate__(self, state: tuple) -> None:
         self.shape, self.kind, self.fortran, self.content = state[-4:]
 
-    def made(self, plain: Callable[[object], object]) -> np.ndarray | np.generic:
+    def array(self, plain: Callable[[object], object]) -> np.ndarray | np.generic:
         """The array. plain: makes plain values of the elements of an array of objects."""
         if not isinstance(self.kind, NumpyKind):
             raise pickle.UnpicklingError("an array without a type")
@@ -225,7 +225,7 @@ class PlainValues:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.made: dict[int, object] = {}
+        self.plain: dict[int, object] = {}
         self.making: set[int] = set()
 
     def of(self, value: object) -> object:
@@ -234,15 +234,15 @@ class PlainValues:
             return value
         if id(value) in self.making:
             raise refused(self.path, "holds something that contains itself")
-        if id(value) not in self.made:
+        if id(value) not in self.plain:
             self.making.add(id(value))
-            self.made[id(value)] = self.fresh(value)
+            self.plain[id(value)] = self.fresh(value)
             self.making.remove(id(value))
-        return self.made[id(value)]
+        return self.plain[id(value)]
 
     def fresh(self, value: object) -> object:
         if isinstance(value, Note):
-            return value.made(self.of)
+            return value.array(self.of)
         if isinstance(value, Span):
             return value.read()
         if type(value) in (list, tuple):

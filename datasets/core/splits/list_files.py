@@ -28,10 +28,10 @@ class Text:
         self, number: int, line: str, separator: str | None, form: str, counts: Sequence[int]
     ) -> list[str]:
         """The line's columns, stripped. Raises UserError unless there are as many as allowed."""
-        found = [column.strip() for column in line.split(separator)]
-        if len(found) not in counts:
-            raise self.error(number, f"{len(found)} columns where {form!r} was expected")
-        return found
+        columns = [column.strip() for column in line.split(separator)]
+        if len(columns) not in counts:
+            raise self.error(number, f"{len(columns)} columns where {form!r} was expected")
+        return columns
 
     def without_header(self, *headers: str) -> "Text":
         """Without a first line that begins with one of `headers`."""
@@ -45,13 +45,13 @@ class Wrong:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.found: dict[tuple[Flag | None, str, bool], list[tuple[str, str]]] = {}
+        self.rows: dict[tuple[Flag | None, str, bool], list[tuple[str, str]]] = {}
 
     def add(
         self, flag: Flag | None, kind: str, sample: str, place: str, fault: bool = True
     ) -> None:
         """kind: what such rows do, after "rows that". place: the line, and the odd value."""
-        self.found.setdefault((flag, kind, fault), []).append((sample, place))
+        self.rows.setdefault((flag, kind, fault), []).append((sample, place))
 
     def issues(self) -> list[Issue]:
         """The issues of all that was added."""
@@ -62,7 +62,7 @@ class Wrong:
                 f"{self.name}, rows that {kind}: {', '.join(place for _, place in rows)}.",
                 fault,
             )
-            for (flag, kind, fault), rows in self.found.items()
+            for (flag, kind, fault), rows in self.rows.items()
         ]
 
 
@@ -71,10 +71,10 @@ def read_text(path: Path, fallback: str | None = None) -> Text:
 
     Raises UserError for a file that is missing, empty, a pointer of Git LFS, a web page or no text.
     """
-    found = read_list(path, fallback)
-    issues = tuple(Issue(None, (), f"{path.name} {oddity}.", False) for oddity in found.oddities)
-    lines = tuple((n, line) for n, line in enumerate(found.lines, start=1) if line.strip())
-    return Text(path.name, lines, issues, found.recoded)
+    listed = read_list(path, fallback)
+    issues = tuple(Issue(None, (), f"{path.name} {oddity}.", False) for oddity in listed.oddities)
+    lines = tuple((n, line) for n, line in enumerate(listed.lines, start=1) if line.strip())
+    return Text(path.name, lines, issues, listed.recoded)
 
 
 def read_list(path: Path, fallback: str | None = None) -> Decoded:

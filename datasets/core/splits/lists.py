@@ -134,6 +134,23 @@ def carved(
     }
 
 
+def leave_out(
+    rows: dict[str, list[ListedSample]],
+    part: str,
+    gone: set[str],
+    why: str,
+    issues: list[Issue],
+    what: str = "ids",
+    flag: Flag | None = None,
+) -> None:
+    """Takes the ids in `gone` out of a part; they join the issues. why: after "ids that"."""
+    ids = tuple(s.id for s in rows[part] if s.id in gone)
+    if ids:
+        text = f"{part} leaves out {some(ids, what)} that {why}."
+        issues.append(Issue(flag, ids, text, False))
+    rows[part] = [s for s in rows[part] if s.id not in gone]
+
+
 def check_split(split: str, dataset: str, known: Sequence[str]) -> None:
     """Raises UserError unless the data set has the split."""
     if split not in known:

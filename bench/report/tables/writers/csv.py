@@ -27,7 +27,7 @@ COMPARED = ("baseline", "verdict", "p", "p_holm")  # further ones, with a baseli
 def csv_lines(numbers: Numbers, view: TableView) -> Iterator[dict[str, object]]:
     """As `lines`, then others' numbers; with a baseline, what the difference to it shows too."""
     shown = chosen(numbers, view.protocols, view.columns)
-    against = judged(numbers, shown, view.baseline).found if view.baseline else {}
+    against = judged(numbers, shown, view.baseline).judgements if view.baseline else {}
 
     def compared(place: tuple[int, Column] | None = None) -> dict[str, object]:
         one = against.get(place)
@@ -47,12 +47,15 @@ def published_lines(beside: PublishedColumns) -> Iterator[dict[str, object]]:
     table = beside.table
     for row in table.rows:
         for quantity in beside.quantities:
-            found = beside.reported(row, quantity)
-            if found is None:
+            reported = beside.reported(row, quantity)
+            if reported is None:
                 continue
             who = (table.dataset, table.name, row.method, listed(row.settings), PUBLISHED, quantity)
-            values = " ".join(f"{value / 100:.6g}" for value in found.values)
-            line = dict(zip(FIELDS, who, strict=False)) | {"n": len(found.values), "values": values}
+            values = " ".join(f"{value / 100:.6g}" for value in reported.values)
+            line = dict(zip(FIELDS, who, strict=False)) | {
+                "n": len(reported.values),
+                "values": values,
+            }
             yield dict.fromkeys(FIELDS) | line
 
 

@@ -9,14 +9,7 @@ from html import escape as escape_html
 from itertools import groupby
 
 from bench.report.tables import captions
-from bench.report.tables.display import (
-    BEST,
-    SECOND,
-    DisplayCell,
-    DisplayColumn,
-    DisplayRow,
-    DisplayTable,
-)
+from bench.report.tables.display import DisplayCell, DisplayColumn, DisplayRow, DisplayTable
 
 
 def html(table: DisplayTable) -> str:
@@ -102,11 +95,11 @@ def shown(entry: DisplayCell, head: DisplayColumn, line: DisplayRow) -> str:
         return "" if head.words or line.mean else escape(captions.DASH)
     if entry.text:
         return f"<em>{escape(entry.text)}</em>" if head.aside else escape(entry.text)
-    wrap = {BEST: "<strong>{}</strong>", SECOND: "<u>{}</u>"}.get(entry.mark, "{}")
+    mean = entry.wrap("<strong>{}</strong>", "<u>{}</u>").format(entry.mean)
     spread = escape(f" ± {entry.std}") if entry.std else ""
     signs = f"<sup>{escape(''.join(entry.signs))}</sup>" if entry.signs else ""
     fewer = f" (n={entry.fewer})" if entry.fewer else ""
-    return wrap.format(entry.mean) + spread + signs + fewer
+    return mean + spread + signs + fewer
 
 
 def marked_up(text: str) -> str:

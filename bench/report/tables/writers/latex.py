@@ -11,14 +11,7 @@ from itertools import groupby
 from math import ceil
 
 from bench.report.tables import captions
-from bench.report.tables.display import (
-    BEST,
-    SECOND,
-    DisplayCell,
-    DisplayColumn,
-    DisplayRow,
-    DisplayTable,
-)
+from bench.report.tables.display import BEST, DisplayCell, DisplayColumn, DisplayRow, DisplayTable
 
 SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -68,14 +61,14 @@ def parts(table: DisplayTable) -> list[DisplayTable]:
     room = FULL - max(len(line.label) for lines in table.families.values() for line in lines)
     widths = [width(table, i) for i in range(len(table.columns))]
     share = sum(widths) / max(1, ceil(sum(widths) / room))  # so that all are about as wide
-    found, used = [[]], 0
+    groups, used = [[]], 0
     for block in blocks(table):
-        wanted = sum(widths[i] for i in block)
-        if found[-1] and used + wanted / 2 > share:
-            found, used = [*found, []], 0
-        found[-1] += block
-        used += wanted
-    return [part(table, places) for places in found]
+        needed = sum(widths[i] for i in block)
+        if groups[-1] and used + needed / 2 > share:
+            groups, used = [*groups, []], 0
+        groups[-1] += block
+        used += needed
+    return [part(table, places) for places in groups]
 
 
 def blocks(table: DisplayTable) -> Iterator[list[int]]:
@@ -158,14 +151,14 @@ def stacked(head: DisplayColumn) -> str:
 
 
 def body(table: DisplayTable) -> list[str]:
-    found = []
+    rows = []
     for family, lines in table.families.items():
-        found.append("\\midrule")
+        rows.append("\\midrule")
         if family:
             span = f"\\multicolumn{{{len(table.columns) + 1}}}{{l}}"
-            found.append(f"{span}{{\\emph{{{escape(family)}}}}} \\\\")
-        found += [f"{' & '.join(row(table, line))} \\\\" for line in lines]
-    return found
+            rows.append(f"{span}{{\\emph{{{escape(family)}}}}} \\\\")
+        rows += [f"{' & '.join(row(table, line))} \\\\" for line in lines]
+    return rows
 
 
 def row(table: DisplayTable, line: DisplayRow) -> list[str]:
@@ -182,13 +175,13 @@ def cell(entry: DisplayCell, head: DisplayColumn) -> str:
     if entry.text:
         text = re.sub(r"(?<!-)[-+](?=\d)", r"$\g<0>$", escape(entry.text))  # a minus, not a hyphen
         return f"\\textit{{{text}}}" if head.aside else text
-    wrap = {BEST: r"\textbf{%s}", SECOND: r"\underline{%s}"}.get(entry.mark, "%s")
     mean = entry.mean.replace("-", "$-$") if entry.mark == BEST else entry.mean  # a text in math
+    wrapped = entry.wrap(r"\textbf{{{}}}", r"\underline{{{}}}").format(mean)
     spread = rf" \pm {entry.std}" if entry.std else ""
     signs = "".join(SPECIAL[s].removeprefix("$^{").removesuffix("}$") for s in entry.signs)
     above = f"^{{{signs}}}" if signs else ""
     fewer = f" ($n={entry.fewer}$)" if entry.fewer else ""
-    return f"${wrap % mean}{spread}{above}${fewer}"
+    return f"${wrapped}{spread}{above}${fewer}"
 
 
 def minipage(paragraphs: list[str]) -> str:

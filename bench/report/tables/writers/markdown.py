@@ -5,14 +5,7 @@ import re
 from tabulate import tabulate
 
 from bench.report.tables import captions
-from bench.report.tables.display import (
-    BEST,
-    SECOND,
-    DisplayCell,
-    DisplayColumn,
-    DisplayRow,
-    DisplayTable,
-)
+from bench.report.tables.display import DisplayCell, DisplayColumn, DisplayRow, DisplayTable
 
 
 def markdown(table: DisplayTable) -> str:
@@ -49,10 +42,10 @@ def cell(entry: DisplayCell, of: DisplayColumn) -> str:
         return captions.DASH
     if entry.text:
         return f"*{entry.text}*" if of.aside else entry.text
-    wrap = {BEST: "**{}**", SECOND: "<u>{}</u>"}.get(entry.mark, "{}")
     spread = f" ± {entry.std}" if entry.std else ""
     fewer = f" (n={entry.fewer})" if entry.fewer else ""
-    return wrap.format(entry.mean) + spread + "".join(entry.signs) + fewer
+    mean = entry.wrap("**{}**", "<u>{}</u>").format(entry.mean)
+    return mean + spread + "".join(entry.signs) + fewer
 
 
 def escape(text: str) -> str:
