@@ -134,6 +134,10 @@ class Method(nn.Module):
             self._generator = generator(self.task.seed, "method", device=self.device)
         return self._generator
 
+    def departures(self) -> list[str]:
+        """What it does with these encoders that its paper does not, in words for a footnote."""
+        return []
+
     def build_head(self) -> nn.Module:
         return self.task.fusion(self.dims)
 

@@ -122,6 +122,7 @@ class DataBundle:
     hash: str  # of everything that is read: samples, labels and preprocessing
     notes: tuple[str, ...] = ()  # sentences for the user
     problems: tuple[str, ...] = ()  # those of them that tell of a fault
+    overlaps: tuple[str, ...] = ()  # those of them that tell what two parts have in common
 
 
 @dataclass(frozen=True)

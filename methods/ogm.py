@@ -29,6 +29,15 @@ class OGM(Method):
             reason = f"no epoch of the {epochs} planned lies between start and end"
             return dict.fromkeys(("alpha", "start", "end", "noise_scale"), reason)
 
+    def departures(self):
+        plain = [m for m, e in self.encoders.items() if all(p.ndim < 4 for p in e.parameters())]
+        if not plain:
+            return []
+        named = " and ".join(plain)
+        return [
+            f"matrices of {named} are modulated too, where the released code's 4-D test spares them"
+        ]
+
     def adjust_gradients(self, out, batch, clock):
         first, last = (round(s * clock.epochs) for s in (self.config.start, self.config.end))
         if not first <= clock.epoch <= last:

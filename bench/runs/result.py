@@ -65,6 +65,7 @@ class SplitUsed:
     name: str
     digests: dict[str, str]  # part -> digest of its ids
     counts: dict[str, int]  # part -> samples
+    overlaps: list[str] | None  # what two parts have in common, in sentences
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ class Result:
     method: MethodTitle
     dataset: dict[str, str]  # name and title
     modalities: list[str]
+    departures: list[str] | None  # what the method does on these data that its paper does not
     readout: str | None  # what `SplitScores.unimodal` is of: own_head or slice
     protocols: dict[str, Reading]
     selected: dict[str, int] | None  # stage -> epoch whose weights it ended with
@@ -136,7 +138,9 @@ class Result:
                     "method": MethodTitle.from_json(plain["method"]),
                     "modalities": plain["modalities"],
                     "protocols": {p: Reading.from_json(one) for p, one in readings if one},
-                    "split": SplitUsed(split["name"], split["digests"], split["counts"]),
+                    "split": SplitUsed(
+                        split["name"], split["digests"], split["counts"], split.get("overlaps")
+                    ),
                     "cost": Cost.from_json(plain["cost"]),
                 }
             )

@@ -151,11 +151,11 @@ class AVMNISTMultiBench(CachedAdapter):
             parts = {"train": rows[:first], "val": rows[first:train], "test": rows[train:]}
         return Selection.by_column(self.config.split, parts, stored)
 
-    def remarks(self, stored, selection, kept):
-        yield "OVERLAP: train and val share recordings, as these arrays are made."
+    def overlaps(self, stored, kept):
+        yield "train and val share recordings, as these arrays are made."
         shared = straddling(kept.rows, stored.column("twins"))
         if shared:
-            yield f"OVERLAP: {shared} samples have a sound that is in another part too."
+            yield f"{shared} samples have a sound that is in another part too."
 
     def survey(self):
         rows = [

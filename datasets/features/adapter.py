@@ -15,11 +15,17 @@ from bench.datasets.core.arrays.safetensors import SUFFIX
 from bench.datasets.core.cache.format import CacheContent, digest_of
 from bench.datasets.core.cache.sources import source_of
 from bench.datasets.core.cache.statistics import BY_TRAIN, of_train
+from bench.datasets.core.flags import Flag
 from bench.datasets.core.splits.lists import Issue
 from bench.datasets.features.faults import Samples
 from bench.datasets.features.roles import Members, members
 from bench.datasets.features.settings import FeatureSettings, check_settings, completed, declared
-from bench.datasets.features.splits import general_notes, part_notes, part_rows
+from bench.datasets.features.splits import (
+    general_notes,
+    overlap_notes,
+    part_notes,
+    part_rows,
+)
 from bench.types import DatasetSpec, Modality
 
 BYTE = 255  # the scale of images stored as bytes
@@ -99,10 +105,12 @@ class Features(CachedAdapter):
         full, labels, groups = self.full, stored.column("labels"), stored.groups
         rows = part_rows(full, groups or stored.ids, labels, self.members.given)
         notes = (*stored.report["notes"], *general_notes(self.members, full))
-        problems = part_notes(rows, labels, groups, stored.column("twins"))
+        problems = part_notes(rows, labels)
+        overlaps = overlap_notes(rows, groups, stored.column("twins"))
         split = f"fold-{full.fold}-of-{full.folds}" if full.folds else full.split
         issues = [Issue(None, (), note, False) for note in notes]
         issues += [Issue(None, (), problem) for problem in problems]
+        issues += [Issue(Flag.OVERLAP, (), overlap) for overlap in overlaps]
         return Selection.by_column(split, rows, stored, issues)
 
     def hash(self, stored, selection):

@@ -87,13 +87,8 @@ def general_notes(found: Members, settings: FeatureSettings) -> Iterator[str]:
         yield f"classes with fewer than {FEW} samples: {numbers(few)}."
 
 
-def part_notes(
-    rows: Mapping[str, np.ndarray],
-    labels: np.ndarray,
-    groups: Sequence[str] | None,
-    twins: np.ndarray,
-) -> Iterator[str]:
-    """Sentences on what is odd about a split. twins: [N], the first sample that is the same."""
+def part_notes(rows: Mapping[str, np.ndarray], labels: np.ndarray) -> Iterator[str]:
+    """Sentences on what is odd about a split. rows: part -> rows. labels: [N]."""
     for part in ("val", "test"):
         new = sorted(set(labels[rows[part]].tolist()) - set(labels[rows["train"]].tolist()))
         if new:
@@ -101,14 +96,21 @@ def part_notes(
     left = len(labels) - sum(map(len, rows.values()))
     if left:
         yield f"{left} samples are in no part."
+
+
+def overlap_notes(
+    rows: Mapping[str, np.ndarray], groups: Sequence[str] | None, twins: np.ndarray
+) -> Iterator[str]:
+    """What two parts have in common. groups: [N] names. twins: [N], the first sample that is the
+    same."""
     shared = straddling(rows, twins)
     if shared:
-        yield f"OVERLAP: {shared} samples are the same as one in another part."
+        yield f"{shared} samples are the same as one in another part."
     if groups:
         place = {g: i for i, g in enumerate(dict.fromkeys(groups))}
         shared = straddling(rows, np.array([place[g] for g in groups]))
         if shared:
-            yield f"OVERLAP: {shared} samples share a group with one in another part."
+            yield f"{shared} samples share a group with one in another part."
 
 
 def numbers(values: Sequence[int], shown: int = 10) -> str:

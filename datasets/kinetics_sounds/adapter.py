@@ -81,7 +81,6 @@ class KineticsSounds(AudioVisual):
         return splits.parts(files, self.config.split)
 
     def remarks(self, stored, selection, kept):
-        yield from super().remarks(stored, selection, kept)
         yield from list_notes(selection.rows, kept.rows, stored.ids)
         broken = int(np.count_nonzero(stored.flags & np.uint32(Flag.UNDECODABLE)))
         if broken:

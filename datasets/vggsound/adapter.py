@@ -81,7 +81,6 @@ class VGGSound(AudioVisual):
         return splits.parts(files, self.config.split)
 
     def remarks(self, stored, selection, kept):
-        yield from super().remarks(stored, selection, kept)
         yield from list_notes(selection.rows, kept.rows, stored.ids)
 
     def drawn(self) -> bool:

@@ -45,6 +45,9 @@ def add(
     digests: dict | None = None,
     code: dict | None = None,
     log: list[dict] | None = None,
+    environment: dict | None = None,
+    overlaps: list[str] | None = None,
+    departures: list[str] | None = None,
     **spec,
 ) -> RunDir:
     """One finished run; further names go to `spec_of`."""
@@ -76,7 +79,10 @@ def add(
             "name": made.data["split"],
             "digests": digests or {p: f"{i}" * 64 for i, p in enumerate(parts)},
             "counts": parts,
+            "overlaps": overlaps,
         },
+        "environment": environment,
+        "departures": departures,
         "data_hash": data_hash,
         "cost": {"epochs": len(log or [])},
         "code": code or CODE,

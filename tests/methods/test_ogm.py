@@ -291,3 +291,11 @@ def test_a_weight_of_a_single_entry_stays_finite_and_plain():
     before = method.encoders["m0"].scale.grad.clone()
     method.adjust_gradients(out, batch, DURING)
     assert torch.equal(method.encoders["m0"].scale.grad, before) and before.isfinite().all()
+
+
+def test_modalities_without_convolutions_are_named_as_a_departure():
+    (text,) = ogm(3).departures()
+    assert text.startswith("matrices of m0 and m2 are modulated too")
+    method = ogm(2)
+    method.encoders["m0"] = method.encoders["m1"]
+    assert not method.departures()

@@ -99,6 +99,55 @@ def test_code_versions_that_differ_are_said(tmp_path):
     )
 
 
+PORTABLE = {
+    "device": "cpu",
+    "device_name": "Processor A",
+    "torch": "2.11.0",
+    "arithmetic": "portable",
+}
+
+
+def test_caption_says_what_machine_computed_the_numbers(tmp_path):
+    add(tmp_path / "new", "x", environment=PORTABLE)
+    words = "Trained on cpu (Processor A), torch 2.11.0, arithmetic portable."
+    for form in ("md", "latex", "html"):
+        assert words in shown(tmp_path / "new", form)
+    assert "other machines" not in shown(tmp_path / "new")
+    add(tmp_path / "old", "x")
+    words = "not recorded (not recorded), torch not recorded, arithmetic not recorded."
+    assert words in shown(tmp_path / "old")
+
+
+def test_rows_that_mix_machines_are_named(tmp_path):
+    other = PORTABLE | {"device_name": "Processor B"}
+    for seed in (0, 1):
+        for method in ("x", "y"):
+            add(tmp_path, method, seed, environment=PORTABLE)
+    add(tmp_path, "x", 2, environment=other)
+    add(tmp_path, "z", environment=PORTABLE | {"arithmetic": "native"})
+    text = shown(tmp_path)
+    first = "cpu (Processor A), torch 2.11.0, arithmetic portable"
+    second = "cpu (Processor B), torch 2.11.0, arithmetic portable"
+    assert f"Trained on several machines: {first} (4 runs); {second} (1 runs)" in text
+    note = f"Trained on other machines than most rows, {first}: {first} and {second} for `x`; "
+    assert note + "cpu (Processor A), torch 2.11.0, arithmetic native for `z`." in text
+
+
+def test_parts_that_share_samples_are_named(tmp_path):
+    add(tmp_path / "apart", "x", overlaps=[])
+    add(tmp_path / "shared", "x", overlaps=["train and test share 6 groups."])
+    note = "The parts of split `clean` are not independent: train and test share 6 groups."
+    for form, code in (("md", "`clean`"), ("html", "<code>clean</code>")):
+        assert note.replace("`clean`", code) in shown(tmp_path / "shared", form)
+    assert "not independent" not in shown(tmp_path / "apart")
+
+
+def test_what_a_method_does_that_its_paper_does_not_is_said(tmp_path):
+    add(tmp_path, "x", departures=["vectors are turned too"])
+    add(tmp_path, "y")
+    assert "Not as in the paper: vectors are turned too for `x`." in shown(tmp_path)
+
+
 def test_test_best_is_always_called_optimistic(tmp_path):
     add(tmp_path, "x", accuracy={"val": 0.5, "test-best": 0.6})
     for form in ("md", "latex"):

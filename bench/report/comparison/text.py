@@ -175,7 +175,7 @@ def pair_notes(pair: Pair) -> Iterator[str]:
     if alone:
         yield f"{pair.where}: unpaired seeds are left out, {' and '.join(alone)}."
     both = replace(pair.table, rows=(pair.a, pair.b))
-    for note in captions.recipe_notes(both):
+    for note in (*captions.recipe_notes(both), *captions.machine_notes(both)):
         yield f"{pair.where}: {note}"
     versions = [" and ".join(dict.fromkeys(r.code for r in row.runs)) for row in (pair.a, pair.b)]
     if versions[0] != versions[1]:

@@ -90,6 +90,9 @@ def facts(table: Table) -> Iterator[tuple[str, str]]:
     yield "Modalities", ", ".join(table.modalities)
     yield "Seeds", captions.seed_words(table.seeds)
     yield "Split", f"`{table.name}`. {captions.state_words(table)}"
+    for note in captions.overlap_notes(table):
+        yield "Parts", note
+    yield "Machine", captions.machine_words(table).removeprefix("Trained on ")
     yield "Code", captions.code_words(table).removeprefix("Code ")
 
 

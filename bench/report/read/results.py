@@ -1,5 +1,6 @@
 """One finished run as a report needs it, read from its result.json."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.errors import UserError
@@ -7,6 +8,8 @@ from bench.report.read import evaluated
 from bench.report.read.evaluated import Evaluated
 from bench.runs.result import FAULTS, Result, lacking
 from bench.runs.rundir import AGAIN, RunDir
+
+UNRECORDED = "not recorded"
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,27 @@ class Learned:
 
 
 @dataclass(frozen=True)
+class Machine:
+    """What computed a run. Numbers of different ones may differ from the last bit on."""
+
+    device: str  # type and name
+    torch: str
+    arithmetic: str
+
+    @classmethod
+    def of(cls, environment: Mapping[str, object]) -> "Machine":
+        said = {key: environment.get(key) or UNRECORDED for key in ("device", "device_name")}
+        return cls(
+            f"{said['device']} ({said['device_name']})",
+            f"torch {environment.get('torch') or UNRECORDED}",
+            f"arithmetic {environment.get('arithmetic') or UNRECORDED}",
+        )
+
+    def __str__(self) -> str:
+        return f"{self.device}, {self.torch}, {self.arithmetic}"
+
+
+@dataclass(frozen=True)
 class Finished:
     """What one result.json says. Accuracies are shares on test."""
 
@@ -32,6 +56,7 @@ class Finished:
     more_than_two: (
         str  # what of the method is our extension to more than two modalities; may be empty
     )
+    departures: tuple[str, ...]  # what else the method does that its paper does not
     order: float  # the method's place in tables; methods outside the registry come last
     digest: str
     seed: int
@@ -46,7 +71,9 @@ class Finished:
     split: str
     counts: dict[str, int]  # part -> samples
     digests: dict[str, str]  # part -> digest of its ids
+    overlaps: tuple[str, ...]  # what two parts have in common, in sentences
     data_hash: str
+    machine: Machine
     code: str
     epochs: int  # of the whole plan
     learned: tuple[Learned, ...]  # empty for methods that tell nothing, and for older results
@@ -92,6 +119,7 @@ def parse(directory: RunDir, result: Result) -> Finished:
         method=method.name,
         family=method.family or "",
         more_than_two=method.more_than_two or "",
+        departures=tuple(result.departures or ()),
         order=float("inf") if method.order is None else method.order,
         digest=result.digest,
         seed=spec["seed"],
@@ -106,7 +134,9 @@ def parse(directory: RunDir, result: Result) -> Finished:
         split=split.name,
         counts={k: n for k, n in split.counts.items() if n},
         digests={k: d for k, d in split.digests.items() if d},
+        overlaps=tuple(split.overlaps or ()),
         data_hash=result.data_hash,
+        machine=Machine.of(result.environment or {}),
         code=code_words(result.code),
         epochs=result.cost.epochs,
         learned=tuple(learned(panel) for panel in result.learned or ()),

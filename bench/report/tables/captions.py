@@ -1,7 +1,7 @@
 """Captions and footnotes. Words between backticks are code, in Markdown as in LaTeX."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from bench.config.spec import PROTOCOLS
 from bench.report.quantities import ACCURACY, HEAD, PROBE
@@ -30,7 +30,8 @@ def caption(table: Table, protocols: tuple[str, ...], shown: Sequence[Column] = 
     label = "Protocols" if len(protocols) > 1 else "Protocol"
     return (
         f"{what}, {spread} {seed_words(table.seeds)}. "
-        f"{label} {read}. {state_words(table)} {code_words(table)}"
+        f"{label} {read}. {state_words(table)} "
+        f"{machine_words(table)} {code_words(table)}"
     )
 
 
@@ -57,13 +58,24 @@ def part_words(run: Finished, part: str) -> str:
     return f"{part} {run.counts[part]} (`{run.digests.get(part, 'unknown')[:PREFIX]}`)"
 
 
+def machine_words(table: Table) -> str:
+    return one_or_all("Trained on", "Trained on several machines", (r.machine for r in runs(table)))
+
+
 def code_words(table: Table) -> str:
-    runs = [run for row in table.rows for run in row.runs]
-    versions = Counter(run.code for run in runs)
-    if len(versions) == 1:
-        return f"Code {runs[0].code}."
-    parts = [f"{code} ({n} runs)" for code, n in versions.most_common()]
-    return f"Code versions differ: {'; '.join(parts)}."
+    return one_or_all("Code", "Code versions differ", (r.code for r in runs(table)))
+
+
+def one_or_all(one: str, several: str, values: Iterable[object]) -> str:
+    """What all runs share, or every value with the number of its runs."""
+    counts = Counter(map(str, values)).most_common()
+    if len(counts) == 1:
+        return f"{one} {counts[0][0]}."
+    return f"{several}: {'; '.join(f'{value} ({n} runs)' for value, n in counts)}."
+
+
+def runs(table: Table) -> list[Finished]:
+    return [run for row in table.rows for run in row.runs]
 
 
 def footnotes(
@@ -79,6 +91,9 @@ def footnotes(
         *seed_notes(table),
         *recipe_notes(table),
         *extension_notes(table),
+        *departure_notes(table),
+        *overlap_notes(table),
+        *machine_notes(table),
     ]
     if len({row.variant for row in table.rows}) > 1:
         letters = ", ".join(f"[{v}]" for v in sorted({row.variant for row in table.rows}))
@@ -189,6 +204,36 @@ def extension_notes(table: Table) -> list[str]:
     if not pairs:
         return []
     return [f"Our extension of the paper to more than two modalities: {by_value(pairs)}."]
+
+
+def departure_notes(table: Table) -> list[str]:
+    """What methods do on these data that their papers do not."""
+    pairs = [(row, text) for row in table.rows for text in row.runs[0].departures]
+    return [f"Not as in the paper: {by_value(pairs)}."] if pairs else []
+
+
+def overlap_notes(table: Table) -> list[str]:
+    """Splits of which parts are not apart."""
+    states = {row.variant: row.runs[0] for row in table.rows}
+    return [
+        (f"[{variant}] " if variant else "")
+        + f"The parts of split `{run.split}` are not independent: {' '.join(run.overlaps)}"
+        for variant, run in sorted(states.items())
+        if run.overlaps
+    ]
+
+
+def machine_notes(table: Table) -> list[str]:
+    """Rows that mix machines, or were trained on another one than most."""
+    usual = Counter(run.machine for run in runs(table)).most_common(1)[0][0]
+    others = [
+        (row, " and ".join(sorted({str(run.machine) for run in row.runs})))
+        for row in table.rows
+        if any(run.machine != usual for run in row.runs)
+    ]
+    if not others:
+        return []
+    return [f"Trained on other machines than most rows, {usual}: {by_value(others)}."]
 
 
 def by_value(pairs: list[tuple[Row, str]]) -> str:

@@ -28,7 +28,7 @@ from bench.datasets.core.cache.store import (
     read,
     unchanged,
 )
-from bench.datasets.core.flags import flag_rows
+from bench.datasets.core.flags import Flag, flag_rows
 from bench.datasets.core.splits.lists import Issue
 from bench.types import DataBundle, DatasetSpec, Ragged
 
@@ -123,9 +123,11 @@ class CachedAdapter(Adapter):
             *(sentence(i) for i in selection.issues if i.fault),
             *part_notes(selection.rows, flags, usable),
         )
+        common = tuple(self.overlaps(stored, kept))
         notes = (
             *(sentence(i) for i in selection.issues if not i.fault),
             *filter_note(without, selection.rows, usable & ~keep),
+            *common,
             *self.remarks(stored, selection, kept),
         )
         data = bundle(
@@ -137,11 +139,18 @@ class CachedAdapter(Adapter):
             ids,
             self.hash(stored, selection),
         )
-        return replace(data, notes=(*problems, *notes), problems=problems)
+        listed = (sentence(i) for i in selection.issues if i.flag is Flag.OVERLAP)
+        overlaps = (*listed, *common)
+        return replace(data, notes=(*problems, *notes), problems=problems, overlaps=overlaps)
 
     def excluded(self, stored: Cache) -> Mapping[str, str]:
         """Sample -> why it is left out of all parts."""
         return stored.report.get("excluded", {})
+
+    def overlaps(self, stored: Cache, kept: Selection) -> Iterator[str]:
+        """What two parts have in common beyond what the lists show. kept: what is left of the
+        split."""
+        yield from ()
 
     def remarks(self, stored: Cache, selection: Selection, kept: Selection) -> Iterator[str]:
         """Further sentences for the user. kept: what is left of the split."""

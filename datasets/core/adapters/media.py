@@ -109,7 +109,7 @@ class MediaAdapter(CachedAdapter):
             parts.issues,
         )
 
-    def remarks(self, stored, selection, kept):
+    def overlaps(self, stored, kept):
         return overlap_notes(stored, kept.rows)
 
     def sides(self, stored: Cache) -> dict[str, Cache]:

@@ -59,11 +59,11 @@ def overlap_notes(stored: Cache, rows: Mapping[str, np.ndarray]) -> Iterator[str
     """What stands on two sides of a split: groups, and media files under two names."""
     shared = straddling(rows, stored.column("twins"))
     if shared:
-        yield f"OVERLAP: {shared} samples have a media file that one in another part has too."
+        yield f"{shared} samples have a media file that one in another part has too."
     if stored.groups:
         shared = straddling(rows, stored.column("groups"))
         if shared:
-            yield f"OVERLAP: {shared} samples share a group with one in another part."
+            yield f"{shared} samples share a group with one in another part."
 
 
 def list_notes(

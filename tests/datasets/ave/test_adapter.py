@@ -121,7 +121,7 @@ def test_clean_keeps_clips_and_answers_apart(raw, cache):
     opened = adapter(raw)
     data = opened.open(cache)
     assert "train__test" not in data.parts["train"].ids and data.split == "clean"
-    assert not any("OVERLAP" in note for note in data.notes)
+    assert not data.overlaps
     assert any("leaves out 1 ids (train__test)" in note for note in data.notes)
     faulty = adapter(raw, split="literature").open(cache)
     assert "train and test share 1 ids (train__test)." in faulty.notes

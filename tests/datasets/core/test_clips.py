@@ -83,8 +83,8 @@ def test_what_cannot_be_used_is_left_out_and_counted(adapter, tmp_path):
 def test_groups_and_equal_files_on_two_sides_are_told(adapter, tmp_path):
     spoil(adapter, 25, (adapter.root / "text/-clip 04.txt").read_text())
     assert adapter.open(tmp_path / "cache").notes == (
-        "OVERLAP: 2 samples have a media file that one in another part has too.",
-        "OVERLAP: 21 samples share a group with one in another part.",
+        "2 samples have a media file that one in another part has too.",
+        "21 samples share a group with one in another part.",
     )
     rows = dict(adapter.check(tmp_path / "cache").rows)
     assert rows["flag DUP_MEDIA"] == "2 (-clip 04, -clip 25)"

@@ -193,7 +193,7 @@ def test_equal_samples_in_two_parts_are_a_problem(tmp_path):
     arrays["audio"][41] = arrays["audio"][4]  # the other modality differs
     found, _ = opened(tmp_path, arrays)
     card = found.check(tmp_path / "cache")
-    assert card.problems == ["OVERLAP: 2 samples are the same as one in another part."]
+    assert card.problems == ["2 samples are the same as one in another part."]
     assert dict(card.rows)["flag DUP_MEDIA"] == "2 (clip-003, clip-040)"
 
 

@@ -180,7 +180,7 @@ def test_bad_pictures_are_flagged_or_left_out(own, tmp_path):
     data = opened.open(tmp_path / "cache")
     told = "1 objects (xbox_0003) have a view that is not 224 x 224 pixels and was resized."
     assert told in data.notes and told not in data.problems
-    assert "OVERLAP: 2 samples have a media file that one in another part has too." in data.notes
+    assert "2 samples have a media file that one in another part has too." in data.notes
 
 
 def test_pointers_of_git_lfs_stop_with_what_to_do(own, tmp_path):
