@@ -153,6 +153,16 @@ def test_a_closed_cache(folder):
     refused(folder, *words, about=f"{folder}/cache/features")
 
 
+def test_doctor_tells_of_closed_folders_and_goes_on(folder):
+    (folder / "own").chmod(0)
+    words = ("--root", "features=own/mine.npz", "--root", "cremad=own", "--cache", "cache")
+    env = {"XDG_CONFIG_HOME": str(folder / "config")}
+    done = called(folder, "doctor", *words, before=powerless, env=env)
+    assert done.returncode == 0 and not done.stderr and "SLURM: " in done.stdout
+    assert f"PROBLEM: own/mine.npz cannot be used: {DENIED}" in done.stdout
+    assert f"PROBLEM: own cannot be used: {DENIED}" in done.stdout
+
+
 def test_prune_leaves_the_runs_of_others_and_says_so(folder):
     runs = list(every(folder / "results"))[:3]
     for run in runs:
