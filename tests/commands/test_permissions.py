@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -239,3 +241,11 @@ def test_our_own_mistakes_are_no_refusals():
     assert refusal(PermissionError(1, "Operation not permitted")) is None  # of a signal
     assert refusal(ConnectionResetError(104, "Connection reset")) is None
     assert refusal(KeyError("x")) is None
+
+
+def test_files_called_like_packages_do_not_hide_them_from_the_script(tmp_path):
+    for name in ("torch", "random", "yaml", "types"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('hidden')\n")
+    script = os.path.join(os.path.dirname(sys.executable), "mml-bench")
+    done = subprocess.run([script, "doctor"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0 and "SLURM: " in done.stdout, done.stderr
