@@ -10,7 +10,9 @@ from pathlib import Path
 from bench import datasets
 from bench.commands import request
 from bench.commands.listing import columns
+from bench.config.experiment import expanded
 from bench.errors import UserError
+from bench.runs.files import present, refusal
 
 PACKAGES = (
     "torch",
@@ -89,12 +91,26 @@ def data_row(entry, args: argparse.Namespace) -> tuple[str, str]:
     """A data set, and whether something is missing for it."""
     if not entry.needs_root:
         return entry.name, "ready: embedded"
-    named = [text for text in args.root if text.startswith(entry.name + "=")]
-    root = named[-1].partition("=")[2] if named else request.saved_roots().get(entry.name)
-    packed = request.cache_folder(args) / entry.name
-    state = f"packed in {packed}" if packed.is_dir() else "not packed yet"
-    if root is None:
-        return entry.name, f"no folder known: give --root {entry.name}=DIR, or a line in roots.yaml"
-    if not Path(root).exists():
-        return entry.name, f"its folder {root} does not exist"
-    return entry.name, f"raw files in {root}; {state}"
+    try:
+        named = [text for text in args.root if text.startswith(entry.name + "=")]
+        root = named[-1].partition("=")[2] if named else request.saved_roots().get(entry.name)
+        if root is None:
+            remedy = f"give --root {entry.name}=DIR, or a line in roots.yaml"
+            return entry.name, f"no folder known: {remedy}"
+        return entry.name, state(expanded(root), request.cache_folder(args) / entry.name)
+    except UserError as error:
+        return entry.name, f"PROBLEM: {error}"
+    except OSError as error:
+        if (reason := refusal(error)) is None:
+            raise
+        return entry.name, f"PROBLEM: {reason}"
+
+
+def state(root: Path, packed: Path) -> str:
+    """Of raw files, and of the folder of what is packed of them. Raises OSError where either is
+    closed to the user."""
+    if not present(root):
+        return f"its folder {root} does not exist"
+    if root.is_dir():
+        os.scandir(root).close()
+    return f"raw files in {root}; {f'packed in {packed}' if present(packed) else 'not packed yet'}"

@@ -21,17 +21,18 @@ PROTOCOLS = {  # ways of reading one training run, in words for captions
 class TrainConfig(Settings):
     """The recipe. The defaults are the field's: OGM-GE's released code, which most papers copy."""
 
-    epochs: int = knob(100, low=1)
-    batch_size: int = knob(64, low=2)
+    epochs: int = knob(100, low=1, high=1_000_000)
+    batch_size: int = knob(64, low=2, high=1_000_000)
     optimizer: str = knob("sgd", choices=("sgd", "adamw"))
-    lr: float = knob(1e-3, above=0.0)
+    lr: float = knob(1e-3, above=0.0, high=1e6)
     momentum: float = knob(0.9, low=0.0, high=1.0)  # of sgd
-    weight_decay: float = knob(1e-4, low=0.0)
+    weight_decay: float = knob(1e-4, low=0.0, high=1e6)
     schedule: str = knob("step", choices=("step", "cosine", "constant"))
     lr_step: float = knob(70 / 100, above=0.0)  # share of the planned epochs between two drops
-    lr_gamma: float = knob(0.1, above=0.0)  # factor of each drop
+    lr_gamma: float = knob(0.1, above=0.0, high=1e6)  # factor of each drop
     precision: str = knob("fp32", choices=("fp32", "bf16"))  # bf16: autocast in the encoders
-    threads: int = knob(1, low=1)  # of the CPU; part of the spec, since it can change the last bits
+    # Of the CPU; part of the spec, since it can change the last bits.
+    threads: int = knob(1, low=1, high=1024)
     test_curve: bool = True  # score test after every answered epoch of the last stage
 
     def idle(self, epochs):
@@ -51,7 +52,7 @@ class NetworkConfig(Settings):
 
     fusion: str = "concat"
     condition: str = ""  # the modality that film and gated condition on; empty: the first
-    dim: int = knob(64, low=1)  # feature width of encoders whose width is free
+    dim: int = knob(64, low=1, high=2**14)  # feature width of encoders whose width is free
     encoder: dict[str, str] = field(default_factory=dict)  # modality -> encoder; else its kind's
 
     def idle(self, epochs):

@@ -51,7 +51,7 @@ class BalancedAV(MediaAdapter):
     @dataclass(frozen=True)
     class Config(MediaAdapter.Config):
         split: str = knob("clean", choices=splits.SPLITS)
-        frames: int = knob(3, low=1)  # pictures of a clip; BalanceBenchmark, code
+        frames: int = knob(3, low=1, high=100)  # pictures of a clip; BalanceBenchmark, code
         shape: str = ""  # of all spectrograms, as 257x1004; empty: that which most of them have
 
     @classmethod

@@ -17,13 +17,14 @@ from bench.datasets.core.cache.sources import source_of
 from bench.datasets.core.cache.statistics import BY_TRAIN, of_train
 from bench.datasets.core.flags import Flag
 from bench.datasets.core.splits.lists import Issue
-from bench.datasets.features.faults import Samples
+from bench.datasets.features.faults import Samples, overflowing
 from bench.datasets.features.roles import Members, members
 from bench.datasets.features.settings import FeatureSettings, check_settings, completed, declared
 from bench.datasets.features.splits import (
     general_notes,
     overlap_notes,
     part_notes,
+    part_of,
     part_rows,
 )
 from bench.types import DatasetSpec, Modality
@@ -104,6 +105,9 @@ class Features(CachedAdapter):
     def parts(self, stored):
         full, labels, groups = self.full, stored.column("labels"), stored.groups
         rows = part_rows(full, groups or stored.ids, labels, self.members.given)
+        for m, (sample, number) in stored.report.get("large", {}).items():
+            if m not in full.transform:
+                raise overflowing(m, number, stored.ids[sample], part_of(sample, rows))
         notes = (*stored.report["notes"], *general_notes(self.members, full))
         problems = part_notes(rows, labels)
         overlaps = overlap_notes(rows, groups, stored.column("twins"))

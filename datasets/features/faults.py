@@ -22,6 +22,7 @@ class Samples:
 
     nan: "error", or "zero" to read zeros. unit: modalities whose samples are brought to length 1.
     flags: [N] uint32. twins: [N] int32, the first sample that is the same in all modalities.
+    large: modality -> the first sample whose sum of squares may overflow, and its largest number.
     """
 
     def __init__(self, found: Members, nan: str, unit: Collection[str] = ()) -> None:
@@ -32,6 +33,7 @@ class Samples:
         self.twins = np.arange(found.samples, dtype=np.int32)
         self.hashes = np.zeros((found.samples, DIGEST), dtype=np.uint8)
         self.replaced = dict.fromkeys(found.modalities, 0)  # numbers that were not finite
+        self.large: dict[str, tuple[int, float]] = {}
 
     def stream(self, name: str) -> Stream:
         """A modality as the cache has it."""
@@ -53,6 +55,8 @@ class Samples:
         for chunk in table.chunks():
             rows = slice(start, start + len(chunk))
             clean = self.finite(name, chunk, start, table.bfloat16)
+            if name not in self.large:
+                self.look_for_large(name, wide(clean) if table.bfloat16 else clean, start)
             silent = ~nonzero(clean, table.bfloat16).reshape(len(clean), -1).any(axis=1)
             self.flags[rows] |= silent.astype(np.uint32) * np.uint32(Flag.SILENT)
             self.hashes[rows] = row_hashes(clean, self.hashes[rows])
@@ -90,7 +94,14 @@ class Samples:
                 f"training counts in float32, up to {LARGEST:.3g}; scale it."
             )
 
-    def finish(self, report: dict[str, list]) -> None:
+    def look_for_large(self, name: str, chunk: np.ndarray, start: int) -> None:
+        flat = chunk.reshape(len(chunk), -1)
+        size = np.maximum(flat.max(axis=1), -flat.min(axis=1).astype(np.float64))
+        beyond = np.flatnonzero(size > np.sqrt(LARGEST / flat.shape[1]))
+        if len(beyond):
+            self.large[name] = start + int(beyond[0]), float(size[beyond[0]])
+
+    def finish(self, report: dict[str, object]) -> None:
         """Marks samples that are the same, and tells what was found."""
         first: dict[bytes, int] = {}
         for i, raw in enumerate(self.hashes):
@@ -106,9 +117,18 @@ class Samples:
                 )
             if count:
                 report["notes"].append(f"{name}: {count} NaN or infinite numbers are read as 0.")
+        report["large"] = self.large
         for name, table in self.found.modalities.items():
             if table.converted:
                 report["rows"].append([f"{name} converted", "to C order, little-endian"])
+
+
+def overflowing(name: str, number: float, sample: str, part: str) -> UserError:
+    """What to say of a number that float32 has, and cannot count with."""
+    return UserError(
+        f"{name} holds {number:.3g}, first in sample {sample!r} of {part}, and training sums "
+        f"squares in float32, up to {LARGEST:.3g}; scale it, or set data.transform.{name}=std."
+    )
 
 
 def row_hashes(chunk: np.ndarray, before: np.ndarray) -> np.ndarray:

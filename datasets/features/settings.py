@@ -12,6 +12,7 @@ from bench.config.text import read_yaml
 from bench.datasets.core.adapters.cached import CachedAdapter
 from bench.datasets.core.arrays.files import SETTINGS
 from bench.datasets.core.arrays.npy import ArrayTable
+from bench.datasets.core.splits.hashing import groups_by_class
 from bench.datasets.features.roles import MOST_CLASSES, Members, kind_of, sparse
 from bench.errors import UserError, unknown
 
@@ -63,6 +64,8 @@ def completed(settings: FeatureSettings, root: Path, found: Members) -> FeatureS
             raise unknown(m, "a modality that kinds could speak of", found.modalities)
     kinds = {m: kind_of(m, t, settings.kinds.get(m, "")) for m, t in found.modalities.items()}
     check_transform(settings.transform, kinds)
+    if settings.folds:
+        check_folds(settings.folds, found)
     tokens = [t for m, t in found.modalities.items() if kinds[m] == "tokens"]
     return replace(
         settings,
@@ -99,6 +102,17 @@ def check_settings(settings: FeatureSettings) -> None:
         raise UserError(
             f"data.fold is 0 to {settings.folds - 1} with data.folds={settings.folds}, "
             f"not {settings.fold}."
+        )
+
+
+def check_folds(folds: int, found: Members) -> None:
+    """Raises UserError if a fold would be empty: those of a class are dealt one by one."""
+    units = groups_by_class(found.groups or found.ids, found.labels)
+    most, what = max(map(len, units.values())), "groups" if found.groups else "samples"
+    if folds > most:
+        raise UserError(
+            f"data.folds={folds} leaves folds without a sample: the largest class has {most} "
+            f"{what}; give {most} folds at most."
         )
 
 

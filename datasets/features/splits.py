@@ -53,6 +53,10 @@ def named(train: np.ndarray, val: np.ndarray, test: np.ndarray) -> dict[str, np.
     return {p: np.flatnonzero(x) for p, x in zip(PARTS, (train, val, test), strict=True)}
 
 
+def part_of(row: int, rows: Mapping[str, np.ndarray]) -> str:
+    return next((part for part, places in rows.items() if row in places), "no part")
+
+
 def check_given(given: Sequence[str]) -> None:
     for part in ("train", "test"):
         if part not in given:

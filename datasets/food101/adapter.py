@@ -48,9 +48,9 @@ class Food101(MediaAdapter):
     @dataclass(frozen=True)
     class Config(MediaAdapter.Config):
         split: str = knob("clean", choices=splits.SPLITS)
-        length: int = knob(40, low=1)  # words of a title; BalanceBenchmark, code; MLA, code: 256
+        length: int = knob(40, low=1, high=4096)  # words of a title; BalanceBenchmark; MLA: 256
         tokenizer: str = knob("hash", choices=("hash", "wordpiece"))
-        vocabulary: int = knob(30522, low=2)  # of hash: as many numbers as the uncased BERT has
+        vocabulary: int = knob(30522, low=2, high=2**19)  # of hash; the uncased BERT's
         pieces: str = ""  # of wordpiece: SHA-256 of the vocabulary, which is read from the root
         cut: bool = knob(False)  # whether half of an image or more is enough
 

@@ -52,7 +52,7 @@ class UCF101(MediaAdapter):
         source: str = knob("release", choices=("release", "avi"))  # avi: pictures without flow
         frames: int = knob(1, low=1, high=SEGMENTS)  # pictures that the encoder is given
         policy: str = knob("uniform", choices=("uniform", "random"))  # which of the three stored
-        flow_frames: int = knob(10, low=1)  # fields of flow around the middle of a clip
+        flow_frames: int = knob(10, low=1, high=100)  # fields of flow around the middle of a clip
 
         def idle(self, epochs):
             reasons = {}

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -153,6 +155,16 @@ def test_a_closed_cache(folder):
     refused(folder, *words, about=f"{folder}/cache/features")
 
 
+def test_doctor_tells_of_closed_folders_and_goes_on(folder):
+    (folder / "own").chmod(0)
+    words = ("--root", "features=own/mine.npz", "--root", "cremad=own", "--cache", "cache")
+    env = {"XDG_CONFIG_HOME": str(folder / "config")}
+    done = called(folder, "doctor", *words, before=powerless, env=env)
+    assert done.returncode == 0 and not done.stderr and "SLURM: " in done.stdout
+    assert f"PROBLEM: own/mine.npz cannot be used: {DENIED}" in done.stdout
+    assert f"PROBLEM: own cannot be used: {DENIED}" in done.stdout
+
+
 def test_prune_leaves_the_runs_of_others_and_says_so(folder):
     runs = list(every(folder / "results"))[:3]
     for run in runs:
@@ -229,3 +241,11 @@ def test_our_own_mistakes_are_no_refusals():
     assert refusal(PermissionError(1, "Operation not permitted")) is None  # of a signal
     assert refusal(ConnectionResetError(104, "Connection reset")) is None
     assert refusal(KeyError("x")) is None
+
+
+def test_files_called_like_packages_do_not_hide_them_from_the_script(tmp_path):
+    for name in ("torch", "random", "yaml", "types"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('hidden')\n")
+    script = os.path.join(os.path.dirname(sys.executable), "mml-bench")
+    done = subprocess.run([script, "doctor"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0 and "SLURM: " in done.stdout, done.stderr

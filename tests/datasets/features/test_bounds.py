@@ -170,6 +170,31 @@ def test_an_array_of_nothing_but_nan_is_refused_though_nan_are_zeros(tmp_path, n
     refused(tmp_path, sentence, {"audio": np.full((60, 5), number)}, nan="zero")
 
 
+@pytest.mark.parametrize("number", [1e30, -1e19, np.uint64(2**64 - 1)])
+def test_numbers_whose_squares_overflow_are_refused_with_part_and_sample(tmp_path, number):
+    audio = np.ones((60, 5), np.array(number).dtype)
+    audio[7:9] = number
+    with pytest.raises(UserError) as error:
+        np.savez(tmp_path / "mine.npz", **feature_arrays() | {"audio": audio})
+        opened(tmp_path)
+    part = next(
+        part
+        for part, split in opened(tmp_path, transform={"audio": "std"}).parts.items()
+        if "clip-007" in split.ids
+    )
+    assert f"first in sample 'clip-007' of {part}, and training sums" in str(error.value)
+    opened(tmp_path, transform={"audio": "l2"})
+
+
+def test_folds_are_as_many_as_the_largest_class_fills(tmp_path):
+    np.savez(tmp_path / "mine.npz", **feature_arrays())
+    for fold in (0, 19):
+        assert len(opened(tmp_path, folds=20, fold=fold).parts["test"]) == 3
+    refused(tmp_path, "data.folds=21 .* 20 samples; give 20 folds at most", {}, folds=21)
+    groups = np.array([f"g{i % 12}" for i in range(60)])
+    refused(tmp_path, "largest class has 4 groups", {"groups": groups}, folds=5)
+
+
 def test_constant_features_are_taken(tmp_path):
     np.savez(tmp_path / "mine.npz", **feature_arrays() | {"audio": np.ones((60, 5), "f4")})
     assert torch.equal(opened(tmp_path).parts["test"].inputs["audio"], torch.ones(60, 5))
