@@ -23,6 +23,7 @@ MARKS = {  # UTF-32's begins as UTF-16's does, and so comes first
     codecs.BOM_UTF16_LE: "UTF-16-LE",
     codecs.BOM_UTF16_BE: "UTF-16-BE",
 }
+LARGEST = 2**28  # bytes of a text file
 REMEDY = "save it as text in UTF-8"
 
 
@@ -89,8 +90,19 @@ def unmarked(raw: bytes, where: str, remedy: str) -> tuple[bytes, list[str]]:
 
 
 def read_text(file: Path | Traversable, where: str = "") -> Decoded:
-    """A text file of the user's. where: how messages call it, if not by its path."""
-    return decode(file.read_bytes(), where or str(file))
+    """A text file of the user's. where: how messages call it, if not by its path.
+
+    Raises UserError for one without an end, as a device may be, before it fills the memory.
+    """
+    where = where or str(file)
+    with file.open("rb") as stream:
+        raw = stream.read(LARGEST + 1)
+    if len(raw) > LARGEST:
+        raise UserError(
+            f"{where} is larger than {LARGEST >> 20} MiB, which no text of this kind is; name "
+            "another file."
+        )
+    return decode(raw, where)
 
 
 def read_yaml(file: Path | Traversable, where: str = "", texts: bool = False) -> dict[str, Any]:
@@ -178,6 +190,12 @@ class Loader(yaml.SafeLoader):
             lines[key.value] = key.start_mark.line + 1
             if key.tag != f"{TAG}merge":
                 key.tag = f"{TAG}str"
+        return node
+
+    def compose_scalar_node(self, anchor: str | None) -> yaml.ScalarNode:
+        node = super().compose_scalar_node(anchor)
+        if "\0" in node.value:
+            raise YamlFault("a text holds a NUL character; remove it", node.start_mark)
         return node
 
     def number(self, node: yaml.ScalarNode) -> int | float | str:

@@ -1,6 +1,7 @@
 """Text of other programs is read as it was meant, or refused in a sentence with its line."""
 
 import codecs
+from pathlib import Path
 
 import pytest
 
@@ -121,12 +122,18 @@ def test_aliases_that_name_very_much_or_themselves_are_refused():
         ("a: 1\nb: \x07", ["line 2, is not YAML", "U+0007"]),
         ("a: 1\n---\nb: 2", ["line 2, is not YAML", "single document"]),
         ("a: " + "[" * 5000, ["brackets are too many"]),
+        ('a: "x\\0y"', ["line 1", "NUL character"]),
         ("a: *b", ["line 1, is not YAML", "undefined alias 'b'"]),
     ],
 )
 def test_what_is_no_mapping_of_plain_values_is_refused(text, words):
     refused(text, *words)
     refused(text, *words, texts=True)
+
+
+def test_a_text_without_an_end_is_refused():
+    with pytest.raises(UserError, match="/dev/zero is larger than 256 MiB"):
+        read_text(Path("/dev/zero"))
 
 
 def test_an_empty_file_is_an_empty_mapping():
