@@ -101,13 +101,22 @@ def present(path: Path) -> bool:
     return True
 
 
+def real(path: Path) -> Path:
+    """The path without links; one that leads in a circle stays as it is, to be refused when it is
+    used."""
+    return Path(os.path.realpath(path))
+
+
 @contextlib.contextmanager
 def replacing(path: Path, keep: Path | None = None) -> Iterator[BinaryIO]:
     """A file beside `path`, to be written; at the end it is flushed to disk and renamed to `path`:
     readers see the old file or the new one. Nothing is left of it if the body fails.
 
-    keep: a name for the file that stood there before. Raises Unwritable.
+    keep: a name for the file that stood there before. Raises Unwritable, and IsADirectoryError
+    for the current folder.
     """
+    if not path.name:  # the current folder
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         with open(temporary, "wb") as file:

@@ -15,6 +15,7 @@ from bench.datasets.core.arrays.npy import ArrayTable
 from bench.datasets.core.splits.hashing import groups_by_class
 from bench.datasets.features.roles import MOST_CLASSES, Members, kind_of, sparse
 from bench.errors import UserError, unknown
+from bench.runs.files import real
 
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
 TASKS = ("single", "multi", "regression")
@@ -53,7 +54,7 @@ def declared(root: Path) -> dict[str, object]:
 
 def completed(settings: FeatureSettings, root: Path, found: Members) -> FeatureSettings:
     """The settings with everything filled in that the arrays decide. Raises UserError."""
-    name = settings.name or (root.stem if root.is_file() else root.resolve().name)
+    name = settings.name or (root.stem if root.is_file() else real(root).name)
     if not NAME.match(name):
         raise UserError(
             f"{name!r} is no name for data: letters, digits and _ . - are, 64 at most; give "

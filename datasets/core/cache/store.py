@@ -22,7 +22,7 @@ from torch import Tensor
 from bench.datasets.core.cache.format import FORMAT, CacheContent, Say, data_hash, digest_of, fill
 from bench.datasets.core.cache.sources import file_digest, look, unaltered
 from bench.errors import UserError
-from bench.runs.files import Unwritable, make_folder, unwritable, write_json
+from bench.runs.files import Unwritable, make_folder, real, unwritable, write_json
 from bench.types import Ragged
 
 
@@ -38,7 +38,7 @@ class Place:
 
     @property
     def path(self) -> Path:
-        named = [self.dataset, self.version, dict(self.settings), str(self.root.resolve())]
+        named = [self.dataset, self.version, dict(self.settings), str(real(self.root))]
         return self.cache / self.dataset / digest_of(named)[:12]
 
 
@@ -147,7 +147,7 @@ def current(place: Place, base: Path, listing: Callable[[], Sequence[Path]]) -> 
 
 def check_outside(cache: Path, root: Path) -> None:
     """Raises UserError if the cache directory lies inside the folder of raw files."""
-    if cache.resolve().is_relative_to(root.resolve()):
+    if real(cache).is_relative_to(real(root)):
         raise UserError(
             f"the cache {cache} lies inside the raw files {root}, which are never written to; "
             "give another --cache DIR."
@@ -236,7 +236,7 @@ def install(place: Place, temporary: Path, described: Mapping, replace: bool) ->
         "dataset": place.dataset,
         "version": place.version,
         "settings": dict(place.settings),
-        "root": str(place.root.resolve()),
+        "root": str(real(place.root)),
         **described,
     }
     write_json(temporary / "meta.json", meta)

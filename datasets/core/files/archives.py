@@ -11,6 +11,7 @@ from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 
 from bench.errors import UserError
+from bench.runs.files import real
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 BROKEN = re.compile(r"[\ud800-\udfff]")  # what Python makes of bytes that are not UTF-8
@@ -72,9 +73,9 @@ def inside(root: Path, name: str, links: bool = False) -> Path:
     another disk. Raises UserError.
     """
     path = root.joinpath(relative(name, root))
-    if not links and not path.resolve().is_relative_to(root.resolve()):
+    if not links and not real(path).is_relative_to(real(root)):
         raise UserError(
-            f"{name!r} is a link that leads out of {root}, to {path.resolve()}; put the files "
+            f"{name!r} is a link that leads out of {root}, to {real(path)}; put the files "
             "themselves below the root."
         )
     return path
