@@ -52,8 +52,12 @@ def adapter(tmp_path):
     return ToyAdapter(ToyAdapter.Config(), tmp_path / "raw")
 
 
+def place(i):
+    return f"text/{names(30)[i]}.txt"
+
+
 def spoil(adapter, i, text=None):
-    path = adapter.root / f"text/{names(30)[i]}.txt"
+    path = adapter.root / place(i)
     path.write_text(text) if text is not None else path.unlink()
 
 
@@ -162,11 +166,25 @@ def test_prepare_tells_parts_exclusions_hash_and_speed(adapter, command, capsys)
     out = capsys.readouterr().out.splitlines()
     assert out[0] == "toy: ready, split clean: 10 train, 10 val, 9 test"
     assert out[2] == "problem: test: 1 of 10 ids are not usable: MISSING 1."
-    assert out[3].startswith("data hash ") and out[4].startswith("30 samples prepared in ")
+    assert out[3].startswith("data hash ") and out[4].startswith("29 samples prepared in ")
     assert command("prepare") == 0
     assert "samples prepared" not in capsys.readouterr().out
     assert command("check") == 1
     assert "excluded" in capsys.readouterr().out
+
+
+def test_what_is_missing_is_no_part_of_the_rate(adapter, command, capsys):
+    texts = [path.read_text() for path in map(adapter.root.joinpath, map(place, range(30)))]
+    for i in range(4, 30):
+        spoil(adapter, i)
+    assert command("prepare") == 2  # nothing is left of the test part
+    adapter.root.joinpath(place(21)).write_text(texts[21])
+    capsys.readouterr()
+    assert command("prepare") == 0
+    assert "1 samples prepared in " in capsys.readouterr().out
+    spoil(adapter, 1)
+    assert command("prepare") == 0
+    assert "samples prepared" not in capsys.readouterr().out
 
 
 def test_strict_on_the_command_line(command, capsys):
