@@ -2,7 +2,10 @@
 
 import io
 import os
+import shutil
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -185,6 +188,39 @@ def test_what_is_missing_is_no_part_of_the_rate(adapter, command, capsys):
     spoil(adapter, 1)
     assert command("prepare") == 0
     assert "samples prepared" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["a b", "a\nb", "ü 日本", "lat\udce9", "link", "read-only", "shm"])
+def test_a_root_may_lie_anywhere_and_is_not_touched(adapter, tmp_path, command, capsys, name):
+    assert command("prepare") == 0
+    expected = [x for x in capsys.readouterr().out.splitlines() if x.startswith("data hash")]
+    root = moved(adapter.root, name)
+    before = seen(root)
+    try:
+        for action in ("check", "prepare", "check"):
+            places = ["--root", str(root), "--cache", str(tmp_path / "other")]
+            assert main(["data", action, "toy", *places]) == 0
+        assert expected[0] in capsys.readouterr().out and seen(root) == before
+    finally:
+        if name == "shm":
+            shutil.rmtree(root.parent)
+
+
+def moved(root, name):
+    """The same files elsewhere, or under a link."""
+    if name == "link":
+        root.with_name(name).symlink_to(root)
+        return root.with_name(name)
+    folder = Path(tempfile.mkdtemp(dir="/dev/shm")) if name == "shm" else root.with_name(name)
+    shutil.copytree(root, folder / "raw")
+    if name == "read-only":
+        for path in [*(folder / "raw").rglob("*"), folder / "raw"]:
+            path.chmod(0o555 if path.is_dir() else 0o444)
+    return folder / "raw"
+
+
+def seen(root):
+    return {p: p.stat().st_mtime_ns for p in [root, *root.rglob("*")]}
 
 
 def test_strict_on_the_command_line(command, capsys):
