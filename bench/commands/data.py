@@ -72,9 +72,10 @@ def prepare(opened: Adapter, name: str, cache: Path) -> int:
         sys.stdout.write(f"problem: {problem}\n")
     sys.stdout.write(f"data hash {bundle.hash}\n")
     for noun, (count, seconds) in meter.made.items():
-        sys.stdout.write(
-            f"{count} {noun} prepared in {seconds:.1f} s, {count / seconds:.1f} per s\n"
-        )
+        if count:  # not where nothing but missing files was looked for
+            sys.stdout.write(
+                f"{count} {noun} prepared in {seconds:.1f} s, {count / seconds:.1f} per s\n"
+            )
     return 0
 
 

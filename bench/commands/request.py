@@ -129,7 +129,7 @@ def own_file(name: str) -> Path:
 
 
 def saved_roots() -> dict[str, str]:
-    """roots.yaml in the user's configuration directory: data set -> folder."""
+    """roots.yaml in the user's configuration directory: data set -> folder, `$NAME` filled in."""
     file = own_file("roots.yaml")
     if not file.is_file():
         return {}
@@ -142,7 +142,16 @@ def saved_roots() -> dict[str, str]:
                 f"{file} maps names of data sets to folders, and {name} to {root or 'nothing'}; "
                 "write the folder there."
             )
-    return roots
+    return {name: with_variables(root, file) for name, root in roots.items()}
+
+
+def with_variables(root: str, file: Path) -> str:
+    """A folder in which `$NAME` is as in the environment. Raises UserError for one that is not."""
+    folder = os.path.expandvars(root)
+    missing = re.search(r"\$(\w+|\{\w+\})", folder)
+    if missing:
+        raise UserError(f"{file}: {missing[0]} of {root} is not set; set it or write the folder.")
+    return folder
 
 
 def places(args: argparse.Namespace, experiment: Experiment) -> Places:

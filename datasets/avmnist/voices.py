@@ -100,6 +100,9 @@ class Voices:
         if self.excluded:
             excluded = [f"{name} ({why})" for name, why in self.excluded.items()]
             problems.append(listed(excluded, "sound files are left out"))
+        loud = [n for n, f in zip(self.names, self.flags, strict=True) if f & Flag.OVERSCALE]
+        if loud:
+            problems.append(listed(loud, "recordings of floats go beyond full scale, and are kept"))
         if strangers:
             problems.append(listed(strangers, "recordings of unknown speakers are in no part"))
         return {"rows": rows, "problems": problems}

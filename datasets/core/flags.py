@@ -27,6 +27,7 @@ class Flag(IntFlag):
     CONVERTED = 1 << 15  # resampled, several channels averaged, or text of another encoding
     EMPTY_TEXT = 1 << 16
     BLANK = 1 << 17  # a picture in one tone
+    OVERSCALE = 1 << 18  # a recording of floats goes beyond full scale
 
 
 def flag_rows(flags: np.ndarray, ids: Sequence[str], shown: int = 3) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from importlib.metadata import version
 import numpy as np
 
 from bench.config.settings import build
-from bench.datasets.core.adapters.adapter import class_counts, existing
+from bench.datasets.core.adapters.adapter import existing
 from bench.datasets.core.adapters.cached import CachedAdapter, Selection
 from bench.datasets.core.arrays.files import ACCEPTED
 from bench.datasets.core.arrays.npy import ArrayTable
@@ -16,6 +16,7 @@ from bench.datasets.core.cache.format import CacheContent, digest_of
 from bench.datasets.core.cache.sources import source_of
 from bench.datasets.core.cache.statistics import BY_TRAIN, of_train
 from bench.datasets.core.flags import Flag
+from bench.datasets.core.prepare.clips import class_counts
 from bench.datasets.core.splits.lists import Issue
 from bench.datasets.features.faults import Samples, overflowing
 from bench.datasets.features.roles import Members, members

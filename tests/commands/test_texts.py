@@ -97,9 +97,21 @@ def test_folders_that_are_written_down_are_read_whatever_saved_them(
     assert main(["run", "--method", "joint", "--dataset", "features", "--dry"]) == 0
 
 
+@pytest.mark.parametrize("root", ["$MINE/arrays", "'${MINE}/arrays'", "~/arrays"])
+def test_folders_that_are_written_down_may_name_variables_and_homes(
+    tmp_path, config, monkeypatch, root
+):
+    for name in ("MINE", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "my own"))
+    npy_folder(tmp_path / "my own/arrays", feature_arrays())
+    (config / "roots.yaml").write_text(f"features: {root}\n")
+    assert main(["run", "--method", "joint", "--dataset", "features", "--dry"]) == 0
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        ("a: x/$UN_SET/b\n", "roots.yaml: $UN_SET of x/$UN_SET/b is not set; set it or write"),
         ("a: x\na: y\n", "roots.yaml, line 2: the key 'a' stands in line 1 already"),
         ("a:\n", "roots.yaml maps names of data sets to folders, and a to nothing"),
         ("a: [x]\n", "roots.yaml maps names of data sets to folders, and a to ['x']"),

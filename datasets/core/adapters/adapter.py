@@ -10,13 +10,13 @@ import torch
 from bench.config.settings import Settings, build, knob
 from bench.datasets.core.cache.format import Say
 from bench.datasets.core.files.download import Archive, Download
+from bench.datasets.core.prepare.clips import class_counts
 from bench.datasets.core.splits.hashing import split_digest
 from bench.errors import UserError
 from bench.runs.files import present
 from bench.types import DataBundle, DatasetSpec, Ragged, Split
 
 ORDER = ("train", "val", "test")
-LISTED_CLASSES = 1000  # whose counts stand one by one
 
 
 @dataclass(frozen=True)
@@ -139,11 +139,3 @@ def bundle_rows(data: DataBundle) -> list[tuple[str, str]]:
         rows.append((part, f"{len(split)} samples; by class {by_class}"))
         rows.append((f"digest of {part}", data.digests[part]))
     return rows
-
-
-def class_counts(labels: np.ndarray, classes: int) -> str:
-    """How many of labels [N] are of each class; of very many classes the range alone."""
-    counts = np.bincount(labels, minlength=classes)
-    if classes <= LISTED_CLASSES:
-        return " ".join(map(str, counts))
-    return f"{counts.min()} to {counts.max()} in {classes} classes"

@@ -22,6 +22,7 @@ from bench.datasets.core.prepare.shards import Unusable
 from bench.datasets.core.usual_faults import beginning
 
 UNKNOWN = 0x7FFFF000  # sizes from here on are written by recorders that do not know it
+RIFF = (b"RIFF", b"RF64", b"BW64")  # the latter two for what 32 bits cannot count
 CHUNKS = (b"fmt ", b"data", b"fact", b"LIST")
 LOUDEST = 10.0  # of full scale; samples of floats may be over 1 by a little
 
@@ -33,7 +34,7 @@ class Sound:
     samples: NDArray  # [T] int16
     rate: int  # Hz
     seconds: float  # of what was decoded
-    flags: Flag  # SILENT, TRUNCATED, CONVERTED
+    flags: Flag  # SILENT, TRUNCATED, CONVERTED, OVERSCALE
 
 
 def sound(path: Path, rate: int) -> Sound:
@@ -78,6 +79,7 @@ def scale(numbers: NDArray) -> NDArray[np.float32]:
 def wav(path: Path, rate: int) -> Sound:
     """A RIFF file at `rate` Hz, whatever chunks and samples it has.
 
+    16 bits hold no more than full scale: what is beyond it is cut there, and the sound OVERSCALE.
     Raises Unusable, and UserError for a Git LFS pointer.
     """
     beginning(path)
@@ -87,7 +89,10 @@ def wav(path: Path, rate: int) -> Sound:
 
 
 def recording(content: bytes, rate: int) -> Sound:
-    """The sound in the bytes of a RIFF file, [T] float64 of full scale 1. Raises Unusable."""
+    """The sound in the bytes of a RIFF file, [T] float64 of full scale 1. Raises Unusable.
+
+    OVERSCALE are floats of which some are beyond 1, up to LOUDEST: they are kept as they are.
+    """
     layout, data, declared = chunks(content)
     if not data:
         raise Unusable(Flag.EMPTY, "no samples in it")
@@ -99,12 +104,14 @@ def recording(content: bytes, rate: int) -> Sound:
         raise Unusable(Flag.UNDECODABLE, error.error_string) from None
     if not len(waves):
         raise Unusable(Flag.EMPTY, "no samples in it")
+    wave = waves.mean(axis=1)
     check_scale(waves)
     seconds = len(waves) / own_rate
     flags = truncation(seconds, seconds * declared / len(data))
+    flags |= Flag(Flag.OVERSCALE * bool(np.abs(wave).max() > 1))
     if waves.shape[1] > 1 or own_rate != rate:
         flags |= Flag.CONVERTED
-    return Sound(resampled(waves.mean(axis=1), own_rate, rate), rate, seconds, flags)
+    return Sound(resampled(wave, own_rate, rate), rate, seconds, flags)
 
 
 def chunk(body: bytes, kind: bytes = b"") -> bytes:
@@ -114,7 +121,7 @@ def chunk(body: bytes, kind: bytes = b"") -> bytes:
 
 def chunks(content: bytes) -> tuple[bytes, bytes, int]:
     """Of a RIFF file the chunk `fmt `, the bytes of sound, and how many its header declares."""
-    if content[:4] not in (b"RIFF", b"RF64") or content[8:12] != b"WAVE":
+    if content[:4] not in RIFF or content[8:12] != b"WAVE":
         raise Unusable(Flag.UNDECODABLE, "no RIFF header")
     layout, long, place = b"", 0, 12
     while place + 8 <= len(content):

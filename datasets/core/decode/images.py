@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from bench.datasets.core.decode.video import scaled
 from bench.datasets.core.flags import Flag
@@ -24,6 +24,7 @@ MAGIC = {
 }
 SUFFIX = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
 LARGEST, SMALLEST = 64e6, 10  # pixels of all, pixels of a side
+CUTTABLE = ("JPEG", "PNG")  # from above, and filled below the cut; others begin elsewhere
 FILLING = (0, 128)  # what decoders put where nothing is left to read
 FAULTS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
 
@@ -35,12 +36,13 @@ class DecodedImage:
 
 
 def picture(path: Path, grey: bool = False, short_side: int = 0, cut: bool = False) -> DecodedImage:
-    """A picture file's pixels as they are stored, not turned; what is transparent is opaque.
+    """A picture file's pixels as they are stored; what is transparent is opaque.
 
-    short_side: as in `decode.video.scaled`. cut: whether a file that ends too early is read as
-    far as it goes, which leaves the rest empty and flags it, if that is half of the rows at least.
-    A picture of another type than its name says is read and flagged. Raises Unusable, and
-    UserError for a Git LFS pointer.
+    A turn that EXIF asks for is not made, as no loader of the field makes it. Of an animation the
+    first picture. short_side: as in `decode.video.scaled`. cut: whether a JPEG or PNG that ends too
+    early is read as far as it goes, which leaves the rest empty and flags it, if that is half of
+    the rows at least. A picture of another type than its name says is read and flagged. Raises
+    Unusable, and UserError for a Git LFS pointer.
     """
     beginning(path)
     raw = path.read_bytes()
@@ -59,9 +61,11 @@ def decoded(raw: bytes, grey: bool = False, short_side: int = 0, cut: bool = Fal
     try:
         pixels = opened(raw, kind, grey, short_side)
     except (*FAULTS, Image.DecompressionBombError) as error:
-        pixels = torso(raw, kind, grey, short_side) if cut else None
+        pixels = torso(raw, kind, grey, short_side) if cut and kind in CUTTABLE else None
         if pixels is None:
-            raise Unusable(Flag.UNDECODABLE, f"{kind} cannot be decoded ({error})") from None
+            unknown = isinstance(error, UnidentifiedImageError)  # its text has an address in it
+            why = "its header is cut or damaged" if unknown else error
+            raise Unusable(Flag.UNDECODABLE, f"{kind} cannot be decoded ({why})") from None
         flags = Flag.TRUNCATED
     pixels = scaled(pixels, short_side)
     return DecodedImage(pixels[:, :, None] if grey else pixels, flags)

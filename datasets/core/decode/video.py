@@ -14,6 +14,7 @@ from typing import BinaryIO, TypeVar
 import av
 import numpy as np
 from av.container import InputContainer
+from av.stream import Disposition
 from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
 from PIL import Image
@@ -28,6 +29,7 @@ TOLERANCE = 0.05  # seconds that may be missing, or two pictures if they last lo
 MISMATCH = 0.1  # seconds by which sound and pictures may differ
 SILENCE = 1e-4  # root mean square of full scale
 STILL = 0.5  # mean difference in grey levels
+COVER = Disposition.attached_pic  # of a recording, which is no video
 RATE = 25  # pictures a second where a file does not say
 
 T = TypeVar("T")
@@ -91,6 +93,7 @@ def stamped(track: "Track") -> Iterator[tuple[float, av.VideoFrame]]:
         time = None if stamp is None else float(stamp * frame.time_base)
         if first is None:
             first = time or 0.0
+            track.lost = max(track.lost, first - track.begin)
         # A picture without a stamp follows the one before; none goes back.
         at = at + step if time is None else max(time - first, at, 0.0)
         length = float(frame.duration * frame.time_base) if frame.duration else step
@@ -133,26 +136,35 @@ class Track:
 
     def __init__(self, container: InputContainer, kind: str) -> None:
         stream = container.streams.best(kind)
-        if stream is None or stream.codec_context is None:
-            coding = "" if stream is None else " in a known coding"
+        if stream is None or stream.codec_context is None or stream.disposition & COVER:
+            unknown = stream is not None and stream.codec_context is None
+            coding = " in a known coding" if unknown else " but a cover" if stream else ""
             raise Unusable(Flag.UNDECODABLE, f"no {kind}{coding} in it")
         stream.codec_context.thread_count = 1  # many processes decode at a time
         self.container, self.stream = container, stream
         self.declared = declared(container)
         self.start, self.end = float("inf"), float("-inf")  # of all packets, in seconds
+        self.begin = float("inf")  # of this stream's packets that are to be shown
         self.lost = 0.0  # seconds of packets that cannot be decoded
         self.count, self.seconds = 0, 0.0  # of what was decoded
 
     def decoded(self) -> Iterator[av.VideoFrame | av.AudioFrame]:
-        """The frames in order. All streams are gone through; what is damaged is skipped."""
+        """The frames in order. All streams are gone through; what is damaged is skipped, and so
+        are pictures before the first whole one, of which decoders may guess what they lean on."""
+        entered = None
         for packet in self.packets():
             length = self.measured(packet)
             if packet.stream.index != self.stream.index:  # its own number is 0 if it is empty
                 continue
+            if entered is None:
+                entered = self.stream.type != "video" or packet.is_keyframe
             frames = None if packet.is_corrupt else decode(packet)
             if frames is None:
                 self.lost += length
-            yield from frames or ()
+            for frame in frames or ():
+                entered = entered or frame.key_frame
+                if entered:
+                    yield frame
 
     def packets(self) -> Iterator[av.Packet]:
         """All packets up to where the file is cut, then an empty one of each stream."""
@@ -168,6 +180,8 @@ class Track:
             return 0.0
         start, length = (float(x * packet.time_base) for x in (stamp, packet.duration or 0))
         self.start, self.end = min(self.start, start), max(self.end, start + length)
+        if packet.stream.index == self.stream.index and not packet.is_discard:
+            self.begin = min(self.begin, start)
         return length
 
     def truncation(self) -> Flag:

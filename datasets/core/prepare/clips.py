@@ -15,6 +15,7 @@ from bench.datasets.core.usual_faults import HELP, POINTERS, stand_in
 from bench.errors import UserError
 
 SHOWN = 3  # names in a sentence
+LISTED_CLASSES = 20  # whose counts stand one by one
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,9 @@ def check_files(clips: Clips, base: Path) -> None:
 
 def survey(clips: Clips, base: Path) -> dict[str, list]:
     """Rows and problems of a card, from names, sizes and first bytes of the raw files."""
-    counts = np.bincount(np.array(clips.labels)[clips.read()], minlength=1)
-    rows = [["samples", f"{len(clips.ids)}; by class {' '.join(map(str, counts))}"]]
+    labels = np.array(clips.labels, dtype=np.int64)
+    by_class = class_counts(labels[clips.read()], int(labels.max(initial=0)) + 1)
+    rows = [["samples", f"{len(clips.ids)}; by class {by_class}"]]
     problems = []
     for role in dict.fromkeys(role for files in clips.files for role in files):
         sizes = {i: look(base / clips.files[i][role])[0] for i in roled(clips, role)}
@@ -134,6 +136,20 @@ def size_words(sizes: Sequence[int]) -> str:
     """`7441 of 7442, 577.8 MiB`. sizes: in bytes, ABSENT of what is not there."""
     there = [s for s in sizes if s != ABSENT]
     return f"{len(there)} of {len(sizes)}, {sum(there) / 2**20:.1f} MiB"
+
+
+def class_counts(labels: np.ndarray, classes: int) -> str:
+    """How many of labels [N] are of each class; of many classes the ends, and those without any."""
+    counts = np.bincount(labels, minlength=classes)
+    if classes <= LISTED_CLASSES:
+        return " ".join(map(str, counts))
+    some, none = np.flatnonzero(counts), np.flatnonzero(counts == 0)
+    if not len(some):
+        return f"none of {classes} classes"
+    least, most = some[counts[some].argmin()], counts.argmax()
+    ends = f"{counts[least]} (class {least}) to {counts[most]} (class {most})"
+    without = f"; {len(none)} without any ({shown(map(str, none))})" if len(none) else ""
+    return f"{ends} in {classes} classes{without}"
 
 
 def flag_counts(flags: np.ndarray) -> str:

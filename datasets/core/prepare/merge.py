@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from bench.datasets.core.cache.format import CacheContent
 from bench.datasets.core.cache.sources import RawFile, source_of
 from bench.datasets.core.flags import Flag
-from bench.datasets.core.prepare.clips import Clips, roled, size_words
+from bench.datasets.core.prepare.clips import Clips, roled, shown, size_words
 from bench.datasets.core.prepare.shards import Array, ShardEntry
 
 
@@ -98,7 +98,7 @@ def content(clips: Clips, base: Path, entries: Sequence[ShardEntry | None]) -> C
         extras={**clips.extras, "usable": np.array(usable), "twins": twin, "read": read_flags},
         report={
             "rows": [*file_rows(clips, entries), *(["note", note] for note in clips.notes)],
-            "problems": [],
+            "problems": list(overscale(clips.ids, read_flags)),
             "excluded": {
                 n: {**clips.excluded, **reasons}[n]
                 for n in clips.ids
@@ -129,6 +129,16 @@ def twins(entries: Sequence[ShardEntry | None]) -> np.ndarray:
             if j != i and path != source.path:
                 twin[i] = min(twin[i], twin[j])
     return twin
+
+
+def overscale(ids: Sequence[str], flags: np.ndarray) -> Iterator[str]:
+    """A sentence on sounds that 16 bits cannot hold. ids, flags: [N]."""
+    loud = [name for name, bits in zip(ids, flags.tolist(), strict=True) if bits & Flag.OVERSCALE]
+    if loud:
+        yield (
+            f"{len(loud)} recordings of floats go beyond full scale, and are cut off there "
+            f"({shown(loud)})."
+        )
 
 
 def file_rows(clips: Clips, entries: Sequence[ShardEntry | None]) -> list[list[str]]:

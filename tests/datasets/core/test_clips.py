@@ -2,7 +2,10 @@
 
 import io
 import os
+import shutil
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -52,8 +55,12 @@ def adapter(tmp_path):
     return ToyAdapter(ToyAdapter.Config(), tmp_path / "raw")
 
 
+def place(i):
+    return f"text/{names(30)[i]}.txt"
+
+
 def spoil(adapter, i, text=None):
-    path = adapter.root / f"text/{names(30)[i]}.txt"
+    path = adapter.root / place(i)
     path.write_text(text) if text is not None else path.unlink()
 
 
@@ -162,11 +169,58 @@ def test_prepare_tells_parts_exclusions_hash_and_speed(adapter, command, capsys)
     out = capsys.readouterr().out.splitlines()
     assert out[0] == "toy: ready, split clean: 10 train, 10 val, 9 test"
     assert out[2] == "problem: test: 1 of 10 ids are not usable: MISSING 1."
-    assert out[3].startswith("data hash ") and out[4].startswith("30 samples prepared in ")
+    assert out[3].startswith("data hash ") and out[4].startswith("29 samples prepared in ")
     assert command("prepare") == 0
     assert "samples prepared" not in capsys.readouterr().out
     assert command("check") == 1
     assert "excluded" in capsys.readouterr().out
+
+
+def test_what_is_missing_is_no_part_of_the_rate(adapter, command, capsys):
+    texts = [path.read_text() for path in map(adapter.root.joinpath, map(place, range(30)))]
+    for i in range(4, 30):
+        spoil(adapter, i)
+    assert command("prepare") == 2  # nothing is left of the test part
+    adapter.root.joinpath(place(21)).write_text(texts[21])
+    capsys.readouterr()
+    assert command("prepare") == 0
+    assert "1 samples prepared in " in capsys.readouterr().out
+    spoil(adapter, 1)
+    assert command("prepare") == 0
+    assert "samples prepared" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["a b", "a\nb", "ü 日本", "lat\udce9", "link", "read-only", "shm"])
+def test_a_root_may_lie_anywhere_and_is_not_touched(adapter, tmp_path, command, capsys, name):
+    assert command("prepare") == 0
+    expected = [x for x in capsys.readouterr().out.splitlines() if x.startswith("data hash")]
+    root = moved(adapter.root, name)
+    before = seen(root)
+    try:
+        for action in ("check", "prepare", "check"):
+            places = ["--root", str(root), "--cache", str(tmp_path / "other")]
+            assert main(["data", action, "toy", *places]) == 0
+        assert expected[0] in capsys.readouterr().out and seen(root) == before
+    finally:
+        if name == "shm":
+            shutil.rmtree(root.parent)
+
+
+def moved(root, name):
+    """The same files elsewhere, or under a link."""
+    if name == "link":
+        root.with_name(name).symlink_to(root)
+        return root.with_name(name)
+    folder = Path(tempfile.mkdtemp(dir="/dev/shm")) if name == "shm" else root.with_name(name)
+    shutil.copytree(root, folder / "raw")
+    if name == "read-only":
+        for path in [*(folder / "raw").rglob("*"), folder / "raw"]:
+            path.chmod(0o555 if path.is_dir() else 0o444)
+    return folder / "raw"
+
+
+def seen(root):
+    return {p: p.stat().st_mtime_ns for p in [root, *root.rglob("*")]}
 
 
 def test_strict_on_the_command_line(command, capsys):

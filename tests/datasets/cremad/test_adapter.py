@@ -12,6 +12,8 @@ from bench.datasets.cremad.adapter import CREMAD, known_flags
 from bench.datasets.cremad.splits import CLASSES
 from bench.errors import UserError
 from tests.datasets.cremad import tiny
+from tests.helpers import media as copies
+from tests.helpers.copies import wav_bytes
 from tests.helpers.media import counter_of, cut, hertz, still, tone_of, write_flv, write_pointer
 
 FPS = 30000 / 1001
@@ -129,6 +131,9 @@ def test_bad_media_are_flagged_or_left_out(tmp_path):
     whole.write_bytes(whole.read_bytes()[:44] + quiet)
     (audio / "1004_TIE_HAP_XX.wav").write_bytes((audio / "1004_DFA_HAP_XX.wav").read_bytes())
     (video / "unlisted.flv").write_bytes(b"FLV")
+    loud = copies.tone(1.6, RATE, 700) / 6000
+    floats = wav_bytes(loud.astype("<f4").view("<i2"), RATE, bits=32, coding=3)
+    (audio / "1006_DFA_NEU_XX.wav").write_bytes(floats)
     opened = adapter(root)
     packed = opened.prepared(tmp_path / "cache")
     flags = dict(zip(packed.ids, packed.flags.tolist(), strict=True))
@@ -145,7 +150,11 @@ def test_bad_media_are_flagged_or_left_out(tmp_path):
     assert flags["1004_TIE_HAP_XX"] & flags["1004_DFA_HAP_XX"] & Flag.DUP_MEDIA
     left_out = left_out_of(packed)
     assert left_out == {"1001_DFA_NEU_XX", "1001_DFA_HAP_XX", "1010_DFA_HAP_XX"}
+    assert flags["1006_DFA_NEU_XX"] & Flag.OVERSCALE
     card = opened.check(tmp_path / "cache")
+    assert card.problems[0] == (
+        "1 recordings of floats go beyond full scale, and are cut off there (1006_DFA_NEU_XX)."
+    )
     assert ("note", "VideoFlash has 1 files that are no clip (unlisted.flv).") in card.rows
     filtered = adapter(root, without="frozen,silent").open(tmp_path / "cache")
     assert filtered.split == "clean-actor5-0-without-silent+frozen"

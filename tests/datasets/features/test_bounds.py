@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from bench.__main__ import main
-from bench.datasets.core.adapters.adapter import class_counts
+from bench.datasets.core.prepare.clips import class_counts
 from bench.datasets.features.adapter import Features
 from bench.errors import UserError
 from tests.helpers.copies import feature_arrays, npy_folder
@@ -57,10 +57,14 @@ def test_declared_classes_are_bounded(tmp_path):
     refused(tmp_path, "data.classes=50000000 is more than 10000", {}, classes=50_000_000)
 
 
-def test_counts_of_very_many_classes_are_a_range():
-    labels = np.array([0, 0, 1])
-    assert class_counts(labels, 3) == "2 1 0"
-    assert class_counts(labels, 5000) == "0 to 2 in 5000 classes"
+def test_counts_of_many_classes_are_their_ends_and_those_without_any():
+    labels = np.array([0, 0, 3, 0, 2, 2])
+    assert class_counts(labels, 5) == "3 0 2 1 0"
+    few = "1 (class 3) to 3 (class 0) in 309 classes; 306 without any (1, 4, 5, ...)"
+    assert class_counts(labels, 309) == few
+    every = np.concatenate([labels, np.arange(21)])
+    assert class_counts(every, 21) == "1 (class 1) to 4 (class 0) in 21 classes"
+    assert class_counts(labels[:0], 21) == "none of 21 classes"
 
 
 def test_large_numbers_take_no_memory_of_their_size(tmp_path):
