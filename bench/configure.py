@@ -80,6 +80,25 @@ def of_dataset(experiment: Experiment, name: str) -> list[RunSpec]:
     return found
 
 
+def changed(spec: RunSpec, described: DatasetSpec) -> dict[str, object]:
+    """The settings of a run that are neither the data set's recipe nor its method's defaults."""
+    defaults = recipe(lookup(datasets.ENTRIES, spec.dataset, "data set").target)
+    (row,) = expanded(spec.method, {}, described)
+    train = configured(TrainConfig, defaults.get("train", {}), {}, spec.dataset)
+    network = narrowed(row, networks(defaults.get("network", {}), {}, described))
+    pairs = (
+        ("", spec.settings, settings_of(row, {}, train.epochs)),
+        ("train.", asdict(spec.train), asdict(train)),
+        ("network.", asdict(spec.network), asdict(network)),
+    )
+    return {
+        prefix + key: value
+        for prefix, used, usual in pairs
+        for key, value in used.items()
+        if value != usual[key]
+    }
+
+
 def open_adapter(name: str, values: Mapping[str, object], root: Path | None) -> Adapter:
     """The data set with these settings, as `complete` fills them, on the raw files at the root."""
     adapter = load(lookup(datasets.ENTRIES, name, "data set").target)

@@ -16,7 +16,7 @@ from torch import Tensor
 from bench import datasets, methods, metrics
 from bench.config.settings import build
 from bench.config.spec import LAST, PROTOCOLS, VAL, RunSpec
-from bench.configure import open_adapter
+from bench.configure import changed, open_adapter
 from bench.evaluation.cost import cost, training_operations
 from bench.evaluation.evaluate import evaluate
 from bench.loading.loaders import OrderedLoader, Source, TrainData
@@ -133,10 +133,12 @@ def finish(
         method=method_title(spec),
         dataset=dataset_title(spec),
         modalities=list(bundle.spec.modalities),
+        changed=changed(spec, bundle.spec),
         departures=method.departures(),
         readout=readout(method, progress),
         protocols={p: reading(progress.kept[p], bundle) for p in PROTOCOLS if p in progress.kept},
         selected=progress.selected,
+        test_readings=sum("test_accuracy" in row for row in journal.rows) or 1,
         **evaluated.entries,
         learned=learned(method, trainer.evaluation.test, journal.rows),
         split=SplitUsed(bundle.split, bundle.digests, counts, list(bundle.overlaps)),

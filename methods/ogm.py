@@ -34,9 +34,7 @@ class OGM(Method):
         if not plain:
             return []
         named = " and ".join(plain)
-        return [
-            f"matrices of {named} are modulated too, where the released code's 4-D test spares them"
-        ]
+        return [f"it modulates the matrices of {named} too, the released code convolutions alone"]
 
     def adjust_gradients(self, out, batch, clock):
         first, last = (round(s * clock.epochs) for s in (self.config.start, self.config.end))

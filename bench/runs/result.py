@@ -98,10 +98,13 @@ class Result:
     method: MethodTitle
     dataset: dict[str, str]  # name and title
     modalities: list[str]
+    # Settings that are neither the data set's recipe nor the method's defaults.
+    changed: dict[str, object] | None
     departures: list[str] | None  # what the method does on these data that its paper does not
     readout: str | None  # what `SplitScores.unimodal` is of: own_head or slice
     protocols: dict[str, Reading]
     selected: dict[str, int] | None  # stage -> epoch whose weights it ended with
+    test_readings: int | None  # of which `test-best` is the best
     # Of the network in weights.pt, see bench.evaluation.evaluate.
     probe: dict[str, object] | None
     unimodal: dict[str, object] | None

@@ -48,6 +48,9 @@ def add(
     environment: dict | None = None,
     overlaps: list[str] | None = None,
     departures: list[str] | None = None,
+    changed: dict | None = None,
+    selected: dict | None = None,
+    test_readings: int | None = None,
     **spec,
 ) -> RunDir:
     """One finished run; further names go to `spec_of`."""
@@ -73,7 +76,7 @@ def add(
         "modalities": list(modalities),
         "readout": readout,
         "protocols": {p: kept(a, heads or {}) for p, a in by_protocol.items()},
-        "selected": {},
+        "selected": selected or {},
         "probe": {"protocol": protocol, "test": probe or {}, "val": {}, "strength": {}},
         "split": {
             "name": made.data["split"],
@@ -83,6 +86,8 @@ def add(
         },
         "environment": environment,
         "departures": departures,
+        "changed": changed,
+        "test_readings": test_readings,
         "data_hash": data_hash,
         "cost": {"epochs": len(log or [])},
         "code": code or CODE,

@@ -295,7 +295,7 @@ def test_a_weight_of_a_single_entry_stays_finite_and_plain():
 
 def test_modalities_without_convolutions_are_named_as_a_departure():
     (text,) = ogm(3).departures()
-    assert text.startswith("matrices of m0 and m2 are modulated too")
+    assert text.startswith("it modulates the matrices of m0 and m2 too")
     method = ogm(2)
     method.encoders["m0"] = method.encoders["m1"]
     assert not method.departures()

@@ -145,7 +145,33 @@ def test_parts_that_share_samples_are_named(tmp_path):
 def test_what_a_method_does_that_its_paper_does_not_is_said(tmp_path):
     add(tmp_path, "x", departures=["vectors are turned too"])
     add(tmp_path, "y")
-    assert "Not as in the paper: vectors are turned too for `x`." in shown(tmp_path)
+    assert "Not as in the paper, `x`: vectors are turned too." in shown(tmp_path)
+
+
+def test_caption_says_whether_anything_was_tuned(tmp_path):
+    add(tmp_path / "old", "x")
+    assert "Whether settings were tuned is not recorded." in shown(tmp_path / "old")
+    for method in ("x", "y"):
+        add(tmp_path / "plain", method, changed={})
+        add(tmp_path / "short", method, changed={"train.epochs": 3})
+        add(tmp_path / "mixed", method, changed={"alpha": 2} if method == "x" else {})
+    assert "no method was tuned on these data." in shown(tmp_path / "plain")
+    recipe = "the data set's recipe and its method's default settings, but"
+    assert f"Every row has {recipe} `train.epochs=3`." in shown(tmp_path / "short")
+    assert f"Rows have {recipe} `alpha=2` for `x`." in shown(tmp_path / "mixed")
+
+
+def test_what_a_protocol_is_not_the_same_for_all_rows_is_said(tmp_path):
+    both = {"val": 0.5, "last": 0.5, "test-best": 0.6}
+    add(tmp_path, "x", accuracy=both, test_readings=40)
+    add(tmp_path, "y", accuracy=both, test_readings=5, selected={"first": 3})
+    add(tmp_path, "z", accuracy=both)
+    text = shown(tmp_path, "md", ("test-best",))
+    words = "`test-best`: the best of so many readings of test: 40 for `x`; 5 for `y`; "
+    assert words + "a number not recorded for `z`." in text
+    early = "stages before the last one end with weights that validation selects for `y`."
+    assert f"`test-best`: {early}" in text
+    assert early not in shown(tmp_path) and "readings of test" not in shown(tmp_path)
 
 
 def test_test_best_is_always_called_optimistic(tmp_path):

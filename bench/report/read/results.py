@@ -56,6 +56,8 @@ class Finished:
     more_than_two: (
         str  # what of the method is our extension to more than two modalities; may be empty
     )
+    # Settings that are neither the recipe nor the method's defaults; None for older results.
+    changed: dict[str, object] | None
     departures: tuple[str, ...]  # what else the method does that its paper does not
     order: float  # the method's place in tables; methods outside the registry come last
     digest: str
@@ -66,6 +68,8 @@ class Finished:
     readout: str  # what `heads` are: own_head, slice, or empty
     accuracy: dict[str, float]  # protocol -> the method's answer
     heads: dict[str, dict[str, float]]  # protocol -> modality -> its head
+    selected: tuple[str, ...]  # stages that end with weights that validation selects
+    test_readings: int | None  # of which `test-best` is the best; None for older results
     probe: dict[str, float]  # modality -> linear probe
     probe_protocol: str
     split: str
@@ -119,6 +123,7 @@ def parse(directory: RunDir, result: Result) -> Finished:
         method=method.name,
         family=method.family or "",
         more_than_two=method.more_than_two or "",
+        changed=result.changed,
         departures=tuple(result.departures or ()),
         order=float("inf") if method.order is None else method.order,
         digest=result.digest,
@@ -129,6 +134,8 @@ def parse(directory: RunDir, result: Result) -> Finished:
         readout=result.readout or "",
         accuracy={p: scores.accuracy for p, scores in test.items()},
         heads={p: dict(scores.unimodal or {}) for p, scores in test.items()},
+        selected=tuple(result.selected or ()),
+        test_readings=result.test_readings,
         probe=dict(probe["test"]),
         probe_protocol=probe["protocol"],
         split=split.name,

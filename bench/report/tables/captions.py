@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from bench.config.spec import PROTOCOLS
+from bench.config.spec import PROTOCOLS, TEST_BEST, VAL
 from bench.report.quantities import ACCURACY, HEAD, PROBE
 from bench.report.read.results import Finished
 from bench.report.read.settings import MISSING, told_apart
@@ -31,7 +31,7 @@ def caption(table: Table, protocols: tuple[str, ...], shown: Sequence[Column] = 
     return (
         f"{what}, {spread} {seed_words(table.seeds)}. "
         f"{label} {read}. {state_words(table)} "
-        f"{machine_words(table)} {code_words(table)}"
+        f"{tuning_words(table)} {machine_words(table)} {code_words(table)}"
     )
 
 
@@ -56,6 +56,25 @@ def state_words(table: Table) -> str:
 
 def part_words(run: Finished, part: str) -> str:
     return f"{part} {run.counts[part]} (`{run.digests.get(part, 'unknown')[:PREFIX]}`)"
+
+
+def tuning_words(table: Table) -> str:
+    """Whether any row has settings of its own."""
+    changes = [(row, row.runs[0].changed) for row in table.rows]
+    if any(change is None for _, change in changes):
+        return "Whether settings were tuned is not recorded."
+    recipe = "the data set's recipe and its method's default settings"
+    if not any(change for _, change in changes):
+        return f"Every row has {recipe}; no method was tuned on these data."
+    pairs = [
+        (row, ", ".join(f"`{key}={value}`" for key, value in change.items()))
+        for row, change in changes
+        if change
+    ]
+    texts = dict.fromkeys(text for _, text in pairs)
+    if len(texts) == 1 and len(pairs) == len(table.rows):
+        return f"Every row has {recipe}, but {next(iter(texts))}."
+    return f"Rows have {recipe}, but {by_value(pairs)}."
 
 
 def machine_words(table: Table) -> str:
@@ -158,12 +177,30 @@ def protocol_notes(
             every = len(rows) == len(table.rows)
             labels = "any row" if every else listed_code([row.label for row in rows])
             notes.append(f"`{protocol}`: not recorded by {labels}.")
+    notes += selection_notes(table, protocols)
     if PROBE not in names:
         return notes
     probed = {c.protocol for c in shown if c.kind == PROBE}
     taken = {r.probe_protocol for row in table.rows for r in row.runs if r.probe_protocol}
     if taken and not set(protocols) <= probed:
         notes.append(f"The probe exists for protocol {listed_code(sorted(taken))} alone.")
+    return notes
+
+
+def selection_notes(table: Table, protocols: tuple[str, ...]) -> list[str]:
+    """What of a protocol is not the same for all rows."""
+    notes, rows = [], table.rows
+    early = [named(row) for row in rows if len(row.runs[0].selected) > 0]
+    others = [p for p in protocols if p != VAL]
+    if early and others:
+        notes.append(
+            f"{listed_code(others)}: stages before the last one end with weights that validation "
+            f"selects for {', '.join(early)}."
+        )
+    if TEST_BEST in protocols:
+        counts = [(row, row.runs[0].test_readings) for row in rows]
+        pairs = [(row, "a number not recorded" if n is None else str(n)) for row, n in counts]
+        notes.append(f"`{TEST_BEST}`: the best of so many readings of test: {by_value(pairs)}.")
     return notes
 
 
@@ -208,8 +245,11 @@ def extension_notes(table: Table) -> list[str]:
 
 def departure_notes(table: Table) -> list[str]:
     """What methods do on these data that their papers do not."""
-    pairs = [(row, text) for row in table.rows for text in row.runs[0].departures]
-    return [f"Not as in the paper: {by_value(pairs)}."] if pairs else []
+    rows = {}
+    for row in table.rows:
+        for text in row.runs[0].departures:
+            rows.setdefault(text, []).append(named(row))
+    return [f"Not as in the paper, {', '.join(names)}: {text}." for text, names in rows.items()]
 
 
 def overlap_notes(table: Table) -> list[str]:
