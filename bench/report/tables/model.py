@@ -10,7 +10,7 @@ from bench.errors import UserError, unknown
 from bench.report.quantities import QUANTITIES, Value
 from bench.report.read.results import Finished
 from bench.report.read.settings import listed
-from bench.report.stats.paired import t_interval
+from bench.report.stats.paired import TINY, t_interval
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,11 @@ class Table:
 
     def has(self, protocol: str) -> bool:
         return any(protocol in run.accuracy for row in self.rows for run in row.runs)
+
+
+def grain(row: Row, *, share: bool) -> float:
+    """The least scatter that a quantity can show: one test sample, of a share."""
+    return 1 / row.runs[0].counts["test"] if share else TINY
 
 
 def alone(table: Table, row: Row, modality: str) -> Row | None:
