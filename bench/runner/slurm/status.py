@@ -82,7 +82,7 @@ def lines(found: Sequence[Standing]) -> list[str]:
             told.append((STATES.index(one.state), f"{one.state}: {name(one.run)}: {one.told}"))
     told = [line for _, line in sorted(told, key=lambda item: item[0])]
     return told + [
-        f"waiting: {configuration(path)} seeds {','.join(seeds)}: {text}"
+        f"waiting: {configuration(path)} seed{'s' * (len(seeds) > 1)} {','.join(seeds)}: {text}"
         for (path, text), seeds in waiting.items()
         if text
     ]
