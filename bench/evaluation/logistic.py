@@ -38,7 +38,7 @@ class Fit:
 
 
 @dataclass(frozen=True)
-class Point:
+class Iterate:
     """Weights [D + 1, K], the bias last, their objective, gradient and probabilities [N, K]."""
 
     weights: NDArray
@@ -63,7 +63,7 @@ class Problem:
         self.moments = np.einsum("nd,nd->d", rows, rows)[:, None] / len(rows)
         self.products = 0
 
-    def at(self, weights: NDArray) -> Point:
+    def at(self, weights: NDArray) -> Iterate:
         self.products += 1
         logits = self.rows @ weights
         logits -= logits.max(axis=1, keepdims=True)
@@ -72,7 +72,7 @@ class Problem:
         loss = (np.log(total).sum() - (logits * self.hits).sum()) / self.samples
         probs /= total
         gradient = self.rows.T @ (probs - self.hits) / self.samples + self.ridge * weights
-        return Point(weights, float(loss + (self.ridge * weights**2).sum() / 2), gradient, probs)
+        return Iterate(weights, float(loss + (self.ridge * weights**2).sum() / 2), gradient, probs)
 
     def curved(self, probs: NDArray, direction: NDArray) -> NDArray:
         """Product of the Hessian with a direction [D + 1, K]."""
@@ -81,7 +81,7 @@ class Problem:
         change = probs * (logits - (probs * logits).sum(axis=1, keepdims=True))
         return self.rows.T @ change / self.samples + self.ridge * direction
 
-    def solve(self, weights: NDArray, tolerance: float, whole: bool) -> Point:
+    def solve(self, weights: NDArray, tolerance: float, whole: bool) -> Iterate:
         """From `weights`. whole: precondition by the Hessian of the start. Raises ArithmeticError
         where the optimum is not reached."""
         point = self.at(weights)
@@ -92,7 +92,7 @@ class Problem:
             point = self.searched(point, self.step(point, fixed or self.by_scale(point)))
         raise ArithmeticError(f"no optimum after {STEPS} steps: the gradient is {point.size:.1e}")
 
-    def step(self, point: Point, precondition: Callable[[NDArray], NDArray]) -> NDArray:
+    def step(self, point: Iterate, precondition: Callable[[NDArray], NDArray]) -> NDArray:
         """Newton's, by preconditioned conjugate gradients."""
         step, rest = np.zeros_like(point.weights), -point.gradient
         towards = direction = precondition(rest)
@@ -109,7 +109,7 @@ class Problem:
             direction = towards + product / before * direction
         return step
 
-    def searched(self, point: Point, step: NDArray) -> Point:
+    def searched(self, point: Iterate, step: NDArray) -> Iterate:
         """Along the step, halved until the objective declines."""
         slope, length = (point.gradient * step).sum(), 1.0
         while True:
@@ -118,13 +118,13 @@ class Problem:
                 return there
             length /= 2
 
-    def by_scale(self, point: Point) -> Callable[[NDArray], NDArray]:
+    def by_scale(self, point: Iterate) -> Callable[[NDArray], NDArray]:
         """As if all samples were equally uncertain; exact for the first step, in the rows' axes."""
         uncertainty = (point.probs * (1 - point.probs)).mean()
         scale = 1 / (uncertainty * self.moments + self.ridge)
         return lambda rest: scale * rest
 
-    def by_hessian(self, point: Point) -> Callable[[NDArray], NDArray]:
+    def by_hessian(self, point: Iterate) -> Callable[[NDArray], NDArray]:
         """The whole one, single precision being enough here."""
         width, classes = point.weights.shape
         rows, probs = self.rows.astype(np.float32), point.probs.astype(np.float32)

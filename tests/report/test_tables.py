@@ -251,3 +251,24 @@ def test_tables_start_without_the_slow_libraries():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     slow = {"torch", "matplotlib", "pandas", "scipy"}
     assert not slow & set(done.stdout.split())
+
+
+def test_how_many_readings_the_best_on_test_had_is_said_by_row(tmp_path):
+    def log(*stages):
+        last = stages[-1][0]
+        return [
+            {"stage": name, "epoch": e, **({"test_accuracy": 0.5} if name == last else {})}
+            for name, epochs in stages
+            for e in range(epochs)
+        ]
+
+    both = {"val": 0.5, "test-best": 0.6}
+    add(tmp_path, "whole", accuracy=both, log=log(("train", 40)))
+    add(tmp_path, "staged", accuracy=both, log=log(("apart", 30), ("fusion", 5)))
+    add(tmp_path, "silent", accuracy=both)
+    text = shown(tmp_path, protocols=("test-best",))
+    note = next(line for line in text.splitlines() if "readings of test" in line)
+    for words in ("40 for `whole`", "5 for `staged`", "an unknown number for `silent`"):
+        assert words in note
+    assert "chosen, under every protocol: `staged`." in text
+    assert "hand on" not in shown(tmp_path) and "readings" not in shown(tmp_path)

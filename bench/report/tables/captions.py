@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from bench.config.spec import PROTOCOLS
+from bench.config.spec import PROTOCOLS, TEST_BEST, VAL
 from bench.report.quantities import ACCURACY, HEAD, PROBE
 from bench.report.read.results import Finished
 from bench.report.read.settings import MISSING, told_apart
@@ -143,12 +143,31 @@ def protocol_notes(
             every = len(rows) == len(table.rows)
             labels = "any row" if every else listed_code([row.label for row in rows])
             notes.append(f"`{protocol}`: not recorded by {labels}.")
+    notes += reading_notes(table, protocols)
     if PROBE not in names:
         return notes
     probed = {c.protocol for c in shown if c.kind == PROBE}
     taken = {r.probe_protocol for row in table.rows for r in row.runs if r.probe_protocol}
     if taken and not set(protocols) <= probed:
         notes.append(f"The probe exists for protocol {listed_code(sorted(taken))} alone.")
+    return notes
+
+
+def reading_notes(table: Table, protocols: tuple[str, ...]) -> list[str]:
+    """What makes rows unlike each other under protocols that do not choose on validation: how many
+    epochs the best on test is chosen from, and what stages before the last hand on."""
+    logs = [(row, row.runs[0].directory.rows()) for row in table.rows]
+    notes = []
+    if TEST_BEST in protocols:
+        counts = [(row, sum("test_accuracy" in r for r in log)) for row, log in logs]
+        words = by_value([(row, str(n or "an unknown number")) for row, n in counts])
+        notes.append(f"`{TEST_BEST}`: the best of so many readings of test: {words}.")
+    staged = [row.label for row, log in logs if len({r["stage"] for r in log}) > 1]
+    if staged and set(protocols) - {VAL}:
+        notes.append(
+            "What stages before the last hand on is chosen on validation, where it is chosen, "
+            f"under every protocol: {listed_code(staged)}."
+        )
     return notes
 
 
