@@ -49,6 +49,8 @@ class OGM(Method):
                     continue
                 deviation = noise_deviation(p.grad)  # of the gradient as it was
                 p.grad.mul_(factor[m])
+                # In the gradient's order of memory, which for channels-last ones is not that of its
+                # indices: another realisation than the released code's, of the same law.
                 if self.config.noise_scale:
                     draw = torch.empty_like(p.grad).normal_(generator=self.generator)
                     p.grad.add_(draw * (self.config.noise_scale * deviation))

@@ -53,7 +53,8 @@ def estimated(todo: list[RunSpec], results: Path) -> Estimate:
         seconds.append(rate * spec.train.epochs)
         groups[spec.dataset, spec.method, spec.digest].append((spec, seconds[-1]))
     lines = [
-        f"{dataset}/{method} {digest} seeds {','.join(str(spec.seed) for spec, _ in group)}: "
+        f"{dataset}/{method} {digest} seed{'s' * (len(group) > 1)} "
+        f"{','.join(str(spec.seed) for spec, _ in group)}: "
         f"{group[0][0].train.epochs} epochs, about {clock(sum(part for _, part in group))}"
         for (dataset, method, digest), group in groups.items()
     ]

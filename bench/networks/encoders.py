@@ -68,8 +68,9 @@ class ResNet18(nn.Module):
 
     Takes images and spectrograms [B, C, H, W], frames [B, C, T, H, W], whose features are averaged
     over T, and flow [B, 2, T, H, W], whose T fields are stacked as channels (two-stream networks,
-    Simonyan and Zisserman 2014). Weights start as in OGM-GE's released code: convolutions Kaiming
-    normal (fan out), batch-norm scales N(1, 0.02).
+    Simonyan and Zisserman 2014). Weights start as in the network of OGM-GE's and DI-MML's released
+    code: convolutions Kaiming normal (fan out), batch-norm scales N(1, 0.02). DI-MML's first stage
+    keeps these; OGM-GE's script sets the scales to 1 afterwards. Ours keeps them for every method.
     """
 
     dim = 512

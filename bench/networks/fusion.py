@@ -1,7 +1,8 @@
 """Fusion heads: the features of all modalities, modality -> [B, D_m], to logits [B, C].
 
 A separable head can also say what each modality contributed: `contributions` are shares of the
-logits that sum to them. All heads start Xavier normal with zero bias, as the field's code does.
+logits that sum to them. All heads start Xavier normal with zero bias, as OGM-GE's released code and
+DI-MML's second stage have it; DI-MML's first stage and joint baseline start from torch's default.
 """
 
 import torch

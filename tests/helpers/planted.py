@@ -30,5 +30,13 @@ def difference(draw, seeds, effect, **options):
     return of_right(*correct(draw, seeds, effect, **options))
 
 
+def lognormal(draw, seeds, narrower):
+    """Of scores of equal mean, A's of a lognormal with sigma 1, B's `narrower` times as narrow, or
+    steady where that is infinite."""
+    wide, narrow = (np.exp(draw.normal(size=seeds)) - np.exp(0.5) for _ in range(2))
+    scores = 0.5 + 0.01 * wide, 0.5 + 0.01 * narrow / narrower
+    return paired(*(dict(enumerate(one)) for one in scores))
+
+
 def of_right(a, b):
     return paired(*(dict(enumerate(right.mean(axis=1))) for right in (a, b)))

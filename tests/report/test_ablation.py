@@ -81,11 +81,24 @@ def test_one_common_seed_has_a_difference_but_no_interval(tmp_path):
     )
 
 
-def test_the_same_difference_in_all_seeds_is_no_certainty(tmp_path):
+def test_the_same_difference_in_all_seeds_is_known_to_a_sample(tmp_path):
     shares = {"all": (0.5, 0.6, 0.7), "no-head": (0.4, 0.5, 0.6)}
     made = results(tmp_path, shares)
-    assert cells(render(made, "md"), "no-head")[-1] == "-10.0"
-    assert closing(made) == "- With 3 seeds, no difference is resolved."
+    assert cells(render(made, "md"), "no-head")[-1] == "-10.0 [-11.2, -8.8]"
+    assert closing(made) == "- With 3 seeds, removing big head (`no-head`) lowers accuracy."
+
+
+def test_no_zero_has_a_sign(tmp_path):
+    shares = {"all": (0.5, 0.6, 0.7), "no-head": (0.4996, 0.5999, 0.6996)}
+    text = render(results(tmp_path, shares), "md")
+    assert cells(text, "no-head")[-1].startswith("0.0 [") and not re.search(r"[+-]0\.0\b", text)
+
+
+def test_scatter_of_another_order_is_warned_of(tmp_path):
+    shares = {"all": (0.5, 0.501, 0.499), "no-head": (0.4, 0.8, 0.3)}
+    made = results(tmp_path, shares)
+    assert "Scatter of another order than that of `all`" in render(made, "md")
+    assert closing(made).endswith("allow for it: `no-head`.")
 
 
 def test_more_rows_resolve_less(tmp_path):
@@ -210,8 +223,11 @@ def test_the_first_protocol_is_the_one_compared(tmp_path):
         for s in (0, 1)
     ]
     made = collect(collect_tables(tmp_path, runs), PARTS, runs)
-    assert cells(render(made, "md", ("last", "val")), "bare")[-2:] == ["30.5 ± 0.7", "-10.0"]
-    assert cells(render(made, "md"), "bare")[-2:] == ["50.0 ± 0.0", "0.0 [0.0, 0.0]"]
+    assert cells(render(made, "md", ("last", "val")), "bare")[-2:] == [
+        "30.5 ± 0.7",
+        "-10.0 [-14.5, -5.5]",
+    ]
+    assert cells(render(made, "md"), "bare")[-2:] == ["50.0 ± 0.0", "0.0 [-4.5, +4.5]"]
 
 
 def test_csv_holds_shares_at_full_precision(tmp_path):

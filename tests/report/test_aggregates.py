@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bench.report.stats import aggregates, bayes, ranks, resampling
-from bench.report.stats.resampling import generator
+from bench.report.stats.draws import generator
 
 DRAW = np.random.default_rng(1)
 SCORES = DRAW.uniform(0.4, 0.9, (5, 4, 7))  # [method, seed, data set]

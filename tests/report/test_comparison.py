@@ -1,5 +1,7 @@
 """`compare`: what it says of two methods or two folders, and what it never puts side by side."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -79,6 +81,45 @@ def test_a_clear_difference_is_better_and_the_other_way_round_worse(tmp_path, ca
     assert back["A is"] == "**worse**" and "- toy, clean: A is worse." in text
     assert back["A - B"].removeprefix("-") == cells["A - B"].removeprefix("+")
     assert (back["A"], back["B"], back["p"]) == (cells["B"], cells["A"], cells["p"])
+
+
+def test_a_win_that_skewed_differences_would_not_give_says_so(tmp_path, capsys):
+    planted(tmp_path, 0.03)
+    cells = lines(text := shown(capsys, "ours", "theirs", "--results", tmp_path))["toy, clean"]
+    assert cells["A is"] == "**better**"
+    assert float(cells["p"].strip("<")) < 0.05 < float(cells["Skewed p"])
+    assert "it would not be resolved if the differences were skewed" in text
+    planted(tmp_path / "clear", 0.1)
+    text = shown(capsys, "ours", "theirs", "--results", tmp_path / "clear")
+    assert float(lines(text)["toy, clean"]["Skewed p"]) < 0.05 and "would not be" not in text
+
+
+def test_scatter_of_another_order_is_warned_of(tmp_path, capsys):
+    for seed, share in enumerate((0.9, 0.6, 0.95, 0.8, 0.75)):
+        add(tmp_path, "wild", seed, accuracy=share)
+        add(tmp_path, "steady", seed, accuracy=0.6 + seed / 100)
+    for names, scatters in ((("wild", "steady"), "A"), (("steady", "wild"), "B")):
+        text = shown(capsys, *names, "--results", tmp_path)
+        assert re.search(rf"; {scatters} scatters 8\.\d times as much as [AB], so that", text)
+        cells = lines(text)["toy, clean"]
+        assert cells["p"] == cells["Skewed p"]
+
+
+def test_equivalence_is_of_this_test_set(tmp_path, capsys):
+    """The seeds agree; 400 samples do not tell what others would show."""
+    draw = np.random.default_rng(0)
+    labels = draw.integers(CLASSES, size=SAMPLES)
+    both = correct(draw, 1, 0.0, samples=SAMPLES, own=True)
+    gap = int(both[0].sum() - both[1].sum())
+    both[0][0, np.flatnonzero(both[0][0] & ~both[1][0])[: max(gap, 0)]] = False
+    both[1][0, np.flatnonzero(both[1][0] & ~both[0][0])[: max(-gap, 0)]] = False
+    for name, right in zip(("one", "two"), both, strict=True):
+        for seed in range(5):
+            finished(tmp_path, name, seed, right[0], labels, seed_of_noise=seed)
+    text = shown(capsys, "one", "two", "--results", tmp_path)
+    assert lines(text)["toy, clean"]["A is"] == "equivalent"
+    assert "equivalent: on this test set they differ by less than one point; the bootstrap" in text
+    assert "on another test set of this size it may be more" in text
 
 
 def test_what_the_seeds_do_not_resolve_is_no_win(tmp_path, capsys):

@@ -1,6 +1,7 @@
 """Marks against a baseline: one family of comparisons, and no win that the seeds do not resolve."""
 
 import io
+import re
 
 import pandas
 import pytest
@@ -14,7 +15,7 @@ from bench.report.tables.marks import SIGNS, judged
 from bench.report.tables.model import Column
 from bench.report.tables.numbers import Numbers
 from bench.report.tables.render import render
-from tests.helpers.results import add
+from tests.helpers.results import COUNTS, add
 
 SCATTER = (0.0, 0.004, -0.003, 0.002, -0.001)
 SHARES = {  # method -> accuracies of five seeds, each with a scatter of its own
@@ -55,7 +56,8 @@ def test_verdicts_are_those_of_one_family(tmp_path):
     column = Column("val", ACCURACY)
     found = judged(Numbers(table), [column], "base").judgements
     values = {m: dict(enumerate(v)) for m, v in SHARES.items()}
-    expected = judge([paired(values[m], values["base"]) for m in list(SHARES)[1:]])
+    grain = 1 / COUNTS["test"]
+    expected = judge([paired(values[m], values["base"], grain) for m in list(SHARES)[1:]])
     assert [found[i, column].adjusted for i in range(1, 5)] == pytest.approx(
         [one.adjusted for one in expected]
     )
@@ -74,8 +76,8 @@ def test_the_footnote_says_test_level_family_and_what_could_be_resolved(tmp_path
     text = render(results(tmp_path), "md", baseline="base")
     note = next(line for line in text.splitlines() if line.startswith("- Against"))
     for words in (
-        "Against `base` (accuracy): ▲ better; ▼ worse; ≈ equivalent (less than one point apart); "
-        "∘ not resolved with 5 seeds, which is no win.",
+        "Against `base` (accuracy): ▲ better; ▼ worse; ≈ equivalent (less than one point apart "
+        "on this test set); ∘ not resolved with 5 seeds, which is no win.",
         "Paired t test over seeds, level 0.05 after Holm over the table's 4 comparisons; "
         "equivalence by two one-sided tests, corrected likewise.",
     ):
@@ -85,6 +87,24 @@ def test_the_footnote_says_test_level_family_and_what_could_be_resolved(tmp_path
         4, Column("val", ACCURACY)
     ]
     assert f"would have to be {100 * least.resolvable:.1f} points to be resolved." in note
+
+
+def test_the_footnote_says_which_verdicts_would_bear_skewed_differences(tmp_path):
+    some = {m: SHARES[m] for m in ("base", "up", "same")}
+    gains = (0.03, 0.02, 0.03, 0.01, 0.02)
+    slight = {"slight": [b + g for b, g in zip(SHARES["base"], gains, strict=True)]}
+    text = render(results(tmp_path, some | slight), "md", baseline="base")
+    assert "as skewed as a lognormal with sigma 1: `up`." in text and "another order" not in text
+    html = render(collect(tmp_path), "html", baseline="base")
+    assert re.search(r"against base: better, p [\d.e-]+ after Holm, [\d.e-]+ if skewed", html)
+
+
+def test_scatter_of_another_order_is_warned_of_in_every_format(tmp_path):
+    tables = results(tmp_path, SHARES | {"wild": [0.9, 0.6, 0.95, 0.8, 0.75]})
+    for form in ("md", "latex", "html"):
+        text = re.sub(r"</?code>|\\texttt|[{}`]", "", render(tables, form, baseline="base"))
+        assert "Scatter of another order than that of base" in text
+        assert re.search(r"judged as such: (up, down, )?(open, )?wild\.", text)
 
 
 def test_one_seed_is_never_a_win(tmp_path):

@@ -6,9 +6,10 @@ from scipy.stats import binom
 
 from bench.report.stats.resampling import of_means, percentiles
 from bench.report.stats.verdicts import Verdict, judge
-from tests.helpers.planted import correct, difference, of_right
+from tests.helpers.planted import correct, difference, lognormal, of_right
 
 REPETITIONS = 200
+MANY = 1000  # of them, in a slow test
 MOST = int(binom.ppf(0.999, REPETITIONS, 0.05))  # false verdicts that the level allows
 
 
@@ -50,6 +51,45 @@ def test_how_often_two_points_are_found(seeds, least, most):
 
 def test_what_equals_within_a_point_is_found_with_enough_seeds():
     assert found(verdicts(40, 0.0), Verdict.EQUIVALENT) > 0.8 * REPETITIONS
+
+
+def lognormal_errors(repetitions, seeds, of, narrower):
+    """How many families call equal means different: by the verdict, if skewed, by the t test."""
+    draw = np.random.default_rng([seeds, of])
+    wrong = np.zeros(3, dtype=int)
+    for _ in range(repetitions):
+        family = [lognormal(draw, seeds, narrower) for _ in range(of)]
+        judged = judge(family)
+        symmetric = min(one.p_symmetric for one in family)
+        wrong += (
+            any(one.resolved for one in judged),
+            min(one.skewed for one in judged) <= 0.05,
+            of * symmetric <= 0.05,
+        )
+    return wrong
+
+
+@pytest.mark.parametrize("of", [1, 7])
+@pytest.mark.parametrize("seeds", [3, 5, 10])
+def test_skewed_scores_of_equal_mean_are_rarely_called_different(seeds, of):
+    """Against a steady row, and against one like it; the t test alone would do it far too often."""
+    steady = lognormal_errors(REPETITIONS, seeds, of, np.inf)
+    assert max(steady[:2]) <= MOST < steady[2], steady
+    alike = lognormal_errors(REPETITIONS, seeds, of, 1)
+    assert max(alike) <= MOST, alike
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("narrower", [1, 2, 3, 5, 10, np.inf])
+@pytest.mark.parametrize("of", [1, 7])
+@pytest.mark.parametrize("seeds", [3, 5, 10])
+def test_the_level_under_skew_however_the_rows_scatter(seeds, of, narrower):
+    """What docs/statistics.md states: the skewed p always, the verdict at both ends."""
+    verdict, skewed, _ = lognormal_errors(MANY, seeds, of, narrower) / MANY
+    most = binom.ppf(0.999, MANY, 0.05) / MANY
+    assert skewed <= most, skewed
+    bounds = {1: most, np.inf: most}
+    assert verdict <= bounds.get(narrower, 0.13 if of == 1 else 0.36), verdict
 
 
 def test_the_bootstrap_covers_the_test_set_which_the_t_interval_does_not():

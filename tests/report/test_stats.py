@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.report.stats import permutation
-from bench.report.stats.paired import Paired, paired, t_interval
+from bench.report.stats import permutation, skew
+from bench.report.stats.paired import TINY, Paired, paired, t_interval
 from bench.report.stats.verdicts import Verdict, holm, judge, resolvable
 
 DRAW = np.random.default_rng(0)
@@ -42,14 +42,89 @@ def test_the_interval_and_the_test_agree():
 
 def test_identical_methods_have_p_1_and_no_nan():
     one = of(0.0, 0.0, 0.0)
-    assert (one.p, one.interval, one.mean) == (1.0, (0.0, 0.0), 0.0)
+    assert (one.p, one.p_skewed, one.mean) == (1.0, 1.0, 0.0)
+    assert one.interval == pytest.approx((0, 0), abs=1e-6)
     assert permutation.sign_flip([0, 0]) == permutation.signed_rank([0, 0]) == 1
 
 
-def test_differences_that_are_all_the_same_are_judged_by_their_signs():
-    assert of(*[0.1] * 5).p == 2 / 2**5 and of(*[0.1] * 5).interval is None
-    assert of(*[0.001] * 5).p_equivalent() == 1 / 2**5
-    assert of(*[0.02] * 5).p_equivalent() == 1
+@pytest.mark.parametrize("grain", [TINY, 1 / 359, 1 / 20])
+@pytest.mark.parametrize("gain", [0.002, 0.05])
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_equal_gains_are_judged_as_those_that_scatter_by_less_than_a_sample(seeds, gain, grain):
+    """Not less than noisier ones, and not as known exactly."""
+    exact = Paired(dict.fromkeys(range(seeds), gain), grain)
+    spread = dict(enumerate(np.linspace(-grain, grain, seeds)))
+    noisy = Paired({s: gain + one / 9 for s, one in spread.items()}, grain)
+    loud = Paired({s: gain + one * 9 for s, one in spread.items()}, grain)
+    assert exact.p == pytest.approx(noisy.p, rel=0.2) and exact.p < loud.p
+    assert judge([exact])[0].verdict is judge([noisy])[0].verdict
+    low, high = exact.interval
+    assert low < gain < high
+
+
+def test_how_many_equal_gains_it_takes_depends_on_the_test_set():
+    five = Paired(dict.fromkeys(range(5), 0.05), 1 / 359)
+    assert judge([five])[0].verdict is Verdict.BETTER
+    one_sample = Paired(dict.fromkeys(range(2), 1 / 359), 1 / 359)
+    assert judge([one_sample])[0].verdict is Verdict.NOT_RESOLVED
+    level = {n: Paired(dict.fromkeys(range(5), 0.0), 1 / n) for n in (50, 1000)}
+    assert judge([level[50]])[0].verdict is Verdict.NOT_RESOLVED
+    assert judge([level[1000]])[0].verdict is Verdict.EQUIVALENT
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_difference_that_is_no_number_is_refused(value):
+    with pytest.raises(ValueError, match=r"the difference of seed 1 is -?(nan|inf)"):
+        judge([of(0.1, value, 0.2)])
+    with pytest.raises(ValueError, match="the difference of seed 0 is"):
+        paired({0: value, 1: 0.1}, {0: 0.5, 1: 0.2})
+
+
+# Skewed differences
+
+
+def test_skewed_differences_ask_for_more_and_less_so_with_more_seeds():
+    for count in (2, 3, 5, 10, 20):
+        one = of(*DRAW.normal(0.02, 0.01, count))
+        assert one.p_symmetric <= one.p_skewed <= 1
+        assert skew.tail(count, 0) == 1
+    asked = [skew.critical(count, 0.95) for count in (3, 5, 10, 20)]
+    assert asked == sorted(asked, reverse=True)
+
+
+def test_the_law_of_skewed_differences_is_met_by_its_own_samples():
+    draw = np.random.default_rng(5)
+    values = np.exp(draw.normal(size=(4000, 6))) - np.exp(0.5)
+    p = np.array([of(*row).p_skewed for row in values])
+    for level in (0.01, 0.05, 0.2):
+        assert np.mean(p <= level) == pytest.approx(level, rel=0.35)
+    assert skew.tail(6, skew.critical(6, 0.95)) == pytest.approx(0.05, rel=1e-3)
+
+
+def test_rows_of_two_orders_of_scatter_are_judged_as_skewed():
+    steady = {s: 0.5 + s / 10_000 for s in range(5)}
+    wide = dict(enumerate((0.56, 0.59, 0.52, 0.57, 0.54)))
+    for a, b in ((wide, steady), (steady, wide)):
+        one = paired(a, b)
+        assert one.uneven and one.p == one.p_skewed > 0.05 > one.p_symmetric
+        (judged,) = judge([one])
+        assert judged.verdict is Verdict.NOT_RESOLVED and judged.resolvable > abs(one.mean)
+        low, high = one.interval
+        assert low < 0 < high
+    alike = paired(wide, {s: 0.5 - (wide[s] - 0.5) / 2 for s in wide})
+    assert not alike.uneven and alike.p == alike.p_symmetric
+
+
+def test_equivalence_of_uneven_rows_allows_for_skewed_differences():
+    wide = dict(enumerate((0.500, 0.503, 0.498, 0.501, 0.499)))
+    one = paired(wide, dict.fromkeys(wide, 0.5))
+    assert one.uneven
+    assert one.p_equivalent() > Paired(one.values).p_equivalent()
+
+
+def test_scatter_below_a_sample_is_no_scatter_of_another_order():
+    a, b = {0: 0.5, 1: 0.505, 2: 0.5}, {0: 0.4, 1: 0.4, 2: 0.4}
+    assert paired(a, b).uneven and not paired(a, b, grain=1 / 200).uneven
 
 
 def test_one_seed_says_nothing():

@@ -161,7 +161,7 @@ def test_what_a_queued_job_has_is_not_submitted_again(user):
         f"0 of 2 runs to submit; 2 in jobs that are queued or running ({', '.join(jobs)})" in again
     )
     said = user.bench("status")
-    assert f"seeds 0: job {jobs[0]} pending: JobHeldUser" in said
+    assert f"seed 0: job {jobs[0]} pending: JobHeldUser" in said
     assert f"{jobs[0]}: cancelled" in user.bench("cancel", jobs[0].partition("_")[0])
     user.wait(lambda: not user.queued(), 30)
     assert len(user.submit(*words[:-2])) == 2

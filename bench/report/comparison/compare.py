@@ -12,10 +12,11 @@ from bench.report.comparison.answers import Answers, answers, bootstrap
 from bench.report.comparison.pairs import Pair
 from bench.report.quantities import RESAMPLED, Quantity
 from bench.report.stats import aggregates, bayes, permutation
+from bench.report.stats.draws import REPEATS, generator
 from bench.report.stats.paired import ROPE, Paired, paired
-from bench.report.stats.resampling import REPEATS, generator, percentiles
+from bench.report.stats.resampling import percentiles
 from bench.report.stats.verdicts import Judgement, judge
-from bench.report.tables.model import Cell, Column, Row
+from bench.report.tables.model import Cell, Column, Row, grain
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,8 @@ def line(pair: Pair, name: str, protocol: str) -> Compared | None:
         return None
     a, b = ({s: side[s] for s in seeds} for side in values)
     sign = RESAMPLED[name].better
-    difference = paired(*({s: sign * v for s, v in side.items()} for side in (a, b)))
+    oriented = ({s: sign * v for s, v in side.items()} for side in (a, b))
+    difference = paired(*oriented, grain(pair.a, share=RESAMPLED[name].share))
     return Compared(
         pair=pair,
         protocol=protocol,

@@ -9,7 +9,8 @@ from bench.config.spec import PROTOCOLS
 from bench.report.comparison.compare import Compared, Comparison, Overall
 from bench.report.comparison.pairs import Pair, Pairs
 from bench.report.quantities import Quantity
-from bench.report.stats.paired import LEVEL, TINY
+from bench.report.stats.paired import LEVEL, ORDER, ROPE, TINY
+from bench.report.stats.skew import LAW
 from bench.report.stats.verdicts import Judgement, Verdict
 from bench.report.tables import captions
 from bench.report.tables.captions import seed_words
@@ -17,7 +18,10 @@ from bench.report.tables.model import Cell
 from bench.report.tables.writers.markdown import escape
 
 IDENTICAL = "identical"
-HEAD = ("Seeds", "A", "B", "A - B", "t interval", "Bootstrap", "P(A beats B)", "p", "Exact p")
+HEAD = (
+    *("Seeds", "A", "B", "A - B", "t interval", "Bootstrap", "P(A beats B)"),
+    *("p", "Skewed p", "Exact p"),
+)
 
 
 def render(comparison: Comparison, pairs: Pairs, a: str, b: str) -> str:
@@ -67,6 +71,7 @@ def numbers_of(one: Compared, judged: Judgement | None, quantity: Quantity) -> l
         between(one.interval, quantity),
         f"{one.improvement:.2f}",
         probability(judged.adjusted if judged else None),
+        probability(judged.skewed if judged else None),
         probability(one.exact if judged else None),
     ]
 
@@ -110,20 +115,41 @@ def verdicts(comparison: Comparison) -> Iterator[str]:
 def sentence(one: Compared, judged: Judgement | None, quantity: Quantity) -> str:
     if judged is None:
         return "the predictions of A and B are equal bit for bit under every seed."
+    return f"{shown(one, judged, quantity)}{uneven(judged)}."
+
+
+def shown(one: Compared, judged: Judgement, quantity: Quantity) -> str:
     if judged.verdict is Verdict.NOT_RESOLVED:
         if judged.resolvable is None:
-            return f"{judged.words}."
+            return judged.words
         least = signed(judged.resolvable, quantity).removeprefix("+")
         unit = " points" if quantity.share else ""
-        return f"{judged.words}; as they scatter, they resolve {least}{unit} or more."
+        return f"{judged.words}; as they scatter, they resolve {least}{unit} or more"
     if judged.verdict is Verdict.EQUIVALENT:
-        return f"A and B are {judged.words}: they differ by less than one point."
+        text = f"A and B are {judged.words}: on this test set they differ by less than one point"
+        if one.interval and max(map(abs, one.interval)) > ROPE:
+            text += "; the bootstrap leaves it, so on another test set of this size it may be more"
+        return text
     text = f"A is {judged.words}"
     if judged.small:
         text += ", by less than one point"
     if one.interval and one.interval[0] <= 0 <= one.interval[1]:
         text += "; the bootstrap holds 0, so another test set of this size might not show it"
-    return f"{text}."
+    if not judged.firm:
+        text += "; it would not be resolved if the differences were skewed"
+    return text
+
+
+def uneven(judged: Judgement) -> str:
+    """A warning, where the scatter of one is of another order than the other's."""
+    if not judged.uneven:
+        return ""
+    names = ("A", "B") if judged.ratio > 1 else ("B", "A")
+    times = max(judged.ratio, 1 / judged.ratio)
+    return (
+        f"; {names[0]} scatters {times:.{0 if times >= 10 else 1}f} times as much as {names[1]}, "
+        "so that the differences may be skewed and are judged as such"
+    )
 
 
 def overall(over: Overall) -> str:
@@ -150,8 +176,11 @@ def footnotes(comparison: Comparison, pairs: Pairs) -> Iterator[str]:
     level = f"{100 * LEVEL:g} %"
     yield (
         f"`p`: paired t test over seeds{family}; the verdict rests on it, at the level "
-        f"{1 - LEVEL:.2g}. `Exact p`: flips of the differences' signs, at least 2 / 2^n with n "
-        "seeds. `t interval`: of the line alone, over seeds on this test set."
+        f"{1 - LEVEL:.2g}, and it supposes that the differences scatter symmetrically. "
+        f"`Skewed p`: the same if they are as skewed as {LAW}; where one row scatters more than "
+        f"{ORDER:.1f} times as much as the other, it is `p`. `Exact p`: flips of the differences' "
+        "signs, of the line alone, at least 2 / 2^n with n seeds. `t interval`: of the line alone, "
+        "over seeds on this test set."
     )
     yield (
         f"`Bootstrap`: {level} interval over seeds and test samples at once; it covers the choice "

@@ -17,6 +17,7 @@ from bench.report.figures.scores import Scores, over_datasets
 from bench.report.figures.style import BLACK, PALE, SMALL, STYLE
 from bench.report.quantities import ACCURACY
 from bench.report.stats import aggregates, resampling
+from bench.report.stats.draws import generator
 from bench.report.tables.model import Column, Table
 
 THRESHOLDS = 61
@@ -44,7 +45,7 @@ def make(tables: Sequence[Table], protocol: str) -> tuple[Figure, list[dict[str,
 
 def profiled(scores: Scores, at: NDArray) -> list[Profile]:
     """Bands and intervals at 95 %: seeds are drawn anew within each data set."""
-    draw = resampling.generator("profile", *scores.datasets, *scores.seeds)
+    draw = generator("profile", *scores.datasets, *scores.seeds)
     _, seeds, datasets = scores.values.shape
     index = aggregates.stratified(seeds, datasets, draw, REPEATS)
     profiles = []

@@ -17,7 +17,7 @@ from bench.report.tables.numbers import Numbers
 
 WORDS = {
     Verdict.BETTER: "More accurate than",
-    Verdict.EQUIVALENT: "Less than one point apart from",
+    Verdict.EQUIVALENT: "Less than one point apart, on this test set, from",
     Verdict.NOT_RESOLVED: "Not resolved with {} against",
     Verdict.WORSE: "Less accurate than",
 }

@@ -9,7 +9,7 @@ from math import floor
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bench.report.stats.resampling import REPEATS
+from bench.report.stats.draws import REPEATS
 
 CUT = 0.25  # share of the scores that the interquartile mean drops at each end
 

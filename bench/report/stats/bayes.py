@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bench.report.stats.draws import REPEATS, chunks
 from bench.report.stats.paired import ROPE
-from bench.report.stats.resampling import REPEATS, chunks
 
 PRIOR = 0.5  # weight of a pseudo data set on which the two are equal
 

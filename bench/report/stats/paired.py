@@ -2,12 +2,16 @@
 weights and batch order, so what the seed does to both cancels."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from math import sqrt
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import isfinite, sqrt
 from statistics import fmean, stdev
+
+from bench.report.stats import skew
 
 LEVEL = 0.95  # of intervals; 1 minus the level of tests
 ROPE = 0.01  # a difference of shares below it, one point, is of no practical interest
+ORDER = sqrt(10)  # between two standard deviations: nearer to ten times than to once
 TINY = 1e-7  # below it a difference of shares is rounding
 
 
@@ -40,7 +44,7 @@ class SeedValues:
 
     values: Mapping[int, float]
 
-    @property
+    @cached_property
     def mean(self) -> float | None:
         return fmean(self.values.values()) if self.values else None
 
@@ -55,58 +59,95 @@ class SeedValues:
         return t_interval(self.values.values())
 
 
+@dataclass(frozen=True)
 class Paired(SeedValues):
-    """values: seed -> A minus B, of the seeds that both have; positive where A is better."""
+    """values: seed -> A minus B, of the seeds that both have; positive where A is better.
+
+    grain: the least scatter that such differences can show, one sample's worth; what scatters less
+    is taken to scatter so much, since equal gains are a coincidence of rounded shares. ratio: A's
+    standard deviation over B's. Raises ValueError for a difference that is NaN or infinite.
+    """
+
+    grain: float = TINY
+    ratio: float = 1.0
+
+    def __post_init__(self):
+        for seed, value in self.values.items():
+            if not isfinite(value):
+                raise ValueError(
+                    f"the difference of seed {seed} is {value}: only finite scores can be compared"
+                )
 
     @property
     def count(self) -> int:
         return len(self.values)
 
-    @property
+    @cached_property
     def error(self) -> float | None:
-        """Standard error of the mean; None below two seeds, and where the differences are all the
-        same, which says nothing of how far they scatter."""
-        if self.count < 2 or self.std < TINY:
-            return None
-        return self.std / sqrt(self.count)
+        """Standard error of the mean, with the grain's scatter at least; None below two seeds."""
+        return max(self.std, self.grain) / sqrt(self.count) if self.count > 1 else None
+
+    @property
+    def uneven(self) -> bool:
+        """Whether one of the two scatters in another order of magnitude than the other.
+
+        Where both scatter alike, differences are symmetric whatever the law; else they have the
+        shape of the one that scatters, and are judged as skewed ones.
+        """
+        return not 1 / ORDER < self.ratio < ORDER
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """t interval of the mean at LEVEL.
-
-        None below two seeds, and where all differ by the same amount but 0: that is a coincidence
-        of rounded accuracies, not a difference known exactly.
-        """
-        if self.count > 1 and self.std < TINY < abs(self.mean):
+        """Of the mean at LEVEL, by the distribution that `p` uses; None below two seeds."""
+        if self.count < 2:
             return None
-        return super().interval
+        half = self.critical() * self.error
+        return self.mean - half, self.mean + half
+
+    def critical(self, level: float = LEVEL) -> float:
+        """Standard errors from 0 that are called different, two-sided."""
+        symmetric = critical(self.count, level)
+        return max(symmetric, skew.critical(self.count, level)) if self.uneven else symmetric
+
+    @property
+    def t(self) -> float:
+        """Standard errors between the mean and 0; 0 below two seeds."""
+        return abs(self.mean) / self.error if self.count > 1 else 0.0
 
     @property
     def p(self) -> float:
-        """Two-sided, that A and B are equal: paired t test. 1 below two seeds.
+        """Two-sided, that A and B are equal: paired t test, or `p_skewed` where they are uneven."""
+        return self.p_skewed if self.uneven else self.p_symmetric
 
-        Differences that are all the same, or all 0, leave the t test without a scale: then it is
-        the exact sign-flip test's, 2 / 2^n, or 1.
-        """
-        if self.count < 2 or abs(self.mean) < TINY:
-            return 1.0
-        if self.error is None:
-            return 2.0 ** (1 - self.count)
-        return 2 * tail(self.count, abs(self.mean) / self.error)
+    @cached_property
+    def p_symmetric(self) -> float:
+        """Of the paired t test; 1 below two seeds."""
+        return 2 * tail(self.count, self.t) if self.count > 1 else 1.0
 
-    def p_equivalent(self, rope: float = ROPE) -> float:
-        """That A and B differ by `rope` or more: two one-sided t tests, the larger p.
-
-        1 below two seeds. Where all differences are the same and inside the rope, 1 / 2^n.
-        """
+    @property
+    def p_skewed(self) -> float:
+        """The same if differences are as skewed as skew.LAW; never below the t test's."""
         if self.count < 2:
             return 1.0
-        room = rope - abs(self.mean)
-        if self.error is None:
-            return 2.0**-self.count if room > 0 else 1.0
-        return tail(self.count, room / self.error)
+        return max(self.p_symmetric, skew.tail(self.count, self.t))
+
+    def p_equivalent(self, rope: float = ROPE) -> float:
+        """That A and B differ by `rope` or more: two one-sided tests, the larger p. 1 below two
+        seeds."""
+        if self.count < 2:
+            return 1.0
+        room = (rope - abs(self.mean)) / self.error
+        symmetric = tail(self.count, room)
+        return max(symmetric, skew.tail(self.count, max(0.0, room))) if self.uneven else symmetric
 
 
-def paired(a: Mapping[int, float], b: Mapping[int, float]) -> Paired:
+def paired(a: Mapping[int, float], b: Mapping[int, float], grain: float = TINY) -> Paired:
     """Of the seeds that both have; a, b: seed -> score, a higher one is better."""
-    return Paired({seed: a[seed] - b[seed] for seed in a if seed in b})
+    seeds = [seed for seed in a if seed in b]
+    differences = Paired({seed: a[seed] - b[seed] for seed in seeds}, grain)
+    return replace(differences, ratio=scatter(a, seeds, grain) / scatter(b, seeds, grain))
+
+
+def scatter(scores: Mapping[int, float], seeds: list[int], grain: float) -> float:
+    """Standard deviation over the seeds, at least the grain."""
+    return max(stdev(scores[s] for s in seeds), grain) if len(seeds) > 1 else grain

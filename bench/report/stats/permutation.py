@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
-from bench.report.stats.resampling import generator
+from bench.report.stats.draws import generator
 
 EXACT = 20  # differences up to which all 2^n signs are gone through
 SAMPLED = 2**17  # sign vectors that are drawn above that

@@ -5,30 +5,16 @@ it); a t interval over seeds takes the test set as given. It does not cover anot
 split, the choice of settings, or other data sets. It errs in two directions: n seeds are few, and
 resampling them understates their spread by sqrt((n - 1) / n) and knows no tails; what seed and
 sample do together is counted at both levels, up to three times (Owen 2007), which widens it. So it
-says what a difference owes to the test set, and the verdict stays the t test's.
-
-Generators come from names: the same data give the same intervals, whoever asks and when.
+says what a difference owes to the test set, and the verdict does not rest on it.
 """
 
-import hashlib
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.report.stats.draws import REPEATS, chunks
 from bench.report.stats.paired import LEVEL
-
-REPEATS = 10_000  # of a bootstrap or a posterior
-
-
-def generator(*names: object) -> np.random.Generator:
-    """One that depends on the names alone."""
-    digest = hashlib.sha256("/".join(map(str, names)).encode()).digest()
-    return np.random.default_rng(int.from_bytes(digest[:8], "big"))
-
-
-CHUNK = 2**22  # numbers that are held at once
-
 
 FEWER = 1000  # repeats where each needs a count over all samples
 
@@ -87,9 +73,3 @@ def percentiles(values: NDArray, level: float = LEVEL) -> tuple[float, float]:
     tail = 50 * (1 - level)
     low, high = np.percentile(values, [tail, 100 - tail])
     return float(low), float(high)
-
-
-def chunks(repeats: int, width: int) -> list[int]:
-    """Repeats in parts that keep `width` numbers each within CHUNK."""
-    size = max(1, CHUNK // width)
-    return [min(size, repeats - start) for start in range(0, repeats, size)]

@@ -1,11 +1,11 @@
 """What a family of comparisons shows: better, worse, equivalent, or not resolved."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate
 
-from bench.report.stats.paired import LEVEL, ROPE, Paired, critical
+from bench.report.stats.paired import LEVEL, ROPE, Paired
 
 
 class Verdict(StrEnum):
@@ -21,18 +21,24 @@ class Verdict(StrEnum):
 class Judgement:
     """One comparison of a family.
 
-    p: of the paired t test. adjusted: after Holm. seeds: that both have. resolvable: the smallest
-    mean difference that would have counted as one, with these seeds, their scatter and this
-    family; None below two seeds or without scatter. small: the whole difference is shown to be
-    inside the rope, also where it is resolved.
+    p: of the test that the verdict rests on, Paired.p. adjusted: after Holm. skewed: p_skewed after
+    Holm. ratio: A's scatter over B's. uneven: whether these are of two orders of magnitude, where p
+    is p_skewed. seeds: that both have. resolvable: the smallest mean difference that would have
+    counted as one, with these seeds, their scatter and this family; None below two seeds. small:
+    the whole difference is shown to be inside the rope, also where it is resolved. firm: resolved,
+    and would be so if the differences were skewed.
     """
 
     verdict: Verdict
     p: float
     adjusted: float
+    skewed: float
+    ratio: float
+    uneven: bool
     seeds: int
     resolvable: float | None
     small: bool
+    firm: bool
 
     @property
     def resolved(self) -> bool:
@@ -52,17 +58,20 @@ def judge(
 ) -> list[Judgement]:
     """Verdicts on all comparisons that one text makes, in their order.
 
-    Better or worse: the paired t test's p is at most 1 - `level` after Holm over the family, so
-    that at most that share of families calls any two equal methods different. Equivalent: not
-    that, and the two one-sided tests of the `rope`, corrected likewise, say that the difference is
-    smaller. rope None: nothing is ever equivalent. Comparisons of fewer than two seeds claim
-    nothing and do not count in the family.
+    Better or worse: Paired.p is at most 1 - `level` after Holm over the family, so that at most
+    that share of families calls any two equal methods different, as far as differences scatter as
+    the test supposes. Equivalent: not that, and the two one-sided tests of the `rope`, corrected
+    likewise, say that the difference is smaller. rope None: nothing is ever equivalent. Comparisons
+    of fewer than two seeds claim nothing and do not count in the family.
     """
     counted = [i for i, one in enumerate(family) if one.count > 1]
-    adjusted = spread([family[i].p for i in counted], counted, len(family))
-    inside = [1.0] * len(family)
-    if rope is not None:
-        inside = spread([family[i].p_equivalent(rope) for i in counted], counted, len(family))
+
+    def corrected(p: Callable[[Paired], float]) -> list[float]:
+        return spread([p(family[i]) for i in counted], counted, len(family))
+
+    adjusted = corrected(lambda one: one.p)
+    skewed = corrected(lambda one: one.p_skewed)
+    inside = corrected(lambda one: 1.0 if rope is None else one.p_equivalent(rope))
     alpha = 1 - level
     open_ = max(1, len(counted) - sum(p <= alpha for p in adjusted))
     return [
@@ -70,11 +79,15 @@ def judge(
             verdict=verdict(one, p <= alpha, q <= alpha),
             p=one.p,
             adjusted=p,
+            skewed=s,
+            ratio=one.ratio,
+            uneven=one.uneven,
             seeds=one.count,
             resolvable=resolvable(one, alpha / open_),
             small=q <= alpha,
+            firm=max(p, s) <= alpha,
         )
-        for one, p, q in zip(family, adjusted, inside, strict=True)
+        for one, p, s, q in zip(family, adjusted, skewed, inside, strict=True)
     ]
 
 
@@ -85,8 +98,8 @@ def verdict(one: Paired, different: bool, small: bool) -> Verdict:
 
 
 def resolvable(one: Paired, alpha: float) -> float | None:
-    """The mean difference whose two-sided t test has p = `alpha`, given the scatter there is."""
-    return None if one.error is None else critical(one.count, 1 - alpha) * one.error
+    """The mean difference whose two-sided p is `alpha`, with the scatter that there is."""
+    return None if one.error is None else one.critical(1 - alpha) * one.error
 
 
 def spread(p: list[float], places: list[int], count: int) -> list[float]:

@@ -9,13 +9,13 @@ from functools import cached_property
 
 from bench.config.spec import check_protocols
 from bench.report.quantities import ACCURACY
-from bench.report.stats.paired import LEVEL, TINY, Paired, paired
+from bench.report.stats.paired import LEVEL, Paired, paired
 from bench.report.stats.verdicts import Judgement, Verdict, judge
 from bench.report.tables import captions
 from bench.report.tables.columns import DECIMALS
 from bench.report.tables.display import DisplayCell, DisplayColumn, DisplayRow, DisplayTable
 from bench.report.tables.layout import fewer, percent
-from bench.report.tables.model import Column, Row, Table
+from bench.report.tables.model import Column, Row, Table, grain
 from bench.report.tables.numbers import Numbers
 from bench.report.tables.render import check_form, written
 from bench.report.tables.writers.csv import CSV, FIELDS, lines, to_csv
@@ -49,7 +49,8 @@ class Ablation:
         pair = self.rows.get(method), self.rows.get(self.full)
         if method == self.full or None in pair or pair[0].variant != pair[1].variant:
             return Paired({})
-        return paired(*(self.numbers.cell(row, column).values for row in pair))
+        values = (self.numbers.cell(row, column).values for row in pair)
+        return paired(*values, grain(pair[0], share=True))
 
     def judged(self, column: Column) -> dict[str, Judgement]:
         """method -> what its difference shows, of all that have one: they are one family."""
@@ -141,7 +142,7 @@ def cell_of(ablation: Ablation, row: Row | None, column: Column) -> DisplayCell:
 
 
 def difference_text(difference: Paired) -> str:
-    """ "-0.6 [-1.3, +0.1]", in points; a sign before a zero says where it was rounded from."""
+    """ "-0.6 [-1.3, +0.1]", in points."""
     if difference.mean is None:
         return ""
     text = points(difference.mean)
@@ -151,7 +152,9 @@ def difference_text(difference: Paired) -> str:
 
 
 def points(share: float) -> str:
-    return f"{100 * share:+.{DECIMALS}f}" if abs(share) > TINY else f"{0:.{DECIMALS}f}"
+    """With its sign, unless it is rounded to 0."""
+    rounded = round(100 * share, DECIMALS)
+    return f"{rounded:+.{DECIMALS}f}" if rounded else f"{0:.{DECIMALS}f}"
 
 
 def heading(ablation: Ablation) -> str:
@@ -168,7 +171,8 @@ def footnotes(ablation: Ablation, column: Column) -> list[str]:
         f"A mark: the row has the component. Difference to `{ablation.full}` in percentage "
         f"points, paired by seed{n}, with its own {100 * LEVEL:g} % t interval (n - 1 degrees of "
         "freedom). What is said below rests on paired t tests, corrected for the number of rows "
-        "(Holm), so that an interval may leave 0 out and the difference not be resolved."
+        "(Holm), so that an interval may leave 0 out and the difference not be resolved. They "
+        "suppose that differences scatter symmetrically."
     )
     of_cells = captions.footnotes(ablation.numbers, (column.protocol,), [column], [ACCURACY])
     return [what, *of_cells, *verdict(ablation, judged, seeds)]
@@ -177,7 +181,7 @@ def footnotes(ablation: Ablation, column: Column) -> list[str]:
 PHRASES = {
     Verdict.WORSE: "removing {} lowers accuracy",
     Verdict.BETTER: "removing {} raises accuracy",
-    Verdict.EQUIVALENT: "removing {} changes it by less than one point",
+    Verdict.EQUIVALENT: "removing {} changes it on this test set by less than one point",
     Verdict.NOT_RESOLVED: "the effect of removing {} is not resolved",
 }
 
@@ -192,6 +196,12 @@ def verdict(ablation: Ablation, judged: dict[str, Judgement], seeds: str) -> lis
     if set(named) <= {Verdict.NOT_RESOLVED, None}:
         parts = ["no difference is resolved"]
     sentences = [f"With {seeds} seeds, {'; '.join(parts)}."] if seeds else []
+    uneven = [m for m, one in judged.items() if one.uneven]
+    if uneven:
+        sentences.append(
+            f"Scatter of another order than that of `{ablation.full}`, so that differences may be "
+            f"skewed; interval and verdict allow for it: {captions.listed_code(uneven)}."
+        )
     if None in named:
         sentences.append(f"Fewer than two seeds in common, so nothing is said: {named[None]}.")
     return sentences
@@ -225,5 +235,6 @@ def csv_lines(ablation: Ablation, column: Column) -> Iterator[dict[str, object]]
             "pairs": difference.count,
             "p": difference.p if difference.values else None,
             "p_holm": judged[method].adjusted if method in judged else None,
+            "p_skewed": judged[method].skewed if method in judged else None,
             "verdict": judged[method].verdict if method in judged else None,
         }

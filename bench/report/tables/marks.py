@@ -4,14 +4,16 @@ The first of the table's quantities that has a better and a worse and is no cost
 of its columns; every further comparison would make all of them harder to resolve.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.report.quantities import COST
 from bench.report.stats.paired import LEVEL, ROPE, paired
+from bench.report.stats.skew import LAW
 from bench.report.stats.verdicts import Judgement, Verdict, judge
+from bench.report.tables import captions
 from bench.report.tables.columns import NAMES
-from bench.report.tables.model import Column, Row, Table, rows_named, state_of
+from bench.report.tables.model import Column, Row, Table, grain, rows_named, state_of
 from bench.report.tables.numbers import Numbers
 
 SIGNS = {
@@ -36,8 +38,7 @@ class Judged:
         one = self.judgements.get((self.table.rows.index(row), column))
         if one is None:
             return "", ""
-        corrected = f", p {one.adjusted:.3g} after Holm" if one.seeds > 1 else ""
-        return SIGNS[one.verdict], f"against {self.baseline}: {one.words}{corrected}"
+        return SIGNS[one.verdict], f"against {self.baseline}: {one.words}{tested(one)}"
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -58,7 +59,7 @@ class Judged:
         words = {
             Verdict.BETTER: "better",
             Verdict.WORSE: "worse",
-            Verdict.EQUIVALENT: "equivalent (less than one point apart)",
+            Verdict.EQUIVALENT: "equivalent (less than one point apart on this test set)",
             Verdict.NOT_RESOLVED: f"not resolved with {self.seeds}, which is no win",
         }
         marks = "; ".join(f"{SIGNS[v]} {text}" for v, text in words.items() if v in verdicts)
@@ -68,7 +69,29 @@ class Judged:
         family = f" after Holm over the table's {count} comparisons" if count > 1 else ""
         equal = "; equivalence by two one-sided tests, corrected likewise"
         yield f"{test}{family}{equal if Verdict.EQUIVALENT in verdicts else ''}."
+        yield from self.skewed()
         yield from self.resolvable()
+
+    def skewed(self) -> Iterator[str]:
+        """Which verdicts rest on differences that scatter symmetrically, and which cannot."""
+        if any(one.resolved for one in self.judgements.values()):
+            firm = captions.listed_code(self.rows(lambda one: one.firm)) or "none"
+            yield f"Also better or worse if differences were as skewed as {LAW}: {firm}."
+        uneven = self.rows(lambda one: one.uneven)
+        if uneven:
+            yield (
+                f"Scatter of another order than that of `{self.baseline}`, so that differences may "
+                f"be skewed and are judged as such: {captions.listed_code(uneven)}."
+            )
+
+    def rows(self, chosen: Callable[[Judgement], bool]) -> tuple[str, ...]:
+        """Labels of the rows with such a judgement, with the column where there are several."""
+        several = len({column for _, column in self.judgements}) > 1
+        return tuple(
+            self.table.rows[i].label + (f" ({named(column)})" if several else "")
+            for (i, column), one in self.judgements.items()
+            if chosen(one)
+        )
 
     @property
     def seeds(self) -> str:
@@ -98,6 +121,17 @@ class Judged:
         return f"{100 * difference:.1f}" if NAMES[self.kind].share else f"{difference:.3g}"
 
 
+def tested(one: Judgement) -> str:
+    if one.seeds < 2:
+        return ""
+    skewed = "" if one.uneven else f", {one.skewed:.3g} if skewed"
+    return f", p {one.adjusted:.3g} after Holm{skewed}"
+
+
+def named(column: Column) -> str:
+    return " ".join(part for part in (column.protocol, column.modality) if part)
+
+
 def judged(numbers: Numbers, shown: Sequence[Column], baseline: str) -> Judged:
     """Raises UserError if several rows on one state of the data have the baseline's name."""
     table = numbers.table
@@ -109,7 +143,8 @@ def judged(numbers: Numbers, shown: Sequence[Column], baseline: str) -> Judged:
             other = references.get(state_of(row.runs[0]))
             if other is None or other is row:
                 continue
-            difference = paired(*(oriented(numbers, one, column) for one in (row, other)))
+            sides = (oriented(numbers, one, column) for one in (row, other))
+            difference = paired(*sides, grain(row, share=NAMES[kind].share))
             if difference.values:
                 differences[i, column] = difference
     rope = ROPE if kind and NAMES[kind].share else None

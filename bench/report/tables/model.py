@@ -9,7 +9,7 @@ from bench.errors import UserError, unknown
 from bench.report.quantities import QUANTITIES, Value
 from bench.report.read.results import Finished
 from bench.report.read.settings import listed
-from bench.report.stats.paired import SeedValues
+from bench.report.stats.paired import TINY, SeedValues
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,11 @@ class Table:
 
     def has(self, protocol: str) -> bool:
         return any(protocol in run.accuracy for row in self.rows for run in row.runs)
+
+
+def grain(row: Row, *, share: bool) -> float:
+    """The least scatter that a quantity can show: one test sample, of a share."""
+    return 1 / row.runs[0].counts["test"] if share else TINY
 
 
 def alone(table: Table, row: Row, modality: str) -> Row | None:

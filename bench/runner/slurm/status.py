@@ -82,7 +82,7 @@ def lines(standings: Sequence[Standing]) -> list[str]:
             texts.append((STATES.index(one.state), f"{one.state}: {name(one.run)}: {one.note}"))
     texts = [line for _, line in sorted(texts, key=lambda item: item[0])]
     return texts + [
-        f"waiting: {configuration(path)} seeds {','.join(seeds)}: {text}"
+        f"waiting: {configuration(path)} seed{'s' * (len(seeds) > 1)} {','.join(seeds)}: {text}"
         for (path, text), seeds in waiting.items()
         if text
     ]

@@ -21,7 +21,7 @@ FIELDS = (
 )
 
 
-COMPARED = ("baseline", "verdict", "p", "p_holm")  # further ones, with a baseline
+COMPARED = ("baseline", "verdict", "p", "p_holm", "p_skewed")  # further ones, with a baseline
 
 
 def csv_lines(numbers: Numbers, view: TableView) -> Iterator[dict[str, object]]:
@@ -31,7 +31,7 @@ def csv_lines(numbers: Numbers, view: TableView) -> Iterator[dict[str, object]]:
 
     def compared(place: tuple[int, Column] | None = None) -> dict[str, object]:
         one = against.get(place)
-        said = (one.verdict, one.p, one.adjusted) if one else (None, None, None)
+        said = (one.verdict, one.p, one.adjusted, one.skewed) if one else (None,) * 4
         values = (view.baseline, *said)
         return dict(zip(COMPARED, values, strict=True)) if view.baseline else {}
 
