@@ -1,6 +1,9 @@
 """Arithmetic that does not depend on the machine, nor on what is set for its libraries outside."""
 
 import hashlib
+import io
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +14,13 @@ import torch
 
 from bench.config import spec as specs
 from bench.config.spec import NATIVE, PORTABLE, TrainConfig
+from bench.runner import local
 from bench.runs import arithmetic
+from bench.runs.places import Places
 from bench.runs.rundir import RunDir
 from tests.helpers.commands import environment
+from tests.helpers.fake_runs import finish
+from tests.helpers.kills import start
 from tests.helpers.training import spec_of
 
 ELSEWHERE = {  # what somebody may have set, or another processor choose
@@ -55,6 +62,29 @@ def trained(folder: Path, chosen: str, changes: dict[str, str]) -> tuple[dict[st
     return digests, result["environment"]
 
 
+class Stopped(Exception):
+    pass
+
+
+class TrainingFailed(Exception):
+    pass
+
+
+def note_environment(run, places, stop):
+    """Stands where bench.execute does: what the worker's process was started with."""
+    families = set(arithmetic.FAMILIES) - {"KMP_"}  # scikit-learn itself sets some of these
+    libraries = {k: v for k, v in os.environ.items() if k.startswith(tuple(families))}
+    (run.path / "libraries.json").write_text(json.dumps(libraries))
+    finish(run)
+
+
+def libraries_of(folder: Path, *specs) -> list[dict[str, str]]:
+    runs = [start(folder, spec) for spec in specs]
+    fake = f"{__name__}:note_environment"
+    local.run_local(runs, 1, Places(folder, device="cpu"), False, io.StringIO(), fake)
+    return [json.loads((run.path / "libraries.json").read_text()) for run in runs]
+
+
 def digest(arrays) -> str:
     return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
 
@@ -88,6 +118,28 @@ def test_what_is_set_for_the_libraries_does_not_count():
     assert changes["MKL_ENABLE_INSTRUCTIONS"] is None and changes["DNNL_MAX_CPU_ISA"] is None
     assert changes["ATEN_CPU_CAPABILITY"] == "avx2" and changes["OMP_NUM_THREADS"] == "3"
     assert arithmetic.variables(TrainConfig(arithmetic=NATIVE), inherited) == {}
+
+
+@needs_avx2
+def test_runs_of_one_call_get_processes_of_their_own_arithmetic_and_threads(tmp_path, monkeypatch):
+    for name, value in ELSEWHERE.items():
+        monkeypatch.setenv(name, value)
+    trains = ({}, {"threads": 3}, {"arithmetic": NATIVE})
+    plain, wide, native = libraries_of(tmp_path, *(spec_of("joint", train=t) for t in trains))
+    pinned = arithmetic.ARRAYS | arithmetic.TENSORS
+    assert plain == pinned | dict.fromkeys(arithmetic.THREADS, "1")
+    assert wide == pinned | dict.fromkeys(arithmetic.THREADS, "3")
+    assert native == ELSEWHERE | arithmetic.ARRAYS
+
+
+def test_a_call_on_a_processor_without_avx2_says_so_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(arithmetic, "cpu_facts", lambda: {"flags": "sse4_2 avx"})
+    out = io.StringIO()
+    runs = [start(tmp_path, spec_of("joint", seed=seed)) for seed in (0, 1)]
+    fake = f"{__name__}:note_environment"
+    local.run_local(runs, 1, Places(tmp_path, device="cpu"), False, out, fake)
+    assert out.getvalue().count("no AVX2") == 1
+    assert not (runs[0].path / "libraries.json").read_text().count("COMPATIBLE")
 
 
 @needs_avx2
