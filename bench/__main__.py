@@ -23,11 +23,13 @@ if os.path.dirname(__file__) not in bench.__path__:
 from bench.commands import streams
 from bench.commands.parser import parser
 from bench.errors import UserError
+from bench.runs import arithmetic
 from bench.runs.files import refusal
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
+    os.environ.update(arithmetic.arrays())  # before anything imports NumPy
     with streams.prepared():
         code = run(argv)
         if reason := streams.lost():

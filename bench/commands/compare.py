@@ -1,4 +1,4 @@
-"""`compare`: two methods of one results folder, or two results folders."""
+"""`compare`: two methods of one results folder, two results folders, or two tables as CSV."""
 
 import argparse
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.commands import request
 from bench.errors import UserError, unknown
 from bench.report.comparison import compare as comparison
-from bench.report.comparison import text
+from bench.report.comparison import equality, text
 from bench.report.comparison.pairs import Pairs, of_folders, of_methods
 from bench.report.quantities import RESAMPLED
 from bench.report.tables import collect
@@ -17,6 +17,10 @@ from bench.runs.files import present
 
 
 def compare(args: argparse.Namespace) -> int:
+    words = Path(args.a), Path(args.b)
+    if all(word.suffix == ".csv" for word in words):
+        sys.stdout.write(f"{equality.sentence(*words)}\n")
+        return 0
     protocols = request.protocols(args.protocol)
     if args.metric not in RESAMPLED:
         raise unknown(args.metric, "a measure that can be compared", RESAMPLED)

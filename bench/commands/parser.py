@@ -181,7 +181,7 @@ EXPORT = (
 )
 MEASURES = "accuracy (default) or another that can be resampled: macro_f1, nll, ..."
 COMPARE = (
-    option("a", "A", "a method (or METHOD@DIGEST), or a results folder or bundle"),
+    option("a", "A", "a method (or METHOD@DIGEST), a results folder or bundle, or a table.csv"),
     option("b", "B", "what A is compared with, of the same kind"),
     option("--metric", "NAME", MEASURES, default="accuracy"),
     *(DATASET, PROTOCOL),

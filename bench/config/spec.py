@@ -9,6 +9,7 @@ from bench import FORMAT
 from bench.config.settings import Settings, build, knob
 from bench.errors import UserError, unknown
 
+PORTABLE, NATIVE = "portable", "native"  # see bench.runs.arithmetic
 VAL, LAST, TEST_BEST = "val", "last", "test-best"
 PROTOCOLS = {  # ways of reading one training run, in words for captions
     VAL: "the epoch chosen on validation",
@@ -33,6 +34,7 @@ class TrainConfig(Settings):
     precision: str = knob("fp32", choices=("fp32", "bf16"))  # bf16: autocast in the encoders
     # Of the CPU; part of the spec, since it can change the last bits.
     threads: int = knob(1, low=1, high=1024)
+    arithmetic: str = knob(PORTABLE, choices=(PORTABLE, NATIVE))  # of the CPU
     test_curve: bool = True  # score test after every answered epoch of the last stage
 
     def idle(self, epochs):
@@ -74,7 +76,11 @@ class RunSpec:
     data: dict[str, object]  # of the data set, in full
 
     def to_json(self) -> dict[str, object]:
-        return {"format": FORMAT, **asdict(self)}
+        """Without `train.arithmetic` where it is native, as it was before there was a choice."""
+        plain = asdict(self)
+        if self.train.arithmetic == NATIVE:
+            del plain["train"]["arithmetic"]
+        return {"format": FORMAT, **plain}
 
     @property
     def digest(self) -> str:
@@ -111,6 +117,7 @@ def from_json(plain: Mapping[str, object], where: str) -> RunSpec:
     if set(plain) != names | {"format"}:
         raise UserError(f"{where} is not a run's specification; remove it to start that run anew.")
     parts = {k: plain[k] for k in names}
-    parts["train"] = build(TrainConfig, parts["train"], f"the recipe in {where}")
+    train = {"arithmetic": NATIVE, **parts["train"]}
+    parts["train"] = build(TrainConfig, train, f"the recipe in {where}")
     parts["network"] = build(NetworkConfig, parts["network"], f"the network in {where}")
     return RunSpec(**parts)

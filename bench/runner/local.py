@@ -4,13 +4,17 @@ import signal
 import time
 import uuid
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from bench.config.spec import PORTABLE, TrainConfig
+from bench.errors import UserError
 from bench.runner.pool import Interrupt, RunWorker, WorkerPool
 from bench.runner.progress import Progress, follow, label
 from bench.runner.worker import ENDED, LEFT, STOPPED, STUCK, UNWRITABLE, WorkerRequest, ended
+from bench.runs.arithmetic import LACKING, capable
 from bench.runs.lock import Owner
 from bench.runs.places import Places
 from bench.runs.processes import end_of
@@ -55,9 +59,13 @@ def run_local(
     if not left:
         return outcome(runs, interrupted=False)
     request = WorkerRequest([], places.to_json(), execute, uuid.uuid4().hex, patience)
-    with interrupt or Interrupt() as interrupt:
-        watch = Watch(left, WorkerPool(request), progress, interrupt)
-        watch.follow(jobs)
+    with closing(progress), interrupt or Interrupt() as interrupt:
+        for config, group in by_process(left):
+            if config.arithmetic == PORTABLE and places.device != "cuda" and not capable():
+                progress.say(LACKING)
+            Watch(group, WorkerPool(request, config), progress, interrupt).follow(jobs)
+            if interrupt.asked:
+                break
     return outcome(runs, interrupt.asked)
 
 
@@ -67,6 +75,23 @@ def forgive(run: RunDir) -> None:
     if run.state == "failed" and lock.acquire():
         run.error.unlink(missing_ok=True)
         lock.release()
+
+
+def by_process(runs: Sequence[RunDir]) -> list[tuple[TrainConfig, list[RunDir]]]:
+    """Runs that one process may train: it has one arithmetic, and its libraries one number of
+    threads. Who cannot read a spec leaves it to the worker to say so."""
+    configs: dict[Path, TrainConfig] = {}
+    groups: dict[tuple, tuple[TrainConfig, list[RunDir]]] = {}
+    for run in runs:
+        configuration = run.path.parent
+        if configuration not in configs:
+            try:
+                configs[configuration] = run.spec().train
+            except UserError:
+                configs[configuration] = TrainConfig()
+        config = configs[configuration]
+        groups.setdefault((config.arithmetic, config.threads), (config, []))[1].append(run)
+    return list(groups.values())
 
 
 def outcome(runs: Sequence[RunDir], interrupted: bool) -> Outcome:
@@ -100,7 +125,6 @@ class Watch:
             self.look()
         finally:
             self.pool.stop(GRACE)
-            self.progress.close()
 
     def look(self) -> None:
         """One round: workers that ended, runs that ended, runs that are going on."""

@@ -8,7 +8,9 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
+from bench.config.spec import TrainConfig
 from bench.runner.worker import WorkerRequest
+from bench.runs.arithmetic import variables
 from bench.runs.processes import Child, start
 from bench.runs.rundir import RunDir
 
@@ -21,10 +23,14 @@ class RunWorker(Child):
 
 
 class WorkerPool:
-    """The workers of one call. Each gets the call's request and lives until its input closes."""
+    """The workers of one call. Each gets the call's request and lives until its input closes.
 
-    def __init__(self, request: WorkerRequest) -> None:
+    config: the recipe of its runs, as far as it decides on a process: arithmetic and threads.
+    """
+
+    def __init__(self, request: WorkerRequest, config: TrainConfig) -> None:
         self.request = request
+        self.config = config
         self.workers: list[RunWorker] = []
         self._closed = 0.0  # time.monotonic() of close
 
@@ -48,8 +54,9 @@ class WorkerPool:
         """
         gpu = self.least_used(os.environ.get("CUDA_VISIBLE_DEVICES", "").split(","))
         paths = [os.path.abspath(run.path) for run in runs]
+        changes = variables(self.config, os.environ) | one_gpu(gpu)
         with blocked(USER_SIGNALS):
-            worker = RunWorker(*start("bench.runner.worker", one_gpu(gpu)), gpu)
+            worker = RunWorker(*start("bench.runner.worker", changes), gpu)
         self.workers.append(worker)
         worker.send(asdict(replace(self.request, runs=paths)))
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from bench.runs import arithmetic
+
 SHOWN = 15  # lines of a dead process's output
 
 
@@ -43,11 +45,13 @@ class Child:
 
 
 def start(
-    module: str, environment: Mapping[str, str], replies: bool = False
+    module: str, changes: Mapping[str, str | None], replies: bool = False
 ) -> tuple[subprocess.Popen, IO[bytes]]:
     """The process and the output of a Child that runs a module and finds the same modules as this
-    process. replies: its standard output is a pipe to this process."""
+    process. changes: of the environment, None takes a variable out. replies: its standard output is
+    a pipe to this process."""
     modules = os.pathsep.join(os.path.abspath(path) for path in sys.path)
+    environment = {**os.environ, "PYTHONPATH": modules, **arithmetic.arrays(), **changes}
     output = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", module],
@@ -55,7 +59,7 @@ def start(
         stdout=subprocess.PIPE if replies else output,
         stderr=output,
         start_new_session=True,
-        env={**os.environ, "PYTHONPATH": modules, **environment},
+        env={name: value for name, value in environment.items() if value is not None},
     )
     return process, output
 

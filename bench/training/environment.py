@@ -1,6 +1,7 @@
 """Where and with what code a run was made: what a reviewer wants beside every number."""
 
 import hashlib
+import os
 import platform
 import subprocess
 from functools import cache
@@ -10,6 +11,7 @@ from pathlib import Path
 import torch
 
 from bench import __version__
+from bench.runs import arithmetic
 
 PACKAGES = ("bench", "bench.methods", "bench.datasets")
 
@@ -22,25 +24,30 @@ def device_of(name: str) -> torch.device:
 
 
 def environment(device: torch.device) -> dict[str, object]:
+    """Versions, the device, the processor, and the arithmetic that the CPU's part was made with."""
     named = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
     return {
         "python": platform.python_version(),
         "torch": torch.__version__,
         "device": device.type,
         "device_name": named,
+        "arithmetic": arithmetic.of_process(device.type, os.environ),
+        "processor_family": processor_family(),
         "platform": platform.platform(),
     }
 
 
-@cache
 def processor() -> str:
     """The processor's model as Linux names it, else the machine type."""
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.machine()
+    return arithmetic.cpu_facts().get("model name") or platform.machine()
+
+
+def processor_family() -> str:
+    """Maker, family and model, and the widest instructions that torch would choose."""
+    facts = arithmetic.cpu_facts()
+    parts = [facts[key] for key in ("vendor_id", "cpu family", "model") if key in facts]
+    widest = [name for name in ("avx512f", "avx2") if name in facts.get("flags", "").split()]
+    return " ".join([platform.machine(), *parts, *widest[:1]])
 
 
 @cache

@@ -108,7 +108,8 @@ def test_run_all_leaves_tables_and_figures_and_a_clean_tree(tmp_path):
     for command in (["git", "init", "-q"], ["git", "add", "-A"]):
         subprocess.run(command, cwd=tree, check=True)
     before = subprocess.run(["git", "status", "-s"], cwd=tree, capture_output=True, check=True)
-    shell(f"{tree}/run_all.sh", tmp_path)
+    said = shell(f"{tree}/run_all.sh", tmp_path)
+    assert re.fullmatch(r".*table\.csv (is equal to|differs from) .*", said.splitlines()[-1])
     made = {p.name for p in (tree / "results/quick").iterdir()}
     assert {"table.md", "table.tex", "accuracy.png", "curves.png"} <= made
     after = subprocess.run(["git", "status", "-s"], cwd=tree, capture_output=True, check=True)

@@ -222,6 +222,7 @@ OWN_TEXTS = {
     "bench/commands/streams.py",  # standard input
     "bench/training/environment.py",  # of the kernel
     "bench/runner/slurm/jobs.py",  # what a job printed
+    "bench/runs/arithmetic.py",  # of the kernel
     "bench/runs/rundir.py",  # error.txt
     "bench/runs/processes.py",  # of the kernel
     "bench/report/page/__init__.py",  # style and script of the page

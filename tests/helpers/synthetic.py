@@ -42,6 +42,14 @@ class Synthetic:
         return DataBundle(spec, parts, self.config.split, digests, "0" * 64)
 
 
+class Pictured(Synthetic):
+    """The second modality is a picture, which takes convolutions."""
+
+    def describe(self):
+        modalities = {"m0": Modality("vector", WIDTHS[:1]), "m1": Modality("image", (1, 12, 12))}
+        return DatasetSpec("synthetic", 4, modalities)
+
+
 def part(spec, name):
     generator = torch.Generator().manual_seed(list(SIZES).index(name) + 1)
     labels = torch.randint(spec.classes, (SIZES[name],), generator=generator)

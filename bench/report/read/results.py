@@ -82,6 +82,7 @@ class Finished:
     epochs: int  # of the whole plan
     learned: tuple[Learned, ...]  # empty for methods that tell nothing, and for older results
     evaluated: Evaluated  # its parts empty for older results
+    environment: dict[str, object]  # see bench.training.environment; empty where not recorded
 
     def rows(self) -> list[dict]:
         """The log's epochs. Raises UserError if it does not hold all of them."""
@@ -148,6 +149,7 @@ def parse(directory: RunDir, result: Result) -> Finished:
         epochs=result.cost.epochs,
         learned=tuple(learned(panel) for panel in result.learned or ()),
         evaluated=evaluated.parse(result),
+        environment=result.environment or {},
     )
 
 

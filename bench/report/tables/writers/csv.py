@@ -2,8 +2,9 @@
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from bench.report.read.results import UNRECORDED
 from bench.report.read.settings import listed
 from bench.report.tables.columns import chosen
 from bench.report.tables.layout import TableView
@@ -13,14 +14,14 @@ from bench.report.tables.numbers import Numbers
 from bench.report.tables.published import PUBLISHED, PublishedColumns
 
 CSV = "csv"
-
-
+PLACE = ("dataset", "split", "method", "settings", "protocol", "column")
+# What computed the runs of a row, by the names of result.json; several values have "; " between.
+MACHINE = ("device", "processor_family", "torch", "arithmetic")
 FIELDS = (
-    *("dataset", "split", "method", "settings", "protocol", "column"),
+    *PLACE,
     *("mean", "std", "n", "seeds", "values", "digest", "data_hash"),
+    *(*MACHINE, "code"),
 )
-
-
 COMPARED = ("baseline", "verdict", "p", "p_holm", "p_skewed")  # further ones, with a baseline
 
 
@@ -79,8 +80,17 @@ def lines(numbers: Numbers, shown: Sequence[Column]) -> Iterator[dict[str, objec
                 " ".join(map(repr, cell.values.values())),
                 row.runs[0].digest,
                 row.runs[0].data_hash,
+                *(
+                    among(run.environment.get(key, UNRECORDED) for run in row.runs)
+                    for key in MACHINE
+                ),
+                among(run.code for run in row.runs),
             )
             yield dict(zip(FIELDS, values, strict=True))
+
+
+def among(values: Iterable[object]) -> str:
+    return "; ".join(sorted(set(map(str, values))))
 
 
 def to_csv(rows: Sequence[dict[str, object]]) -> str:
