@@ -12,12 +12,12 @@ from torch.optim import Optimizer
 from bench.config.settings import Settings, knob, share
 from bench.loading.loaders import OrderedLoader, TrainData
 from bench.networks.task import Task
-from bench.passes import collect
+from bench.passes import collect, eval_mode
 from bench.seeds import generator
 from bench.types import Batch, Clock, Prediction
 
 __all__ = ["Batch", "Clock", "Method", "Prediction", "Settings", "Stage"]
-__all__ += ["collect", "descend", "knob", "share"]
+__all__ += ["collect", "descend", "eval_mode", "knob", "share"]
 
 Metrics = dict[str, Tensor]  # scalars, detached; the harness averages them over the epoch
 Step = Callable[[Batch, Optimizer, Clock], Metrics]

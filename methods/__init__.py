@@ -47,6 +47,7 @@ ENTRIES = (
     Entry(
         "ogm_ge", "bench.methods.ogm:OGM", "OGM-GE", MODULATION, OGM_PAPER, more_than_two=OGM_BEYOND
     ),
+    Entry("agm", "bench.methods.agm:AGM", "AGM", MODULATION, "Li et al., ICCV 2023"),
     Entry("dimml", DIMML, "DI-MML", DETACHED, DIMML_PAPER, more_than_two=DIMML_BEYOND),
     ablation("no-shared", "without the shared head", shared_weight=0.0),
     ablation("no-duc", "without DUC", duc_weight=0.0),

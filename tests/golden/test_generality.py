@@ -11,8 +11,10 @@ import pytest
 
 from tests.golden import (
     made,
+    made_gradients,
     made_metrics,
     made_stats,
+    test_agm,
     test_dimml,
     test_metrics_balance,
     test_metrics_calibration,
@@ -29,6 +31,7 @@ MAKERS = {
     "ogm": (test_ogm, made.ogm),
     "ogm_ge": (test_ogm_ge, made.ogm_ge),
     "dimml": (test_dimml, made.dimml),
+    "agm": (test_agm, made_gradients.agm),
     "metrics_stats": (test_metrics_stats, made_stats.metrics_stats),
     "metrics_classification": (test_metrics_classification, made_metrics.metrics_classification),
     "metrics_balance": (test_metrics_balance, made_metrics.metrics_balance),
@@ -43,6 +46,7 @@ UNNOTICED = {
     "ogm": {"step_coeff"},
     "ogm_ge": {"coeff"},
     "dimml": set(),
+    "agm": set(),
     "metrics_classification": {"n_classes"},
     "metrics_stats": set(),
     "metrics_balance": set(),
