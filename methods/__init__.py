@@ -5,6 +5,7 @@ from bench.registry import MethodEntry as Entry
 BASELINE, MODULATION, DETACHED = "Baselines", "Gradient modulation", "Detached training"
 OGM_PAPER = "Peng et al., CVPR 2022"
 DIMML, DIMML_PAPER = "bench.methods.dimml:DIMML", "Fan et al., ACM MM 2024"
+MMPARETO, MMPARETO_PAPER = "bench.methods.mmpareto:MMPareto", "Wei and Hu, ICML 2024"
 ABLATIONS = "Ablations of DI-MML"
 # Where there are more than two modalities, which the papers do not say.
 OGM_BEYOND = "a modality's ratio is to the mean score of the others"
@@ -48,6 +49,16 @@ ENTRIES = (
         "ogm_ge", "bench.methods.ogm:OGM", "OGM-GE", MODULATION, OGM_PAPER, more_than_two=OGM_BEYOND
     ),
     Entry("agm", "bench.methods.agm:AGM", "AGM", MODULATION, "Li et al., ICCV 2023"),
+    Entry("mmpareto", MMPARETO, "MMPareto", MODULATION, MMPARETO_PAPER),
+    Entry(
+        "mmpareto-encoder",
+        MMPARETO,
+        "MMPareto, rescaled by encoder",
+        MODULATION,
+        MMPARETO_PAPER,
+        {"rescaled": "encoder"},
+        base="mmpareto",
+    ),
     Entry("dimml", DIMML, "DI-MML", DETACHED, DIMML_PAPER, more_than_two=DIMML_BEYOND),
     ablation("no-shared", "without the shared head", shared_weight=0.0),
     ablation("no-duc", "without DUC", duc_weight=0.0),

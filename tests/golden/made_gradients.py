@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from tests.helpers import reference_agm
+from tests.helpers import reference_agm, reference_mmpareto
 
 STEPS, BATCH, CLASSES = 3, 4, 3
 
@@ -75,6 +75,82 @@ def agm_steps(outputs, labels, alpha, clamp):
     keys = {"nll": "losses", "r": "r", "tau": "tau", "coeff": "kappa", "running": "running"}
     found = {k: torch.stack([number(getattr(s, a)) for s in steps]) for k, a in keys.items()}
     return found, steps
+
+
+def mmpareto(names, seed):
+    generator = torch.Generator().manual_seed(seed)
+    made = {"gamma": number(0.7), "n_pairs": torch.tensor(3), "pair_n_tensors": torch.tensor(2)}
+    for k in range(3):
+        fused, noise = ([normal(generator, 3, 2), normal(generator, 4)] for _ in range(2))
+        own = [(1 - k) * f + n for f, n in zip(fused, noise, strict=True)]
+        made |= mmpareto_pair(f"pair{k}_", fused, own)
+    return plain(made | mmpareto_step(names, generator))
+
+
+def mmpareto_pair(prefix, fused, own):
+    """All that the file has of one encoder's gradients."""
+    weights = reference_mmpareto.weights(fused, own)
+    new = [2 * weights[0] * f + 2 * weights[1] * o for f, o in zip(fused, own, strict=True)]
+    pairs = zip(new, fused, own, strict=True)
+    made = {
+        "cos": number(reference_mmpareto.cosine(fused, own)),
+        "weights": number(weights),
+        "scale": number([reference_mmpareto.factor([n], [f + o]) for n, f, o in pairs]),
+    }
+    made |= {f"mm{i}": g for i, g in enumerate(fused)} | {f"own{i}": g for i, g in enumerate(own)}
+    for name, encoder in (("final", False), ("final_encoder_scope", True)):
+        result = reference_mmpareto.final(fused, own, 0.7, encoder)
+        made |= {f"{name}{i}": g for i, g in enumerate(result)}
+    return {prefix + k: v for k, v in made.items()}
+
+
+def mmpareto_step(names, generator):
+    """One step on encoders tanh(l2(relu(l1(x)))) and linear heads, whose first one is turned."""
+    weights, inputs, features = {}, {}, {}
+    labels = torch.randint(CLASSES, (BATCH,), generator=generator)
+    for i, m in enumerate(names):
+        inputs[m] = normal(generator, BATCH, 4 + i)
+        for layer, shape in (("l1", (6, 4 + i)), ("l2", (3, 6))):
+            weights[f"{m}_net.{layer}.weight"] = normal(generator, *shape)
+            weights[f"{m}_net.{layer}.bias"] = normal(generator, shape[0])
+    joint = weights["head.weight"] = normal(generator, CLASSES, 3 * len(names))
+    weights["head.bias"] = normal(generator, CLASSES)
+    for i, (m, block) in enumerate(zip(names, joint.chunk(len(names), dim=1), strict=True)):
+        weights[f"head_{m}.weight"] = -block.clone() if i == 0 else block.clone()
+        weights[f"head_{m}.bias"] = normal(generator, CLASSES)
+    for w in weights.values():
+        w.requires_grad_()
+    for m, x in inputs.items():
+        h = (x @ weights[f"{m}_net.l1.weight"].T + weights[f"{m}_net.l1.bias"]).clamp(min=0)
+        features[m] = (h @ weights[f"{m}_net.l2.weight"].T + weights[f"{m}_net.l2.bias"]).tanh()
+    z = {"head": torch.cat(list(features.values()), dim=1)}
+    z |= {f"head_{m}": f for m, f in features.items()}
+    losses = {
+        k: reference_mmpareto.mean_cross_entropy(
+            x @ weights[f"{k}.weight"].T + weights[f"{k}.bias"], labels
+        )
+        for k, x in z.items()
+    }
+    made = {f"x_{m}": x for m, x in inputs.items()} | {"labels": labels}
+    made |= {f"param.{k}": w for k, w in weights.items()}
+    made["losses"] = torch.stack(list(losses.values()))
+    for k, loss in losses.items():
+        grads = torch.autograd.grad(
+            loss, [weights[f"{k}.{p}"] for p in ("weight", "bias")], retain_graph=True
+        )
+        made |= {f"grad_final.{k}.{p}": g for p, g in zip(("weight", "bias"), grads, strict=True)}
+    for m in names:
+        keys = [k for k in weights if k.startswith(f"{m}_net.")]
+        both = [
+            torch.autograd.grad(losses[k], [weights[n] for n in keys], retain_graph=True)
+            for k in ("head", f"head_{m}")
+        ]
+        pair = mmpareto_pair("", *both)
+        made |= {f"cos_{m}_net": pair["cos"], f"weights_{m}_net": pair["weights"]}
+        for i, k in enumerate(keys):
+            made |= {f"grad_mm.{k}": both[0][i], f"grad_own.{k}": both[1][i]}
+            made |= {f"scale.{k}": pair["scale"][i], f"grad_final.{k}": pair[f"final{i}"]}
+    return {f"step_{k}": v for k, v in made.items()}
 
 
 def normal(generator, *shape) -> Tensor:

@@ -22,6 +22,7 @@ from tests.golden import (
     test_metrics_complexity,
     test_metrics_robustness,
     test_metrics_stats,
+    test_mmpareto,
     test_ogm,
     test_ogm_ge,
 )
@@ -32,6 +33,7 @@ MAKERS = {
     "ogm_ge": (test_ogm_ge, made.ogm_ge),
     "dimml": (test_dimml, made.dimml),
     "agm": (test_agm, made_gradients.agm),
+    "mmpareto": (test_mmpareto, made_gradients.mmpareto),
     "metrics_stats": (test_metrics_stats, made_stats.metrics_stats),
     "metrics_classification": (test_metrics_classification, made_metrics.metrics_classification),
     "metrics_balance": (test_metrics_balance, made_metrics.metrics_balance),
@@ -47,6 +49,7 @@ UNNOTICED = {
     "ogm_ge": {"coeff"},
     "dimml": set(),
     "agm": set(),
+    "mmpareto": {"n_pairs", "pair_n_tensors"},
     "metrics_classification": {"n_classes"},
     "metrics_stats": set(),
     "metrics_balance": set(),
