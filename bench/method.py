@@ -43,6 +43,7 @@ class Stage:
     begin, start_epoch, end: called before the first epoch, before each, and after the last.
     frozen: modules held in eval mode, so that batch statistics rest too.
     optimizer: stages that name the same optimizer continue its state; unnamed, each has its own.
+    factors: asked before each epoch for the groups' factors, in place of those in `params`.
     first_epoch: where on the learning-rate schedule, and in the order of batches, the stage starts.
     """
 
@@ -57,6 +58,7 @@ class Stage:
     end: Callable[[TrainData], None] = nothing
     frozen: Iterable[nn.Module] = ()
     optimizer: str = ""
+    factors: Callable[[], Sequence[float]] | None = None
     first_epoch: int = 0
 
     @property

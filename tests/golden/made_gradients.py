@@ -153,6 +153,28 @@ def mmpareto_step(names, generator):
     return {f"step_{k}": v for k, v in made.items()}
 
 
+def mslr(names, seed):
+    generator = torch.Generator().manual_seed(seed)
+    rate, momentum, decay, made = 0.05, 0.9, 1e-4, {}
+    for count in {len(names), 3}:
+        accuracies = 1 - 0.8 * torch.rand(9, count, generator=generator, dtype=torch.float64)
+        factors = torch.ones_like(accuracies)
+        for t in range(5, 9):
+            factors[t] = accuracies[t] / (sum(accuracies[t - 5 : t]) / 5)
+        made |= {f"acc{count}": accuracies, f"agm_ratio{count}": factors}
+    params, gradients = normal(generator, len(names), 4), normal(generator, len(names), STEPS, 4)
+    coefficients = torch.rand(len(names), generator=generator, dtype=torch.float64)
+    made |= {"step_params0": params, "step_grads": gradients, "step_coeff": coefficients}
+    ends = []
+    for p, steps, k in zip(params, gradients, coefficients, strict=True):
+        velocity = 0
+        for gradient in steps:
+            velocity = momentum * velocity + gradient + decay * p
+            p = p - rate * k * velocity
+        ends.append(p)
+    return plain(made | {"sgd_group": torch.stack(ends)})
+
+
 def normal(generator, *shape) -> Tensor:
     return torch.randn(*shape, generator=generator, dtype=torch.float64)
 

@@ -23,6 +23,7 @@ from tests.golden import (
     test_metrics_robustness,
     test_metrics_stats,
     test_mmpareto,
+    test_mslr,
     test_ogm,
     test_ogm_ge,
 )
@@ -34,6 +35,7 @@ MAKERS = {
     "dimml": (test_dimml, made.dimml),
     "agm": (test_agm, made_gradients.agm),
     "mmpareto": (test_mmpareto, made_gradients.mmpareto),
+    "mslr": (test_mslr, made_gradients.mslr),
     "metrics_stats": (test_metrics_stats, made_stats.metrics_stats),
     "metrics_classification": (test_metrics_classification, made_metrics.metrics_classification),
     "metrics_balance": (test_metrics_balance, made_metrics.metrics_balance),
@@ -50,6 +52,7 @@ UNNOTICED = {
     "dimml": set(),
     "agm": set(),
     "mmpareto": {"n_pairs", "pair_n_tensors"},
+    "mslr": set(),
     "metrics_classification": {"n_classes"},
     "metrics_stats": set(),
     "metrics_balance": set(),
