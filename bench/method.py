@@ -12,12 +12,12 @@ from torch.optim import Optimizer
 from bench.config.settings import Settings, knob, share
 from bench.loading.loaders import OrderedLoader, TrainData
 from bench.networks.task import Task
-from bench.passes import collect
+from bench.passes import collect, eval_mode
 from bench.seeds import generator
 from bench.types import Batch, Clock, Prediction
 
 __all__ = ["Batch", "Clock", "Method", "Prediction", "Settings", "Stage"]
-__all__ += ["collect", "descend", "knob", "share"]
+__all__ += ["collect", "descend", "eval_mode", "knob", "share"]
 
 Metrics = dict[str, Tensor]  # scalars, detached; the harness averages them over the epoch
 Step = Callable[[Batch, Optimizer, Clock], Metrics]
@@ -43,6 +43,7 @@ class Stage:
     begin, start_epoch, end: called before the first epoch, before each, and after the last.
     frozen: modules held in eval mode, so that batch statistics rest too.
     optimizer: stages that name the same optimizer continue its state; unnamed, each has its own.
+    factors: asked before each epoch for the groups' factors, in place of those in `params`.
     first_epoch: where on the learning-rate schedule, and in the order of batches, the stage starts.
     """
 
@@ -57,6 +58,7 @@ class Stage:
     end: Callable[[TrainData], None] = nothing
     frozen: Iterable[nn.Module] = ()
     optimizer: str = ""
+    factors: Callable[[], Sequence[float]] | None = None
     first_epoch: int = 0
 
     @property

@@ -5,6 +5,8 @@ from bench.registry import MethodEntry as Entry
 BASELINE, MODULATION, DETACHED = "Baselines", "Gradient modulation", "Detached training"
 OGM_PAPER = "Peng et al., CVPR 2022"
 DIMML, DIMML_PAPER = "bench.methods.dimml:DIMML", "Fan et al., ACM MM 2024"
+MMPARETO, MMPARETO_PAPER = "bench.methods.mmpareto:MMPareto", "Wei and Hu, ICML 2024"
+MSLR, MSLR_PAPER = "bench.methods.mslr:MSLR", "Yao and Mihalcea, Findings of ACL 2022"
 ABLATIONS = "Ablations of DI-MML"
 # Where there are more than two modalities, which the papers do not say.
 OGM_BEYOND = "a modality's ratio is to the mean score of the others"
@@ -46,6 +48,28 @@ ENTRIES = (
     ),
     Entry(
         "ogm_ge", "bench.methods.ogm:OGM", "OGM-GE", MODULATION, OGM_PAPER, more_than_two=OGM_BEYOND
+    ),
+    Entry("agm", "bench.methods.agm:AGM", "AGM", MODULATION, "Li et al., ICCV 2023"),
+    Entry("mmpareto", MMPARETO, "MMPareto", MODULATION, MMPARETO_PAPER),
+    Entry(
+        "mmpareto-encoder",
+        MMPARETO,
+        "MMPareto, rescaled by encoder",
+        MODULATION,
+        MMPARETO_PAPER,
+        {"rescaled": "encoder"},
+        base="mmpareto",
+    ),
+    Entry("mslr", MSLR, "MSLR", MODULATION, MSLR_PAPER),
+    Entry("mslr-keep", MSLR, "MSLR, keep", MODULATION, MSLR_PAPER, {"dynamic": False}, base="mslr"),
+    Entry(
+        "mslr-dynamic",
+        MSLR,
+        "MSLR, dynamic",
+        MODULATION,
+        MSLR_PAPER,
+        {"search": False},
+        base="mslr",
     ),
     Entry("dimml", DIMML, "DI-MML", DETACHED, DIMML_PAPER, more_than_two=DIMML_BEYOND),
     ablation("no-shared", "without the shared head", shared_weight=0.0),

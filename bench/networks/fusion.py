@@ -43,6 +43,11 @@ class SumHead(nn.Module):
         super().__init__()
         self.heads = nn.ModuleDict({m: linear(d, classes) for m, d in dims.items()})
 
+    @property
+    def own(self) -> nn.ModuleDict:
+        """The parts that serve one modality alone."""
+        return self.heads
+
     def forward(self, features: Features) -> Tensor:
         return sum(self.contributions(features).values())
 

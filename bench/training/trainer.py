@@ -132,10 +132,13 @@ class Trainer:
     def train_epoch(self, stage: Stage) -> dict[str, float]:
         """All batches once. Returns the means of what the steps report, and the learning rate."""
         epoch, optimizer = self.at.epoch, self.optimizers[stage.optimizer or stage.name]
+        at = self.at.partial = self.at.partial or self.begin_epoch(stage)
         lr = learning_rate(self.config, stage.first_epoch + epoch)
+        if stage.factors:
+            for group, factor in zip(optimizer.param_groups, stage.factors(), strict=True):
+                group["factor"] = factor
         for group in optimizer.param_groups:
             group["lr"] = lr * group["factor"]
-        at = self.at.partial = self.at.partial or self.begin_epoch(stage)
         set_modes(self.method, stage)
         steps, first, rows, stopped = len(self.data), at["steps"], [], False
         laps, started = Laps(self.method.device), time.perf_counter()

@@ -24,9 +24,11 @@ from tests.helpers.training import CPU, fit, flat, rows, spec_of, trainer_of
 
 # Settings under which a method is joint training by another name.
 NEUTRAL = {
+    "agm": {"alpha": 0.0},
     "ogm": {"alpha": 0.0},
     "ogm_ge": {"alpha": 0.0, "noise_scale": 0.0},
     "joint-uni": {"unimodal_weight": 0.0},
+    "mslr": {"search": False, "dynamic": False},
 }
 
 

@@ -1,6 +1,7 @@
 """The harness's own promises: protocols, schedules, failures, stops."""
 
 import math
+from dataclasses import replace
 from io import BytesIO
 
 import pytest
@@ -192,15 +193,29 @@ class TwoSpeeds(Method):
         return [Stage("train", epochs, groups, self.step, self.predict)]
 
 
-def test_parameter_groups_have_their_factor_of_the_learning_rate():
-    trainer = trainer_of(spec_of("joint", epochs=1))
-    two = TwoSpeeds(trainer.method.task, TwoSpeeds.Config())
+class Slowing(TwoSpeeds):
+    """Its encoders slow down after the first epoch, whose hook says so."""
+
+    def start_epoch(self, data, clock):
+        self.pace = 1.0 - 0.8 * clock.epoch
+
+    def stages(self, epochs):
+        (stage,) = super().stages(epochs)
+        return [replace(stage, start_epoch=self.start_epoch, factors=lambda: [self.pace, 0.5])]
+
+
+@pytest.mark.parametrize(
+    ("cls", "expected"), [(TwoSpeeds, [0.05, 0.005]), (Slowing, [0.01, 0.025])]
+)
+def test_parameter_groups_have_their_factor_of_the_learning_rate(cls, expected):
+    trainer = trainer_of(spec_of("joint", epochs=2, train={"schedule": "constant"}))
+    method = cls(trainer.method.task, cls.Config())
     from bench.training.trainer import Trainer
 
-    trainer = Trainer(two, trainer.data, trainer.evaluation, trainer.config)
+    trainer = Trainer(method, trainer.data, trainer.evaluation, trainer.config)
     trainer.train()
     rates = [g["lr"] for g in trainer.optimizers["train"].param_groups]
-    assert rates == pytest.approx([0.05, 0.005])
+    assert rates == pytest.approx(expected)
 
 
 def test_batches_are_the_same_whatever_the_method_draws():
