@@ -4,10 +4,12 @@ from bench.registry import MethodEntry as Entry
 
 BASELINE, MODULATION, DETACHED = "Baselines", "Gradient modulation", "Detached training"
 OGM_PAPER = "Peng et al., CVPR 2022"
+PMR, PMR_PAPER = "bench.methods.pmr:PMR", "Fan et al., CVPR 2023"
 DIMML, DIMML_PAPER = "bench.methods.dimml:DIMML", "Fan et al., ACM MM 2024"
 ABLATIONS = "Ablations of DI-MML"
 # Where there are more than two modalities, which the papers do not say.
 OGM_BEYOND = "a modality's ratio is to the mean score of the others"
+PMR_BEYOND = "a slow modality's lag is to the best one, whose entropy weight is the others' mean"
 DIMML_BEYOND = "DUC is summed over ordered pairs and divided by M - 1"
 
 
@@ -46,6 +48,18 @@ ENTRIES = (
     ),
     Entry(
         "ogm_ge", "bench.methods.ogm:OGM", "OGM-GE", MODULATION, OGM_PAPER, more_than_two=OGM_BEYOND
+    ),
+    Entry("pmr", PMR, "PMR", MODULATION, PMR_PAPER, more_than_two=PMR_BEYOND),
+    Entry(
+        "pmr-released",
+        PMR,
+        "PMR, released code",
+        MODULATION,
+        PMR_PAPER,
+        # The commands of its README end after 70 of 100 epochs and keep no old prototype.
+        {"mu": 0.0, "acceleration": "hard", "old_weight": 0.0, "draw": "batches", "end": 0.7},
+        base="pmr",
+        more_than_two="all but the best modality get the prototype loss",
     ),
     Entry("dimml", DIMML, "DI-MML", DETACHED, DIMML_PAPER, more_than_two=DIMML_BEYOND),
     ablation("no-shared", "without the shared head", shared_weight=0.0),

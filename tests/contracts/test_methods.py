@@ -27,6 +27,7 @@ NEUTRAL = {
     "ogm": {"alpha": 0.0},
     "ogm_ge": {"alpha": 0.0, "noise_scale": 0.0},
     "joint-uni": {"unimodal_weight": 0.0},
+    "pmr": {"alpha": 0.0, "mu": 0.0},
 }
 
 

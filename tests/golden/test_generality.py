@@ -12,6 +12,7 @@ import pytest
 from tests.golden import (
     made,
     made_metrics,
+    made_pmr,
     made_stats,
     test_dimml,
     test_metrics_balance,
@@ -22,12 +23,14 @@ from tests.golden import (
     test_metrics_stats,
     test_ogm,
     test_ogm_ge,
+    test_pmr,
 )
 from tests.golden.files import Golden
 
 MAKERS = {
     "ogm": (test_ogm, made.ogm),
     "ogm_ge": (test_ogm_ge, made.ogm_ge),
+    "pmr": (test_pmr, made_pmr.pmr),
     "dimml": (test_dimml, made.dimml),
     "metrics_stats": (test_metrics_stats, made_stats.metrics_stats),
     "metrics_classification": (test_metrics_classification, made_metrics.metrics_classification),
@@ -42,6 +45,7 @@ NAMES = (("left", "right"), ("touch", "depth_map", "text"))
 UNNOTICED = {
     "ogm": {"step_coeff"},
     "ogm_ge": {"coeff"},
+    "pmr": {"tie_alpha", "tie_mu"},
     "dimml": set(),
     "metrics_classification": {"n_classes"},
     "metrics_stats": set(),
