@@ -10,13 +10,14 @@ from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
 
 from bench.config.settings import Settings, knob, share
+from bench.errors import UserError
 from bench.loading.loaders import OrderedLoader, TrainData
 from bench.networks.task import Task
 from bench.passes import collect
 from bench.seeds import generator
 from bench.types import Batch, Clock, Prediction
 
-__all__ = ["Batch", "Clock", "Method", "Prediction", "Settings", "Stage"]
+__all__ = ["Batch", "Clock", "Method", "Prediction", "Settings", "Stage", "UserError"]
 __all__ += ["collect", "descend", "knob", "share"]
 
 Metrics = dict[str, Tensor]  # scalars, detached; the harness averages them over the epoch

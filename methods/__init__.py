@@ -5,6 +5,7 @@ from bench.registry import MethodEntry as Entry
 BASELINE, MODULATION, DETACHED = "Baselines", "Gradient modulation", "Detached training"
 OGM_PAPER = "Peng et al., CVPR 2022"
 PMR, PMR_PAPER = "bench.methods.pmr:PMR", "Fan et al., CVPR 2023"
+INFOREG, INFOREG_PAPER = "bench.methods.inforeg:InfoReg", "CVPR 2025, arXiv 2503.18595"
 DIMML, DIMML_PAPER = "bench.methods.dimml:DIMML", "Fan et al., ACM MM 2024"
 ABLATIONS = "Ablations of DI-MML"
 # Where there are more than two modalities, which the papers do not say.
@@ -60,6 +61,26 @@ ENTRIES = (
         {"mu": 0.0, "acceleration": "hard", "old_weight": 0.0, "draw": "batches", "end": 0.7},
         base="pmr",
         more_than_two="all but the best modality get the prototype loss",
+    ),
+    Entry("inforeg", INFOREG, "InfoReg", MODULATION, INFOREG_PAPER),
+    Entry(
+        "inforeg-uni",
+        INFOREG,
+        "InfoReg + uni-modal losses",
+        MODULATION,
+        INFOREG_PAPER,
+        {"unimodal_loss": True},
+        base="inforeg",
+    ),
+    Entry(
+        "inforeg-released",
+        INFOREG,
+        "InfoReg, released code",
+        MODULATION,
+        INFOREG_PAPER,
+        {"unimodal_loss": True, "form": "released", "beta": 1.0, "threshold": 0.05},
+        base="inforeg",
+        more_than_two="the pull on all modalities but the first is that on the second",
     ),
     Entry("dimml", DIMML, "DI-MML", DETACHED, DIMML_PAPER, more_than_two=DIMML_BEYOND),
     ablation("no-shared", "without the shared head", shared_weight=0.0),

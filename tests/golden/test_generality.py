@@ -11,10 +11,12 @@ import pytest
 
 from tests.golden import (
     made,
+    made_inforeg,
     made_metrics,
     made_pmr,
     made_stats,
     test_dimml,
+    test_inforeg,
     test_metrics_balance,
     test_metrics_calibration,
     test_metrics_classification,
@@ -31,6 +33,7 @@ MAKERS = {
     "ogm": (test_ogm, made.ogm),
     "ogm_ge": (test_ogm_ge, made.ogm_ge),
     "pmr": (test_pmr, made_pmr.pmr),
+    "inforeg": (test_inforeg, made_inforeg.inforeg),
     "dimml": (test_dimml, made.dimml),
     "metrics_stats": (test_metrics_stats, made_stats.metrics_stats),
     "metrics_classification": (test_metrics_classification, made_metrics.metrics_classification),
@@ -46,6 +49,7 @@ UNNOTICED = {
     "ogm": {"step_coeff"},
     "ogm_ge": {"coeff"},
     "pmr": {"tie_alpha", "tie_mu"},
+    "inforeg": set(),
     "dimml": set(),
     "metrics_classification": {"n_classes"},
     "metrics_stats": set(),
