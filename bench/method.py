@@ -139,11 +139,15 @@ class Method(nn.Module):
         return self.task.fusion(self.dims)
 
     def feature(self, batch: Batch, modality: str) -> Tensor:
-        """One modality's features [B, D]. Heads and losses stay in full precision: autocast is
-        worth its error in encoders alone."""
+        """One modality's features [B, D]."""
+        return self.through(self.encoders[modality], batch.inputs[modality])
+
+    def through(self, encoder: nn.Module, inputs: Tensor) -> Tensor:
+        """An encoder's features [B, D], in the run's precision. Heads and losses stay in full
+        precision: autocast is worth its error in encoders alone."""
         half = self.task.precision == "bf16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
-            z = self.encoders[modality](batch.inputs[modality])
+            z = encoder(inputs)
         return z.float() if half else z
 
     def encode(self, batch: Batch) -> dict[str, Tensor]:

@@ -3,6 +3,7 @@
 from bench.registry import MethodEntry as Entry
 
 BASELINE, MODULATION, DETACHED = "Baselines", "Gradient modulation", "Detached training"
+TEACHERS = "Teachers"
 OGM_PAPER = "Peng et al., CVPR 2022"
 PMR, PMR_PAPER = "bench.methods.pmr:PMR", "Fan et al., CVPR 2023"
 INFOREG, INFOREG_PAPER = "bench.methods.inforeg:InfoReg", "CVPR 2025, arXiv 2503.18595"
@@ -82,6 +83,7 @@ ENTRIES = (
         base="inforeg",
         more_than_two="the pull on all modalities but the first is that on the second",
     ),
+    Entry("umt", "bench.methods.umt:UMT", "UMT", TEACHERS, "Du et al., ICML 2023"),
     Entry("dimml", DIMML, "DI-MML", DETACHED, DIMML_PAPER, more_than_two=DIMML_BEYOND),
     ablation("no-shared", "without the shared head", shared_weight=0.0),
     ablation("no-duc", "without DUC", duc_weight=0.0),

@@ -29,6 +29,7 @@ NEUTRAL = {
     "joint-uni": {"unimodal_weight": 0.0},
     "pmr": {"alpha": 0.0, "mu": 0.0},
     "inforeg": {"threshold": 1.0},
+    "umt": {"weight": 0.0},
 }
 
 # Recipes under which a method's settings act, where they do not under the usual one.

@@ -15,6 +15,7 @@ from tests.golden import (
     made_metrics,
     made_pmr,
     made_stats,
+    made_umt,
     test_dimml,
     test_inforeg,
     test_metrics_balance,
@@ -26,6 +27,7 @@ from tests.golden import (
     test_ogm,
     test_ogm_ge,
     test_pmr,
+    test_umt,
 )
 from tests.golden.files import Golden
 
@@ -34,6 +36,7 @@ MAKERS = {
     "ogm_ge": (test_ogm_ge, made.ogm_ge),
     "pmr": (test_pmr, made_pmr.pmr),
     "inforeg": (test_inforeg, made_inforeg.inforeg),
+    "umt": (test_umt, made_umt.umt),
     "dimml": (test_dimml, made.dimml),
     "metrics_stats": (test_metrics_stats, made_stats.metrics_stats),
     "metrics_classification": (test_metrics_classification, made_metrics.metrics_classification),
@@ -50,6 +53,7 @@ UNNOTICED = {
     "ogm_ge": {"coeff"},
     "pmr": {"tie_alpha", "tie_mu"},
     "inforeg": set(),
+    "umt": {"M"},
     "dimml": set(),
     "metrics_classification": {"n_classes"},
     "metrics_stats": set(),
