@@ -10,13 +10,14 @@ from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
 
 from bench.config.settings import Settings, knob, share
+from bench.errors import UserError
 from bench.loading.loaders import OrderedLoader, TrainData
 from bench.networks.task import Task
 from bench.passes import collect, eval_mode
 from bench.seeds import generator
 from bench.types import Batch, Clock, Prediction
 
-__all__ = ["Batch", "Clock", "Method", "Prediction", "Settings", "Stage"]
+__all__ = ["Batch", "Clock", "Method", "Prediction", "Settings", "Stage", "UserError"]
 __all__ += ["collect", "descend", "eval_mode", "knob", "share"]
 
 Metrics = dict[str, Tensor]  # scalars, detached; the harness averages them over the epoch
@@ -144,11 +145,15 @@ class Method(nn.Module):
         return self.task.fusion(self.dims)
 
     def feature(self, batch: Batch, modality: str) -> Tensor:
-        """One modality's features [B, D]. Heads and losses stay in full precision: autocast is
-        worth its error in encoders alone."""
+        """One modality's features [B, D]."""
+        return self.through(self.encoders[modality], batch.inputs[modality])
+
+    def through(self, encoder: nn.Module, inputs: Tensor) -> Tensor:
+        """An encoder's features [B, D], in the run's precision. Heads and losses stay in full
+        precision: autocast is worth its error in encoders alone."""
         half = self.task.precision == "bf16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
-            z = self.encoders[modality](batch.inputs[modality])
+            z = encoder(inputs)
         return z.float() if half else z
 
     def encode(self, batch: Batch) -> dict[str, Tensor]:

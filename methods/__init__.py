@@ -3,13 +3,17 @@
 from bench.registry import MethodEntry as Entry
 
 BASELINE, MODULATION, DETACHED = "Baselines", "Gradient modulation", "Detached training"
+TEACHERS = "Teachers"
 OGM_PAPER = "Peng et al., CVPR 2022"
+PMR, PMR_PAPER = "bench.methods.pmr:PMR", "Fan et al., CVPR 2023"
+INFOREG, INFOREG_PAPER = "bench.methods.inforeg:InfoReg", "CVPR 2025, arXiv 2503.18595"
 DIMML, DIMML_PAPER = "bench.methods.dimml:DIMML", "Fan et al., ACM MM 2024"
 MMPARETO, MMPARETO_PAPER = "bench.methods.mmpareto:MMPareto", "Wei and Hu, ICML 2024"
 MSLR, MSLR_PAPER = "bench.methods.mslr:MSLR", "Yao and Mihalcea, Findings of ACL 2022"
 ABLATIONS = "Ablations of DI-MML"
 # Where there are more than two modalities, which the papers do not say.
 OGM_BEYOND = "a modality's ratio is to the mean score of the others"
+PMR_BEYOND = "a slow modality's lag is to the best one, whose entropy weight is the others' mean"
 DIMML_BEYOND = "DUC is summed over ordered pairs and divided by M - 1"
 
 
@@ -71,6 +75,39 @@ ENTRIES = (
         {"search": False},
         base="mslr",
     ),
+    Entry("pmr", PMR, "PMR", MODULATION, PMR_PAPER, more_than_two=PMR_BEYOND),
+    Entry(
+        "pmr-released",
+        PMR,
+        "PMR, released code",
+        MODULATION,
+        PMR_PAPER,
+        # The commands of its README end after 70 of 100 epochs and keep no old prototype.
+        {"mu": 0.0, "acceleration": "hard", "old_weight": 0.0, "draw": "batches", "end": 0.7},
+        base="pmr",
+        more_than_two="all but the best modality get the prototype loss",
+    ),
+    Entry("inforeg", INFOREG, "InfoReg", MODULATION, INFOREG_PAPER),
+    Entry(
+        "inforeg-uni",
+        INFOREG,
+        "InfoReg + uni-modal losses",
+        MODULATION,
+        INFOREG_PAPER,
+        {"unimodal_loss": True},
+        base="inforeg",
+    ),
+    Entry(
+        "inforeg-released",
+        INFOREG,
+        "InfoReg, released code",
+        MODULATION,
+        INFOREG_PAPER,
+        {"unimodal_loss": True, "form": "released", "beta": 1.0, "threshold": 0.05},
+        base="inforeg",
+        more_than_two="the pull on all modalities but the first is that on the second",
+    ),
+    Entry("umt", "bench.methods.umt:UMT", "UMT", TEACHERS, "Du et al., ICML 2023"),
     Entry("dimml", DIMML, "DI-MML", DETACHED, DIMML_PAPER, more_than_two=DIMML_BEYOND),
     ablation("no-shared", "without the shared head", shared_weight=0.0),
     ablation("no-duc", "without DUC", duc_weight=0.0),

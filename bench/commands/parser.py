@@ -80,7 +80,12 @@ SETTINGS = (
     option("--seeds", "5|3,7", "a count, or a list with a comma"),
     option("--epochs", "N", "the same as --set train.epochs=N"),
     repeated("--set", "KEY=VALUE", KEYS, default=[]),
-    option("--preset", "NAME", "`paper`: the papers' settings", default=""),
+    option(
+        "--preset",
+        "NAME",
+        "`paper`: the papers' settings; `small`: ours, for small data",
+        default="",
+    ),
     argument("--device", choices=("auto", "cpu", "cuda"), default="auto"),
 )
 EPOCHS = "val (default), last, test-best: which epoch is read"

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from math import ceil
 
 import torch
 from numpy.typing import NDArray
@@ -117,9 +118,36 @@ class OrderedLoader:
     def __len__(self) -> int:
         return len(self.index)
 
+    def some(self, count: int, generator: torch.Generator) -> "OrderedLoader":
+        """So many of the samples, drawn at random; all of them if there are no more."""
+        return OrderedLoader(self.source, self.index[shuffled(len(self), generator)[:count]])
+
+    def of_each_class(self, share: float, generator: torch.Generator) -> "OrderedLoader":
+        """ceil(share * K) of the samples, drawn at random: of every class its share, at least 1."""
+        labels = self.source.split.labels[self.index]
+        return OrderedLoader(self.source, self.index[stratified(labels, share, generator)])
+
     def __iter__(self) -> Iterator[Batch]:
         parts = self.index.split(self.source.look)
         yield from self.source.batches((rows, self.source.everything(rows)) for rows in parts)
+
+
+def shuffled(count: int, generator: torch.Generator) -> Tensor:
+    """0 to count - 1 in random order, on the host."""
+    return torch.randperm(count, generator=generator, device=generator.device).cpu()
+
+
+def stratified(labels: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Places [K] of ceil(share * N) of labels [N], of every class its share and at least one."""
+    order = shuffled(len(labels), generator)
+    order = order[labels[order].argsort(stable=True)]  # class by class, inside at random
+    counts = labels.bincount()
+    before = counts.cumsum(dim=0) - counts
+    rank = torch.arange(len(labels)) - before[labels[order]]  # inside its class
+    draw = torch.rand(len(labels), generator=generator, device=generator.device).cpu()
+    turn = torch.where(rank == 0, -1.0, (rank + draw) / counts[labels[order]])
+    size = max(ceil(share * len(labels)), int((counts > 0).sum()))
+    return order[turn.argsort(stable=True)[:size]]
 
 
 class TrainData:

@@ -12,10 +12,14 @@ import pytest
 from tests.golden import (
     made,
     made_gradients,
+    made_inforeg,
     made_metrics,
+    made_pmr,
     made_stats,
+    made_umt,
     test_agm,
     test_dimml,
+    test_inforeg,
     test_metrics_balance,
     test_metrics_calibration,
     test_metrics_classification,
@@ -26,12 +30,17 @@ from tests.golden import (
     test_mslr,
     test_ogm,
     test_ogm_ge,
+    test_pmr,
+    test_umt,
 )
 from tests.golden.files import Golden
 
 MAKERS = {
     "ogm": (test_ogm, made.ogm),
     "ogm_ge": (test_ogm_ge, made.ogm_ge),
+    "pmr": (test_pmr, made_pmr.pmr),
+    "inforeg": (test_inforeg, made_inforeg.inforeg),
+    "umt": (test_umt, made_umt.umt),
     "dimml": (test_dimml, made.dimml),
     "agm": (test_agm, made_gradients.agm),
     "mmpareto": (test_mmpareto, made_gradients.mmpareto),
@@ -49,6 +58,9 @@ NAMES = (("left", "right"), ("touch", "depth_map", "text"))
 UNNOTICED = {
     "ogm": {"step_coeff"},
     "ogm_ge": {"coeff"},
+    "pmr": {"tie_alpha", "tie_mu"},
+    "inforeg": set(),
+    "umt": {"M"},
     "dimml": set(),
     "agm": set(),
     "mmpareto": {"n_pairs", "pair_n_tensors"},

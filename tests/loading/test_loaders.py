@@ -1,6 +1,7 @@
 """What a method may read of the training split, and how it is made into batches."""
 
 import gc
+import math
 import threading
 import time
 from dataclasses import replace
@@ -13,7 +14,7 @@ from PIL import Image
 
 from bench.execute import open_data
 from bench.loading.crops import plan
-from bench.loading.loaders import TrainData, ahead
+from bench.loading.loaders import TrainData, ahead, stratified
 from bench.runs.places import Places
 from bench.types import DatasetSpec, Modality, View
 from tests.helpers.pictures import SHAPES, inputs, ragged, source_of, split_of
@@ -63,6 +64,29 @@ def test_held_out_samples_are_the_same_on_every_call_and_never_trained_on():
     assert torch.equal(data.hold_out(0.1).index, held)
     assert not torch.isin(torch.cat(indices(data)), held).any()
     assert not torch.isin(data.ordered().index, held).any()
+
+
+@pytest.mark.parametrize("share", [0.001, 0.1, 0.33, 1.0])
+def test_a_share_of_each_class_has_its_size_and_every_class(share):
+    loader, labels = data_of().ordered(), data_of().source.labels
+    some = loader.of_each_class(share, torch.Generator().manual_seed(0)).index
+    counts, whole = labels[some].bincount(minlength=4), labels.bincount()
+    assert len(some.unique()) == len(some) == max(4, math.ceil(share * 203))
+    assert (counts >= 1).all() and ((counts - share * whole).abs() <= 2).all()
+
+
+def test_a_class_of_one_sample_is_never_left_out_and_draws_differ():
+    labels, generator = torch.tensor([0] * 50 + [1] + [3] * 49), torch.Generator().manual_seed(1)
+    draws = [stratified(labels, 0.1, generator) for _ in range(20)]
+    assert all(len(d) == 10 and 50 in d for d in draws)
+    assert len(torch.cat(draws).unique()) > 60
+
+
+def test_some_samples_are_random_ones_of_those_that_are_trained_on():
+    loader, generator = data_of(count=50).ordered(), torch.Generator().manual_seed(1)
+    some = torch.cat([loader.some(8, generator).index for _ in range(60)])
+    assert len(some) == 480 and len(some.unique()) == 50
+    assert len(loader.some(99, generator)) == 50
 
 
 def test_resampled_data_repeat_and_withhold_as_told():
