@@ -3,6 +3,7 @@
 from bench.registry import MethodEntry as Entry
 
 BASELINE, MODULATION, DETACHED = "Baselines", "Gradient modulation", "Detached training"
+SCHEDULE = "Schedules"
 OGM_PAPER = "Peng et al., CVPR 2022"
 DIMML, DIMML_PAPER = "bench.methods.dimml:DIMML", "Fan et al., ACM MM 2024"
 ABLATIONS = "Ablations of DI-MML"
@@ -47,6 +48,7 @@ ENTRIES = (
     Entry(
         "ogm_ge", "bench.methods.ogm:OGM", "OGM-GE", MODULATION, OGM_PAPER, more_than_two=OGM_BEYOND
     ),
+    Entry("mses", "bench.methods.mses:MSES", "MSES", SCHEDULE, "Fujimori et al., ACPR 2019"),
     Entry("dimml", DIMML, "DI-MML", DETACHED, DIMML_PAPER, more_than_two=DIMML_BEYOND),
     ablation("no-shared", "without the shared head", shared_weight=0.0),
     ablation("no-duc", "without DUC", duc_weight=0.0),

@@ -42,6 +42,11 @@ class SumHead(nn.Module):
         super().__init__()
         self.heads = nn.ModuleDict({m: linear(d, classes) for m, d in dims.items()})
 
+    @property
+    def addends(self) -> nn.ModuleDict:
+        """The heads that it is the sum of, modality -> Linear, which share no parameter."""
+        return self.heads
+
     def forward(self, features: Features) -> Tensor:
         return sum(self.contributions(features).values())
 
