@@ -48,6 +48,13 @@ ENTRIES = (
     Entry(
         "ogm_ge", "bench.methods.ogm:OGM", "OGM-GE", MODULATION, OGM_PAPER, more_than_two=OGM_BEYOND
     ),
+    Entry(
+        "relearning",
+        "bench.methods.relearning:Relearning",
+        "Diagnosing & Re-learning",
+        SCHEDULE,
+        "Wei et al., ECCV 2024",
+    ),
     Entry("mses", "bench.methods.mses:MSES", "MSES", SCHEDULE, "Fujimori et al., ACPR 2019"),
     Entry("dimml", DIMML, "DI-MML", DETACHED, DIMML_PAPER, more_than_two=DIMML_BEYOND),
     ablation("no-shared", "without the shared head", shared_weight=0.0),
