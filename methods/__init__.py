@@ -6,6 +6,7 @@ BASELINE, MODULATION, DETACHED = "Baselines", "Gradient modulation", "Detached t
 SCHEDULE = "Schedules"
 OGM_PAPER = "Peng et al., CVPR 2022"
 DIMML, DIMML_PAPER = "bench.methods.dimml:DIMML", "Fan et al., ACM MM 2024"
+RECONBOOST, RECONBOOST_PAPER = "bench.methods.reconboost:ReconBoost", "Hua et al., ICML 2024"
 ABLATIONS = "Ablations of DI-MML"
 # Where there are more than two modalities, which the papers do not say.
 OGM_BEYOND = "a modality's ratio is to the mean score of the others"
@@ -54,6 +55,16 @@ ENTRIES = (
         "Diagnosing & Re-learning",
         SCHEDULE,
         "Wei et al., ECCV 2024",
+    ),
+    Entry("reconboost", RECONBOOST, "ReconBoost", SCHEDULE, RECONBOOST_PAPER),
+    Entry(
+        "reconboost-released",
+        RECONBOOST,
+        "ReconBoost, as released",
+        SCHEDULE,
+        RECONBOOST_PAPER,
+        {"memory": 0.0},  # the released code detaches both sides of the term: it trains nothing
+        base="reconboost",
     ),
     Entry("mses", "bench.methods.mses:MSES", "MSES", SCHEDULE, "Fujimori et al., ACPR 2019"),
     Entry("dimml", DIMML, "DI-MML", DETACHED, DIMML_PAPER, more_than_two=DIMML_BEYOND),
