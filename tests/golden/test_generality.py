@@ -12,6 +12,7 @@ import pytest
 from tests.golden import (
     made,
     made_metrics,
+    made_schedules,
     made_stats,
     test_dimml,
     test_metrics_balance,
@@ -20,14 +21,20 @@ from tests.golden import (
     test_metrics_complexity,
     test_metrics_robustness,
     test_metrics_stats,
+    test_mses,
     test_ogm,
     test_ogm_ge,
+    test_reconboost,
+    test_relearning,
 )
 from tests.golden.files import Golden
 
 MAKERS = {
     "ogm": (test_ogm, made.ogm),
     "ogm_ge": (test_ogm_ge, made.ogm_ge),
+    "relearning": (test_relearning, made_schedules.relearning),
+    "reconboost": (test_reconboost, made_schedules.reconboost),
+    "mses": (test_mses, made_schedules.mses),
     "dimml": (test_dimml, made.dimml),
     "metrics_stats": (test_metrics_stats, made_stats.metrics_stats),
     "metrics_classification": (test_metrics_classification, made_metrics.metrics_classification),
@@ -42,6 +49,14 @@ NAMES = (("left", "right"), ("touch", "depth_map", "text"))
 UNNOTICED = {
     "ogm": {"step_coeff"},
     "ogm_ge": {"coeff"},
+    "relearning": {
+        f"init.{m}_net.bn.{k}"
+        for m in NAMES[0]
+        for k in ("running_mean", "running_var", "num_batches_tracked")
+    },
+    # The released code prints a term that it does not train.
+    "reconboost": {"traj_stage1_loss", "traj_stage2_loss"},
+    "mses": set(),
     "dimml": set(),
     "metrics_classification": {"n_classes"},
     "metrics_stats": set(),
