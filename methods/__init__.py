@@ -3,10 +3,11 @@
 from bench.registry import MethodEntry as Entry
 
 BASELINE, MODULATION, DETACHED = "Baselines", "Gradient modulation", "Detached training"
-SCHEDULE = "Schedules"
+SCHEDULE, ALTERNATING = "Schedules", "Alternating training"
 OGM_PAPER = "Peng et al., CVPR 2022"
 DIMML, DIMML_PAPER = "bench.methods.dimml:DIMML", "Fan et al., ACM MM 2024"
 RECONBOOST, RECONBOOST_PAPER = "bench.methods.reconboost:ReconBoost", "Hua et al., ICML 2024"
+MLA, MLA_PAPER = "bench.methods.mla:MLA", "Zhang et al., CVPR 2024"
 ABLATIONS = "Ablations of DI-MML"
 # Where there are more than two modalities, which the papers do not say.
 OGM_BEYOND = "a modality's ratio is to the mean score of the others"
@@ -67,6 +68,16 @@ ENTRIES = (
         base="reconboost",
     ),
     Entry("mses", "bench.methods.mses:MSES", "MSES", SCHEDULE, "Fujimori et al., ACPR 2019"),
+    Entry("mla", MLA, "MLA", ALTERNATING, MLA_PAPER),
+    Entry(
+        "mla-no-projection",
+        MLA,
+        "MLA, without projection",
+        ALTERNATING,
+        MLA_PAPER,
+        {"projection": False},  # what the released code does: it looks for another name
+        base="mla",
+    ),
     Entry("dimml", DIMML, "DI-MML", DETACHED, DIMML_PAPER, more_than_two=DIMML_BEYOND),
     ablation("no-shared", "without the shared head", shared_weight=0.0),
     ablation("no-duc", "without DUC", duc_weight=0.0),

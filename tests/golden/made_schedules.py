@@ -1,4 +1,4 @@
-"""Golden files of methods that decide when encoders train, of other shapes, seeds and modalities,
+"""Golden files of methods that decide when which encoder trains, of other shapes, seeds and modalities,
 by plain formulas: each function gives the arrays of one file for modalities `names`."""
 
 from collections import Counter
@@ -86,6 +86,30 @@ def relearning(names, seed):
     arrays["purity_perfect"] = np.array(1.0)
     counts = Counter(arrays["purity_case_labels"].tolist())
     return arrays | {"purity_one_cluster": np.array(max(counts.values()) / 20)}
+
+
+def mla(names, seed):
+    rng = np.random.default_rng(seed)
+    batches, batch, classes, width = 3, 5, 4, 6
+    steps = 2 * batches * len(names)
+    features, grads = rng.random((steps, batch, width)), rng.normal(size=(steps, classes, width))
+    places = np.arange(steps) // len(names) % batches
+    alpha = 0.1 ** (1 + places / batches)
+    means = features.mean(axis=1)
+    inverse = np.eye(width) + np.cumsum(
+        means[:, :, None] * means[:, None] / alpha[:, None, None], 0
+    )
+    projection = np.linalg.inv(inverse)
+    before = np.concatenate([np.eye(width)[None], projection[:-1]])
+    arrays = {"feats": features, "grads": grads, "batch_index": places, "alpha": alpha}
+    arrays |= {"n_batches": np.array(batches), "default_P": projection}
+    arrays["default_grad"] = grads @ before.transpose(0, 2, 1)
+    logits = 2 * rng.normal(size=(len(names), batch, classes))
+    p = softmax(logits)
+    entropy = -(p * np.log(p)).sum(axis=2)
+    weights = softmax(-entropy.T).T
+    arrays |= {"logits": logits, "entropy": entropy, "weights": weights}
+    return arrays | {"fused": (weights[:, :, None] * logits).sum(axis=0)}
 
 
 def reconboost(names, seed):

@@ -21,6 +21,7 @@ from tests.golden import (
     test_metrics_complexity,
     test_metrics_robustness,
     test_metrics_stats,
+    test_mla,
     test_mses,
     test_ogm,
     test_ogm_ge,
@@ -34,6 +35,7 @@ MAKERS = {
     "ogm_ge": (test_ogm_ge, made.ogm_ge),
     "relearning": (test_relearning, made_schedules.relearning),
     "reconboost": (test_reconboost, made_schedules.reconboost),
+    "mla": (test_mla, made_schedules.mla),
     "mses": (test_mses, made_schedules.mses),
     "dimml": (test_dimml, made.dimml),
     "metrics_stats": (test_metrics_stats, made_stats.metrics_stats),
@@ -56,6 +58,7 @@ UNNOTICED = {
     },
     # The released code prints a term that it does not train.
     "reconboost": {"traj_stage1_loss", "traj_stage2_loss"},
+    "mla": set(),
     "mses": set(),
     "dimml": set(),
     "metrics_classification": {"n_classes"},
