@@ -1,4 +1,4 @@
-"""Golden files of methods that decide when which encoder trains, of other shapes, seeds and modalities,
+"""Golden files of methods that say which encoder trains when, of other shapes, seeds, modalities,
 by plain formulas: each function gives the arrays of one file for modalities `names`."""
 
 from collections import Counter
