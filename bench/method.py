@@ -37,8 +37,8 @@ class Stage:
     epochs: 0 for a stage that trains nothing and is only scored, once.
     params: what the stage's optimizer updates; nothing else gets a gradient. Either parameters, or
         groups {"params": .., "factor": ..} whose learning rate is the schedule's times the factor.
-    answer: how to predict while this stage runs; scored on validation after each epoch, in the last
-        stage on test too. None for a stage that only prepares a later one.
+    answer: how to predict while this stage runs; scored on validation after each epoch, and on test
+        where it is the last stage's answer. None for a stage that only prepares a later one.
     select: restore at the end the weights that validation selects among the epochs scored since the
         last such stage. Where there is no validation split, the last epoch stays.
     begin, start_epoch, end: called before the first epoch, before each, and after the last.

@@ -4,12 +4,15 @@ from bench.registry import MethodEntry as Entry
 
 BASELINE, MODULATION, DETACHED = "Baselines", "Gradient modulation", "Detached training"
 TEACHERS = "Teachers"
+SCHEDULE, ALTERNATING = "Schedules", "Alternating training"
 OGM_PAPER = "Peng et al., CVPR 2022"
 PMR, PMR_PAPER = "bench.methods.pmr:PMR", "Fan et al., CVPR 2023"
 INFOREG, INFOREG_PAPER = "bench.methods.inforeg:InfoReg", "CVPR 2025, arXiv 2503.18595"
 DIMML, DIMML_PAPER = "bench.methods.dimml:DIMML", "Fan et al., ACM MM 2024"
 MMPARETO, MMPARETO_PAPER = "bench.methods.mmpareto:MMPareto", "Wei and Hu, ICML 2024"
 MSLR, MSLR_PAPER = "bench.methods.mslr:MSLR", "Yao and Mihalcea, Findings of ACL 2022"
+RECONBOOST, RECONBOOST_PAPER = "bench.methods.reconboost:ReconBoost", "Hua et al., ICML 2024"
+MLA, MLA_PAPER = "bench.methods.mla:MLA", "Zhang et al., CVPR 2024"
 ABLATIONS = "Ablations of DI-MML"
 # Where there are more than two modalities, which the papers do not say.
 OGM_BEYOND = "a modality's ratio is to the mean score of the others"
@@ -108,6 +111,34 @@ ENTRIES = (
         more_than_two="the pull on all modalities but the first is that on the second",
     ),
     Entry("umt", "bench.methods.umt:UMT", "UMT", TEACHERS, "Du et al., ICML 2023"),
+    Entry(
+        "relearning",
+        "bench.methods.relearning:Relearning",
+        "Diagnosing & Re-learning",
+        SCHEDULE,
+        "Wei et al., ECCV 2024",
+    ),
+    Entry("reconboost", RECONBOOST, "ReconBoost", SCHEDULE, RECONBOOST_PAPER),
+    Entry(
+        "reconboost-released",
+        RECONBOOST,
+        "ReconBoost, as released",
+        SCHEDULE,
+        RECONBOOST_PAPER,
+        {"memory": 0.0},  # the released code detaches both sides of the term: it trains nothing
+        base="reconboost",
+    ),
+    Entry("mses", "bench.methods.mses:MSES", "MSES", SCHEDULE, "Fujimori et al., ACPR 2019"),
+    Entry("mla", MLA, "MLA", ALTERNATING, MLA_PAPER),
+    Entry(
+        "mla-no-projection",
+        MLA,
+        "MLA, without projection",
+        ALTERNATING,
+        MLA_PAPER,
+        {"projection": False},  # what the released code does: it looks for another name
+        base="mla",
+    ),
     Entry("dimml", DIMML, "DI-MML", DETACHED, DIMML_PAPER, more_than_two=DIMML_BEYOND),
     ablation("no-shared", "without the shared head", shared_weight=0.0),
     ablation("no-duc", "without DUC", duc_weight=0.0),

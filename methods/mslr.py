@@ -50,7 +50,7 @@ class MSLR(Method):
         self.register_buffer("factors", one.repeat(count))  # k_m
 
     def stages(self, epochs):
-        alone = getattr(self.head, "own", {})  # parts of the fusion that serve one modality
+        alone = getattr(self.head, "addends", {})  # parts of the fusion that serve one modality
         parts = [[self.encoders[m], *([alone[m]] if m in alone else [])] for m in self.modalities]
         groups = [[p for part in own for p in part.parameters()] for own in parts]
         taken = {p for group in groups for p in group}

@@ -187,12 +187,16 @@ class TrainData:
         return OrderedLoader(self.source, self.index.unique())
 
     def hold_out(self, share: float) -> OrderedLoader:
-        """A seeded share of the samples, which nothing trains on from the first call on. Every
-        call gives the same samples."""
+        """A seeded share of the samples, of every class alike to within one sample, which nothing
+        trains on from the first call on. Every call gives the same samples."""
         if len(self.held) == 0:
             order = torch.randperm(len(self.source), generator=generator(self.seed, "held out"))
-            self.held = order[: round(share * len(order))].sort().values
-            self.resample(order[len(self.held) :].sort().values)
+            by_class = order[self.source.split.labels[order].argsort(stable=True)]
+            count = max(1, round(share * len(order)))
+            held = torch.zeros(len(order), dtype=torch.bool)
+            held[by_class[(torch.arange(count) + 0.5).mul(len(order) / count).long()]] = True
+            self.held = held.nonzero()[:, 0]
+            self.resample((~held).nonzero()[:, 0])
         return OrderedLoader(self.source, self.held)
 
     def resample(self, index: Tensor, keep: Tensor | None = None) -> None:

@@ -44,8 +44,8 @@ class SumHead(nn.Module):
         self.heads = nn.ModuleDict({m: linear(d, classes) for m, d in dims.items()})
 
     @property
-    def own(self) -> nn.ModuleDict:
-        """The parts that serve one modality alone."""
+    def addends(self) -> nn.ModuleDict:
+        """The heads that it is the sum of, modality -> Linear, which share no parameter."""
         return self.heads
 
     def forward(self, features: Features) -> Tensor:

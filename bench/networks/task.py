@@ -44,10 +44,14 @@ class Task:
     def encoders(self, stream: str = "") -> nn.ModuleDict:
         return nn.ModuleDict({m: self.encoder(m, stream) for m in self.modalities})
 
-    def head(self, width: int, name: str) -> nn.Linear:
-        """A classifier over features of that width, torch's default initialisation."""
+    def head(self, width: int, name: str, hidden: int = 0) -> nn.Module:
+        """A classifier over features of that width, torch's default initialisation; linear, or with
+        one hidden layer of that many units."""
         with seeded(self.seed, "head", name):
-            return nn.Linear(width, self.classes)
+            if not hidden:
+                return nn.Linear(width, self.classes)
+            layers = nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, self.classes)
+            return nn.Sequential(*layers)
 
     def heads(self, dims: dict[str, int]) -> nn.ModuleDict:
         """A classifier of its own for every modality: dims, modality -> D."""

@@ -1,8 +1,9 @@
 """Trains one method by walking its plan. It knows methods only through `bench.method.Method`.
 
-After every answered epoch validation is scored, in the last stage test too, out of the method's
-reach. The three protocols are readings of that: `val`, the last stage's epoch that is best on
-validation (the first of equals); `last`; `test-best`, the epoch that is best on test.
+After every answered epoch validation is scored, out of the method's reach, and test too in the
+stages that answer as the last one does. The three protocols are readings of those: `val`, the epoch
+that is best on validation (the first of equals); `last`; `test-best`, the epoch that is best on
+test.
 """
 
 import time
@@ -83,6 +84,7 @@ class Trainer:
         if resume is not None:
             self.restore(resume)
         for stage in self.plan[self.at.stage :]:
+            self.let_go()
             if self.at.epoch == 0 and self.at.partial is None:
                 stage.begin(self.data)
             while self.at.epoch < stage.rounds:
@@ -92,6 +94,11 @@ class Trainer:
                 self.select(stage)
             self.at.stage, self.at.epoch = self.at.stage + 1, 0
         return self.at
+
+    def let_go(self) -> None:
+        """Drops the optimizers, with their state, that no stage from here on uses."""
+        ahead = {s.optimizer or s.name for s in self.plan[self.at.stage :]}
+        self.optimizers = {k: o for k, o in self.optimizers.items() if k in ahead}
 
     def round(self, stage: Stage) -> None:
         """One epoch: train, score, log, checkpoint."""
@@ -176,12 +183,12 @@ class Trainer:
         return dict(zip(names, table.mean(dim=0).tolist(), strict=True))
 
     def score(self, stage: Stage) -> dict[str, object]:
-        """Validation, and in the last stage test; keeps what the protocols will want."""
-        last_stage = stage is self.plan[-1]
-        final = last_stage and self.at.epoch == stage.rounds - 1
+        """Validation, and test where a protocol may read it; keeps what the protocols will want."""
+        counts = stage.answer == self.plan[-1].answer
+        final = stage is self.plan[-1] and self.at.epoch == stage.rounds - 1
         parts = self.evaluation
         val = self.answers(stage.answer, self.watched(parts.val)) if parts.val else None
-        wanted = last_stage and (self.config.test_curve or final)
+        wanted = counts and (self.config.test_curve or final)
         test = self.answers(stage.answer, self.watched(parts.test)) if wanted else None
         row = {}
         if val is not None:
@@ -192,12 +199,12 @@ class Trainer:
                     "epoch": self.at.epoch,
                     "state": clone(self.method.state_dict()),
                 }
-                self.keep(VAL, stage, val, test, last_stage)
+                self.keep(VAL, stage, val, test, counts)
         if test is not None and self.config.test_curve:
             row["test_accuracy"] = test["accuracy"]
             best = self.at.kept.get(TEST_BEST)
             if best is None or test["accuracy"] > best["test"]["accuracy"]:
-                self.keep(TEST_BEST, stage, val, test, last_stage)
+                self.keep(TEST_BEST, stage, val, test, counts)
         self.keep(LAST, stage, val, test, final)
         return row
 
@@ -254,11 +261,12 @@ class Trainer:
     def restore(self, state: dict) -> None:
         self.method.load_state_dict(state["method"])
         self.data.load_state_dict(state["data"])
+        self.at = TrainingProgress(**state["progress"])
+        self.let_go()
         for key, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][key])
         self.method.generator.set_state(state["generator"])
         torch.set_rng_state(state["global_generator"])
-        self.at = TrainingProgress(**state["progress"])
 
 
 def set_modes(method: nn.Module, stage: Stage) -> None:

@@ -154,8 +154,16 @@ def test_every_trained_parameter_gets_a_gradient(name):
         set_modes(trainer.method, stage)
         batch = next(iter(trainer.data))
         optimizer = trainer.optimizers[stage.optimizer or stage.name]
+        reached = set()  # at any moment of the step: it may have several updates
+
+        def note(p, reached=reached):
+            reached.update([id(p)] * bool(p.grad.abs().sum() > 0))
+
+        hooks = [p.register_post_accumulate_grad_hook(note) for p in stage.parameters()]
         stage.step(batch, optimizer, Clock(0, stage.epochs, 0, 1))
-        assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in stage.parameters())
+        assert reached == {id(p) for p in stage.parameters()}
+        for hook in hooks:
+            hook.remove()
 
 
 @pytest.mark.parametrize("name", rows())

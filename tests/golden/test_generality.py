@@ -15,6 +15,7 @@ from tests.golden import (
     made_inforeg,
     made_metrics,
     made_pmr,
+    made_schedules,
     made_stats,
     made_umt,
     test_agm,
@@ -26,11 +27,15 @@ from tests.golden import (
     test_metrics_complexity,
     test_metrics_robustness,
     test_metrics_stats,
+    test_mla,
     test_mmpareto,
+    test_mses,
     test_mslr,
     test_ogm,
     test_ogm_ge,
     test_pmr,
+    test_reconboost,
+    test_relearning,
     test_umt,
 )
 from tests.golden.files import Golden
@@ -41,6 +46,10 @@ MAKERS = {
     "pmr": (test_pmr, made_pmr.pmr),
     "inforeg": (test_inforeg, made_inforeg.inforeg),
     "umt": (test_umt, made_umt.umt),
+    "relearning": (test_relearning, made_schedules.relearning),
+    "reconboost": (test_reconboost, made_schedules.reconboost),
+    "mla": (test_mla, made_schedules.mla),
+    "mses": (test_mses, made_schedules.mses),
     "dimml": (test_dimml, made.dimml),
     "agm": (test_agm, made_gradients.agm),
     "mmpareto": (test_mmpareto, made_gradients.mmpareto),
@@ -61,6 +70,15 @@ UNNOTICED = {
     "pmr": {"tie_alpha", "tie_mu"},
     "inforeg": set(),
     "umt": {"M"},
+    "relearning": {
+        f"init.{m}_net.bn.{k}"
+        for m in NAMES[0]
+        for k in ("running_mean", "running_var", "num_batches_tracked")
+    },
+    # The released code prints a term that it does not train.
+    "reconboost": {"traj_stage1_loss", "traj_stage2_loss"},
+    "mla": set(),
+    "mses": set(),
     "dimml": set(),
     "agm": set(),
     "mmpareto": {"n_pairs", "pair_n_tensors"},

@@ -89,6 +89,17 @@ def test_some_samples_are_random_ones_of_those_that_are_trained_on():
     assert len(loader.some(99, generator)) == 50
 
 
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.5])
+def test_every_class_is_held_out_alike_to_within_one_sample(share):
+    for seed in range(5):
+        data = data_of(seed=seed)
+        held = data.hold_out(share).index
+        labels = data.source.split.labels
+        counts = labels.bincount() * len(held) / len(labels)
+        assert ((labels[held].bincount(minlength=4) - counts).abs() < 1).all()
+        assert sorted([*held.tolist(), *data.index.tolist()]) == list(range(len(labels)))
+
+
 def test_resampled_data_repeat_and_withhold_as_told():
     data = data_of(batch_size=4)
     keep = torch.tensor([[True, False], [True, True], [False, True], [True, True]])
