@@ -40,8 +40,8 @@ class MSES(Method):
     def __init__(self, task, config):
         super().__init__(task, config)
         self.own = getattr(self.head, "addends", None) or task.heads(self.dims)
-        self.kept = nn.ModuleList(Kept(part) for part in self.parts())
-        self.watch, self.head_watch = Watch(len(self.modalities)), Watch(1)
+        self.kept = nn.ModuleList(BestState(part) for part in self.parts())
+        self.watch, self.head_watch = StopRule(len(self.modalities)), StopRule(1)
 
     def parts(self):
         """What stops: every encoder with its own head, and at last the fusion head."""
@@ -96,7 +96,7 @@ class MSES(Method):
                 self.kept[i].put_back(parts[i])
 
 
-class Watch(nn.Module):
+class StopRule(nn.Module):
     """When K losses stop falling, all [K]: `active` bool, `best`, and `best_epoch` from 1."""
 
     def __init__(self, count: int):
@@ -127,7 +127,7 @@ def smoothed(loss: Tensor, previous: Tensor, smooth: float) -> Tensor:
     return torch.where(previous.isfinite(), mean, loss)
 
 
-class Kept(nn.Module):
+class BestState(nn.Module):
     """A copy of a module's weights and buffers."""
 
     def __init__(self, module: nn.Module):

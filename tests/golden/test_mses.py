@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.optim import SGD
 
-from bench.methods.mses import Watch
+from bench.methods.mses import StopRule
 from tests.golden.files import close
 
 FILE = "mses.npz"
@@ -19,7 +19,7 @@ BEFORE = 3  # steps with gradients in `drift_*`
 def judged(golden, smooth):
     """Epoch by epoch: active before it is judged, what was judged, who stops; and the watch."""
     losses, patience = golden.need("val_loss3", "ours_patience")
-    watch, rows = Watch(losses.shape[1]), []
+    watch, rows = StopRule(losses.shape[1]), []
     for epoch, loss in enumerate(losses, 1):
         active = watch.active.clone()
         value, _, stopped = watch.judge(loss, epoch, patience.item(), smooth)

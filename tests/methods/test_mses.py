@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim import SGD, AdamW
 
 from bench.config.spec import NetworkConfig
-from bench.methods.mses import MSES, Watch, smoothed
+from bench.methods.mses import MSES, StopRule, smoothed
 from bench.networks.task import Task
 from bench.passes import collect
 from bench.training.trainer import set_modes
@@ -128,7 +128,7 @@ def test_copies_are_no_parameters_and_travel_with_the_state():
 
 def judged(rows, patience=3, smooth=0.0):
     """The epoch at which each loss stops, 0 for never."""
-    watch, at = Watch(len(rows[0])), [0] * len(rows[0])
+    watch, at = StopRule(len(rows[0])), [0] * len(rows[0])
     for epoch, row in enumerate(rows, 1):
         *_, stopped = watch.judge(torch.tensor(row), epoch, patience, smooth)
         at = [epoch if now else before for now, before in zip(stopped.tolist(), at, strict=True)]
@@ -141,7 +141,7 @@ def test_falling_losses_never_stop_and_constant_ones_after_the_patience():
 
 
 def test_what_has_stopped_is_not_better_later():
-    watch = Watch(1)
+    watch = StopRule(1)
     for epoch, loss in enumerate([1.0, 2.0, 0.5], 1):
         _, better, _ = watch.judge(torch.tensor([loss]), epoch, 1, 0.0)
     assert not better and not watch.active and watch.best == 1.0
