@@ -112,11 +112,11 @@ def replacing(path: Path, keep: Path | None = None) -> Iterator[BinaryIO]:
     """A file beside `path`, to be written; at the end it is flushed to disk and renamed to `path`:
     readers see the old file or the new one. Nothing is left of it if the body fails.
 
-    keep: a name for the file that stood there before. Raises Unwritable, and IsADirectoryError
-    for the current folder.
+    keep: a name for the file that stood there before. Raises Unwritable, also for what is there and
+    no file: renaming would take a device's or a pipe's place.
     """
-    if not path.name:  # the current folder
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not path.is_file():
+        raise Unwritable(path, OSError("it is a folder, a device or a pipe"))
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         with open(temporary, "wb") as file:

@@ -1,6 +1,8 @@
 """Whatever stands where a path should, a verb ends with a sentence and exit code 2, or does its
 work."""
 
+import os
+
 import pytest
 
 from bench.__main__ import main
@@ -15,11 +17,11 @@ PATHS = {
     "a link to nothing": "dangling",
     "too long a name": "x" * 300,
     "no name": "",
-    "no end": "/dev/zero",
-    "nothing in it": "/dev/null",
     "two lines": "a\nb",
 }
-VERBS = (  # @ stands for the path
+DEVICES = {"no end": "/dev/zero", "nothing in it": "/dev/null"}  # only to be read
+PIPE = {"a pipe": "pipe"}  # only to be written: reading waits
+READ = (  # @ stands for the path
     "table --results @",
     "status --results @",
     "compare @ results",
@@ -28,11 +30,6 @@ VERBS = (  # @ stands for the path
     "prune --yes --results @",
     "table --published @",
     "table @",
-    "plot --kind accuracy --out @",
-    "report --out @",
-    "export --out @",
-    "export --out @.csv",
-    "export --bundle @",
     "sweep @ --dry",
     "submit @ --dry",
     "run --method joint --dataset features --root @ --dry",
@@ -45,6 +42,13 @@ VERBS = (  # @ stands for the path
     "data prepare features --root @ --cache c",
     "data fetch digits --root @",
     "doctor --root cremad=@ --cache @",
+)
+WRITTEN = (
+    "plot --kind accuracy --out @",
+    "report --out @",
+    "export --out @",
+    "export --out @.csv",
+    "export --bundle @",
 )
 
 
@@ -59,11 +63,24 @@ def here(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("x\n")
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "dangling").symlink_to("nowhere/at/all")
+    os.mkfifo(tmp_path / "pipe")
+    os.mkfifo(tmp_path / "pipe.csv")
+    return tmp_path
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_an_odd_path_ends_in_a_sentence_or_in_work(verb, here, capsys):
-    for kind, path in PATHS.items():
+@pytest.mark.parametrize("verb", READ)
+def test_an_odd_path_to_read_ends_in_a_sentence_or_in_work(verb, here, capsys):
+    assert_sentences(verb, PATHS | DEVICES, capsys)
+
+
+@pytest.mark.parametrize("verb", WRITTEN)
+def test_an_odd_path_to_write_ends_in_a_sentence_or_in_work(verb, here, capsys):
+    assert_sentences(verb, PATHS | PIPE, capsys)
+    assert all((here / name).is_fifo() for name in ("pipe", "pipe.csv"))
+
+
+def assert_sentences(verb, paths, capsys):
+    for kind, path in paths.items():
         code = main([word.replace("@", path) for word in verb.split()])
         said = capsys.readouterr().err
         assert code in (0, 1, 2), (kind, said)

@@ -38,6 +38,9 @@ NEUTRAL = {
 ACTING = {
     "inforeg": {"lr": 5e-4},  # traces rise while little is learnt
     "inforeg-uni": {"lr": 5e-4},
+    "mslr": {"lr": 5e-3},  # a rate three times as high is better
+    "mslr-keep": {"lr": 5e-3},
+    "mslr-dynamic": {"lr": 5e-3},
 }
 
 
