@@ -12,6 +12,7 @@ import pytest
 
 from bench import datasets
 from tests.helpers.docs import blocks
+from tests.helpers.odd_machines import called
 from tests.helpers.tinies import tiny_copy
 
 ROOT = Path(__file__).parents[2]
@@ -23,22 +24,42 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "res
 AVMNIST = ROOT.parent / "shared/data/avmnist"
 
 
+PLAIN = "python -m bench "
+
+
 def shell(line, folder, code=0, patience=500):
+    """Runs a line of a page there. A plain command is a fork of this process, which has torch."""
     scripts = Path(sys.executable).parent
-    env = os.environ | {
+    changes = {
         "PATH": f"{scripts}:{os.environ['PATH']}",
         "XDG_CONFIG_HOME": str(folder / "config"),
         "XDG_CACHE_HOME": str(folder / "cache"),
         "OMP_NUM_THREADS": "1",
     }
-    done = subprocess.run(
-        ["bash", "-c", line], cwd=folder, env=env, capture_output=True, text=True, timeout=patience
-    )
+    if line.startswith(PLAIN) and not re.search(r"[|&;<>$`*]", line):
+        words = shlex.split(line.removeprefix(PLAIN), comments=True)
+        done = called(folder, *words, env=changes, before=lambda: sys.path.insert(0, str(folder)))
+    else:
+        bash, env = ["bash", "-c", line], os.environ | changes
+        done = subprocess.run(
+            bash, cwd=folder, env=env, capture_output=True, text=True, timeout=patience
+        )
     assert done.returncode == code, f"{line}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
     return done.stdout
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "bash")], ids=lambda p: p.name)
+# Pages whose commands train as README's do; the slow tests run them.
+LIKE_README = ("report.md", "statistics.md", "figures.md", "tables.md", "features.md", "numbers.md")
+
+
+def pages():
+    for page in PAGES:
+        if blocks(page, "bash"):
+            slow = [pytest.mark.slow] if page.name in LIKE_README else []
+            yield pytest.param(page, marks=slow, id=page.name)
+
+
+@pytest.mark.parametrize("page", list(pages()))
 def test_every_command_of_a_page_runs(page, tmp_path):
     written = r"here `([\w/]+\.(?:py|yaml))`[^\n]*\n\n```(?:python|yaml)\n(.*?)^```"
     for name, text in re.findall(written, page.read_text(), re.M | re.S):
@@ -58,12 +79,12 @@ def test_the_readmes_python_runs(tmp_path):
 
 def tiny_commands():
     """(tiny copy, command) of every block in the name of a data set that has one."""
-    for page in PAGES:
-        for entry in datasets.ENTRIES:
-            if tiny := tiny_copy(entry):
-                for line in "".join(blocks(page, entry.name)).splitlines():
-                    slow = [] if " data " in line else [pytest.mark.slow]
-                    yield pytest.param(tiny, line, marks=slow, id=f"{page.stem}-{line[:60]}")
+    for entry in datasets.ENTRIES:
+        if tiny := tiny_copy(entry):
+            lines = "".join(text for page in PAGES for text in blocks(page, entry.name))
+            for line in dict.fromkeys(lines.splitlines()):
+                slow = [] if " data " in line else [pytest.mark.slow]
+                yield pytest.param(tiny, line, marks=slow, id=line[:60])
 
 
 @pytest.mark.parametrize(("tiny", "line"), list(tiny_commands()))
