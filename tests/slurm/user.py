@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+from bench.runs.arithmetic import variables
 from bench.runs.rundir import RunDir, every
 
 ROOT = Path(__file__).parents[2]
@@ -104,14 +105,16 @@ class User:
 
 
 def execute(runs: list[RunDir], cache: Path) -> None:
-    """One after the other in a process of its own, without pauses."""
+    """One after the other in a process of its own, with their arithmetic and without pauses."""
     code = (
         "import sys; from pathlib import Path; from bench.execute import execute; "
         "from bench.runs.places import Places; from bench.runs.rundir import RunDir; "
         "cache, *runs = map(Path, sys.argv[1:]); places = Places(cache, device='cpu')\n"
         "for run in runs: execute(RunDir(run), places)"
     )
-    env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "MML_TEST_PAUSE": "0"}
+    changes = {"PYTHONPATH": str(ROOT), "MML_TEST_PAUSE": "0"}
+    changes |= variables(runs[0].spec().train, os.environ)
+    env = {name: value for name, value in (os.environ | changes).items() if value is not None}
     paths = [run.path for run in runs]
     subprocess.run([sys.executable, "-c", code, cache, *paths], env=env, check=True)
 
