@@ -129,7 +129,7 @@ def epochs_logged(folder):
 
 
 def test_an_interrupt_stops_cleanly_and_the_same_command_goes_on(tmp_path):
-    words = (*RUN, "--seeds", "2", "--epochs", "150")
+    words = (*RUN, "--seeds", "2", "--epochs", "40")
     process = bench(tmp_path, *words, wait=False)
     wait_for(lambda: epochs_logged(tmp_path) > 2, process)
     process.send_signal(signal.SIGINT)
@@ -167,6 +167,14 @@ def test_finished_runs_on_other_data_do_not_meet_new_ones(tmp_path):
     assert done.returncode == 2 and "was trained on other data (hash eeeeeeeeeeee" in done.stderr
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder with finished runs of both methods."""
+    folder = tmp_path_factory.mktemp("finished")
+    assert bench(folder, *RUN, "--seeds", 1, "--epochs", 1).returncode == 0
+    return folder
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -178,14 +186,13 @@ def test_finished_runs_on_other_data_do_not_meet_new_ones(tmp_path):
         ("export",),
     ],
 )
-def test_looking_needs_no_torch(tmp_path, words):
-    bench(tmp_path, *RUN, "--seeds", 1, "--epochs", 1)
+def test_looking_needs_no_torch(finished, words):
     code = (
         "import sys; from bench.__main__ import main; code = main(sys.argv[1:]); "
         "assert not {'torch', 'matplotlib'} & set(sys.modules), 'imported'; sys.exit(code)"
     )
     command = [sys.executable, "-c", code, *words]
-    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    done = subprocess.run(command, cwd=finished, env=environment(), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 

@@ -1,10 +1,11 @@
-"""The command line in a process of its own."""
+"""The command line in a process of its own, which starts warm."""
 
 import os
-import signal
 import subprocess
-import sys
+import tempfile
 from pathlib import Path
+
+from tests.helpers.warm import Fork
 
 ROOT = Path(__file__).parents[2]
 
@@ -13,12 +14,23 @@ def environment():
     return os.environ | {"PYTHONPATH": str(ROOT), "XDG_CONFIG_HOME": "none", "OMP_NUM_THREADS": "1"}
 
 
+class Command(Fork):
+    """What it prints goes to files, which are read when it has ended."""
+
+    def __init__(self, folder, words):
+        self.printed = tempfile.TemporaryFile(), tempfile.TemporaryFile()
+        with open(os.devnull) as nothing:
+            files = [file.fileno() for file in (nothing, *self.printed)]
+            super().__init__("bench", list(map(str, words)), environment(), files, cwd=folder)
+
+    def communicate(self, timeout):
+        self.wait(timeout)
+        return [(file.seek(0), file.read().decode())[1] for file in self.printed]
+
+
 def bench(folder, *words, wait=True):
-    command = [sys.executable, "-m", "bench", *map(str, words)]
-    options = {"cwd": folder, "env": environment(), "text": True}
+    process = Command(folder, words)
     if not wait:
-        # A shell's background job ignores Ctrl-C, and so would what it starts.
-        heed = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler)}
-        pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE}
-        return subprocess.Popen(command, **pipes, **heed, **options)
-    return subprocess.run(command, capture_output=True, timeout=300, **options)
+        return process
+    said = process.communicate(timeout=300)
+    return subprocess.CompletedProcess(words, process.returncode, *said)
