@@ -21,7 +21,7 @@ ROOTED = [e for e in ENTRIES if e.needs_root]
 
 
 @pytest.fixture(autouse=True)
-def nothing_known(tmp_path, monkeypatch):
+def nothing_known(tmp_path, monkeypatch, warm):
     """No roots.yaml, no caches."""
     for variable in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "MML_BENCH_CACHE"):
         monkeypatch.setenv(variable, str(tmp_path / "nothing"))

@@ -4,6 +4,8 @@ import copy
 import math
 from contextlib import contextmanager
 from dataclasses import fields, replace
+from functools import cache
+from io import BytesIO
 
 import pytest
 import torch
@@ -49,10 +51,17 @@ def case(name, modalities=2, **options):
     return spec, open_data(spec, Places(None))
 
 
+@cache
+def trained(name, modalities=2):
+    """What several tests look at, none of which changes it."""
+    torch.manual_seed(1)
+    return fit(name, modalities=modalities)
+
+
 @pytest.mark.parametrize("modalities", [2, 3])
 @pytest.mark.parametrize("name", rows())
 def test_trains_and_answers(name, modalities):
-    trainer = fit(name, modalities=modalities)
+    trainer = trained(name, modalities)
     test = trainer.at.kept["val"]["test"]
     assert test["logits"].shape == (len(trainer.evaluation.test), 4)
     assert test["logits"].isfinite().all()
@@ -81,20 +90,19 @@ def test_building_a_method_leaves_the_global_generator_alone(name):
 
 @pytest.mark.parametrize("name", rows())
 def test_training_does_not_depend_on_the_global_generator(name):
-    weights = []
-    for seed in (1, 2):
-        torch.manual_seed(seed)
-        weights.append(flat(fit(name).method))
-    assert torch.equal(*weights)
+    before = trained(name)
+    torch.manual_seed(2)
+    assert torch.equal(flat(fit(name).method), flat(before.method))
 
 
 @pytest.mark.parametrize("name", NEUTRAL)
 def test_neutral_settings_are_joint_training(name):
-    ours, joint = fit(name, **NEUTRAL[name]).method, fit("joint").method
+    ours, joint = fit(name, **NEUTRAL[name]).method, trained("joint").method
     for part in ("encoders", "head"):
         assert torch.equal(flat(getattr(ours, part)), flat(getattr(joint, part))), part
 
 
+EPOCHS = 8
 SETTINGS = [(entry.name, f.name) for entry in ENTRIES for f in fields(load(entry.target).Config)]
 
 
@@ -115,17 +123,20 @@ def test_every_setting_changes_the_result_unless_it_says_that_it_is_idle(name, k
     entry = lookup(ENTRIES, name, "method")
     if key == entry.expand:
         pytest.skip("what the rows of an expanding entry differ in")
-    epochs, row = 8, next(r for r in rows() if lookup(ENTRIES, r, "method") is entry)
-    spec = spec_of(row, epochs=epochs)
+    row = next(r for r in rows() if lookup(ENTRIES, r, "method") is entry)
+    spec = spec_of(row, epochs=EPOCHS)
     config = load(entry.target).Config(**spec.settings)
     field = next(f for f in fields(config) if f.name == key)
     changed = nudged(getattr(config, key), field)
-    train = ACTING.get(row)
-    usual = fit(row, epochs=epochs, train=train)
-    other = fit(row, epochs=epochs, train=train, **{key: changed})
-    answers = [t.at.kept["last"]["test"]["logits"] for t in (usual, other)]
-    same = torch.equal(*answers)
-    assert same == (key in config.idle(epochs))
+    same = torch.equal(answers(row), answers(row, **{key: changed}))
+    assert same == (key in config.idle(EPOCHS))
+
+
+@cache
+def answers(row, **settings):
+    """What a row answers at its end, where settings act."""
+    trainer = fit(row, epochs=EPOCHS, train=ACTING.get(row), **settings)
+    return trainer.at.kept["last"]["test"]["logits"]
 
 
 @pytest.mark.parametrize("name", rows())
@@ -169,40 +180,67 @@ def test_every_trained_parameter_gets_a_gradient(name):
             hook.remove()
 
 
+class Killed(Exception):
+    pass
+
+
 @pytest.mark.parametrize("name", rows())
 def test_interrupted_after_any_epoch_it_ends_like_an_uninterrupted_run(name):
-    whole = trainer_of(spec_of(name, epochs=4), save=lambda s: saved.append(dump(s)))
-    saved = []
-    whole.train()
-    for state in saved[:-1]:
-        again = trainer_of(spec_of(name, epochs=4))
+    """Each epoch is trained by another trainer, which is killed in the next one."""
+    whole, state, ended = fit(name, epochs=4), None, False
+    while not ended:
+        saved = []
+        options = {"save": lambda s, saved=saved: saved.append(dump(s)), "stop": killer(saved)}
+        again = trainer_of(spec_of(name, epochs=4), **options)
         torch.manual_seed(99)
-        again.train(loaded(state))
-        assert torch.equal(flat(again.method), flat(whole.method))
-        assert_same_predictions(again.at.kept, whole.at.kept)
-        assert again.at.selected == whole.at.selected
+        try:
+            again.train(loaded(state))
+            ended = True
+        except Killed:
+            (state,) = saved
+    assert_same_end(again, whole)
+
+
+def killer(saved):
+    def stop():
+        if saved:
+            raise Killed
+
+    return stop
 
 
 @pytest.mark.parametrize("name", rows())
 def test_stopped_at_any_moment_it_ends_like_an_uninterrupted_run(name):
-    whole = fit(name, epochs=2)
-    counted = Countdown(math.inf)
-    trainer_of(spec_of(name, epochs=2), stop=counted).train()
-    for moment in {0, 1, *range(4, counted.asked, 5), counted.asked - 1}:
-        again = trainer_of(spec_of(name, epochs=2))
-        torch.manual_seed(99)
-        again.train(stopped_after(name, moment))
-        assert torch.equal(flat(again.method), flat(whole.method)), moment
-        assert_same_predictions(again.at.kept, whole.at.kept)
-        assert again.at.selected == whole.at.selected
+    """One run is stopped again and again, another at its very last question."""
+    marks, counted = [], Countdown(math.inf)
+    note = lambda s: marks.append((counted.asked, dump(s)))  # noqa: E731
+    whole = trainer_of(spec_of(name, epochs=2), save=note, stop=counted)
+    whole.train()
+    again, state = sitting(name, None, 0)
+    stops = 0
+    while state is not None:
+        again, state = sitting(name, state, 1 if stops == 0 else 4)
+        stops += 1
+    assert stops > 3
+    assert_same_end(again, whole)
+    (before, last_but_one), (after, _) = marks[-2:]
+    _, state = sitting(name, last_but_one, after - before - 1)
+    again, none = sitting(name, state, math.inf)
+    assert state and not none
+    assert_same_end(again, whole)
 
 
-def stopped_after(name, questions):
-    """What was saved last when a run over two epochs is stopped after so many questions."""
+def sitting(name, state, questions):
+    """A trainer that goes on from a state until it ends, or is stopped after so many questions;
+    then the state that it saved comes with it."""
     saved, stop = [], Countdown(questions)
-    with pytest.raises(Stopped):
-        trainer_of(spec_of(name, epochs=2), save=lambda s: saved.append(dump(s)), stop=stop).train()
-    return loaded(saved[-1])
+    trainer = trainer_of(spec_of(name, epochs=2), save=saved.append, stop=stop)
+    torch.manual_seed(99)
+    try:
+        trainer.train(loaded(state))
+    except Stopped:
+        return trainer, dump(saved[-1])
+    return trainer, None
 
 
 class Countdown:
@@ -217,17 +255,17 @@ class Countdown:
 
 
 def loaded(content):
-    from io import BytesIO
-
-    return torch.load(BytesIO(content), weights_only=True)
+    return content and torch.load(BytesIO(content), weights_only=True)
 
 
-def assert_same_predictions(ours, theirs):
-    assert set(ours) == set(theirs)
-    for protocol, kept in ours.items():
-        assert kept["epoch"] == theirs[protocol]["epoch"]
+def assert_same_end(ours, theirs):
+    assert torch.equal(flat(ours.method), flat(theirs.method))
+    assert ours.at.selected == theirs.at.selected
+    assert set(ours.at.kept) == set(theirs.at.kept)
+    for protocol, kept in ours.at.kept.items():
+        assert kept["epoch"] == theirs.at.kept[protocol]["epoch"]
         for part in ("val", "test"):
-            assert torch.equal(kept[part]["logits"], theirs[protocol][part]["logits"])
+            assert torch.equal(kept[part]["logits"], theirs.at.kept[protocol][part]["logits"])
 
 
 @pytest.mark.parametrize("name", rows())
@@ -244,7 +282,7 @@ def test_one_planned_epoch_is_enough(name):
 
 @pytest.mark.parametrize("name", rows(3))
 def test_the_order_of_the_batch_does_not_change_answers(name):
-    trainer = fit(name, modalities=3)
+    trainer = trained(name, 3)
     source = trainer.evaluation.test.source
     order = torch.arange(len(source)).flip(0)
     plain, _ = collect(trainer.method, trainer.method.predict, OrderedLoader(source))
@@ -256,7 +294,7 @@ def test_the_order_of_the_batch_does_not_change_answers(name):
 def test_withheld_modalities_play_no_part_by_any_way_of_withholding(name):
     """A modality that the batch does not keep, and one whose features are zero, answer alike, from
     inputs and from features that are computed once."""
-    trainer = fit(name, modalities=3)
+    trainer = trained(name, 3)
     method = trainer.method
     batch = next(iter(trainer.evaluation.test))
     with reading(method) as reader:

@@ -18,7 +18,7 @@ class Command(Fork):
     """What it prints goes to files, which are read when it has ended."""
 
     def __init__(self, folder, words):
-        self.printed = tempfile.TemporaryFile(), tempfile.TemporaryFile()
+        self.printed = [tempfile.TemporaryFile() for _ in range(2)]  # noqa: SIM115
         with open(os.devnull) as nothing:
             files = [file.fileno() for file in (nothing, *self.printed)]
             super().__init__("bench", list(map(str, words)), environment(), files, cwd=folder)

@@ -8,6 +8,7 @@ of other machine code or the standing of another user, gets a cold process.
 """
 
 import atexit
+import contextlib
 import gc
 import json
 import os
@@ -30,7 +31,7 @@ from typing import IO
 
 from bench.config.spec import TrainConfig
 from bench.runs import processes
-from bench.runs.arithmetic import FAMILIES, TENSORS, variables
+from bench.runs.arithmetic import FAMILIES, variables
 
 ROOT = Path(__file__).parents[2]
 LOADED = (
@@ -204,10 +205,8 @@ def bury(selector, child: int, connection: socket.socket, gone: int) -> None:
     selector.unregister(gone)
     os.close(gone)
     _, status = os.waitpid(child, 0)
-    try:
+    with contextlib.suppress(OSError):  # nobody wants to know
         connection.send(str(os.waitstatus_to_exitcode(status)).encode())
-    except OSError:  # nobody wants to know
-        pass
     connection.close()
 
 

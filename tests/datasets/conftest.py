@@ -1,0 +1,6 @@
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def readers(warm):
+    """The processes that read samples start warm."""
