@@ -14,7 +14,7 @@ from bench.runs.places import Places
 from bench.runs.result import Result
 from bench.training import checkpoint
 from bench.training.trainer import Stopped, TrainingFailed
-from tests.helpers.kills import compare_with_uninterrupted, facts, finish, outcome, start
+from tests.helpers.kills import compare_with_uninterrupted, finish, outcome, start
 from tests.helpers.training import rows, spec_of, trainer_of
 
 
@@ -96,17 +96,8 @@ def test_the_weights_are_those_that_val_selects(run):
 
 
 @pytest.mark.parametrize("name", rows())
-def test_the_same_seed_gives_the_same_bytes(name, tmp_path):
-    runs = [start(tmp_path / place, spec_of(name)) for place in ("a", "b")]
-    for one in runs:
-        finish(one)
-    assert outcome(runs[0]) == outcome(runs[1])
-    assert facts(runs[0]) == facts(runs[1])
-
-
-@pytest.mark.parametrize("name", rows())
-def test_killed_at_random_moments_it_ends_like_an_uninterrupted_run(name, tmp_path):
-    assert compare_with_uninterrupted(tmp_path, name, seed=0)
+def test_of_the_same_seed_and_killed_at_random_moments_it_ends_with_the_same_bytes(name, tmp_path):
+    assert compare_with_uninterrupted(tmp_path, name, seed=0, epochs=4)
 
 
 @pytest.mark.slow
