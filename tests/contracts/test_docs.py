@@ -15,7 +15,6 @@ from tests.helpers.docs import blocks
 from tests.helpers.odd_machines import called
 from tests.helpers.tinies import tiny_copy
 
-pytestmark = pytest.mark.usefixtures("warm")
 ROOT = Path(__file__).parents[2]
 
 
