@@ -2,8 +2,8 @@
 
 After every answered epoch validation is scored, out of the method's reach, and test too in the
 stages that answer as the last one does. The three protocols are readings of those: `val`, the epoch
-that is best on validation (the first of equals); `last`; `test-best`, the epoch that is best on
-test.
+that is best on validation (the first of equals), or the last where the recipe selects none; `last`;
+`test-best`, the epoch that is best on test.
 """
 
 import time
@@ -193,7 +193,7 @@ class Trainer:
         row = {}
         if val is not None:
             row |= {"val_accuracy": val["accuracy"], "val_unimodal": val["unimodal_accuracy"]}
-            if self.at.best is None or val["accuracy"] > self.at.best["accuracy"]:
+            if self.improves(val["accuracy"]):
                 self.at.best = {
                     "accuracy": val["accuracy"],
                     "epoch": self.at.epoch,
@@ -207,6 +207,11 @@ class Trainer:
                 self.keep(TEST_BEST, stage, val, test, counts)
         self.keep(LAST, stage, val, test, final)
         return row
+
+    def improves(self, accuracy: float) -> bool:
+        """Whether an epoch replaces the one kept so far; the first of equals stays."""
+        best = self.at.best
+        return best is None or self.config.selection == LAST or accuracy > best["accuracy"]
 
     def keep(self, protocol: str, stage: Stage, val, test, wanted: bool) -> None:
         if wanted:
@@ -236,7 +241,7 @@ class Trainer:
         }
 
     def select(self, stage: Stage) -> None:
-        """Puts back the weights that validation selects; the last epoch's stay without one."""
+        """Puts back the weights of the epoch that is kept; without validation, the last one's."""
         epoch = stage.rounds - 1
         if self.at.best is not None:
             self.method.load_state_dict(self.at.best["state"])

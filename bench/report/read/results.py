@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bench.config.spec import BEFORE
 from bench.errors import UserError
 from bench.report.read import evaluated
 from bench.report.read.evaluated import Evaluated
@@ -115,7 +116,7 @@ def read(directory: RunDir) -> Finished:
 def parse(directory: RunDir, result: Result) -> Finished:
     spec, method, split = result.spec, result.method, result.split
     probe = result.probe or {"protocol": "", "test": {}}
-    shared = {k: flatten(spec[k], f"{k}.") for k in ("train", "network")}
+    shared = flatten({"train": BEFORE | spec["train"], "network": spec["network"]})
     test = {p: reading.test for p, reading in result.protocols.items() if reading.test}
     return Finished(
         directory=directory,
@@ -129,7 +130,7 @@ def parse(directory: RunDir, result: Result) -> Finished:
         order=float("inf") if method.order is None else method.order,
         digest=result.digest,
         seed=spec["seed"],
-        settings=flatten(spec["settings"]) | shared["train"] | shared["network"],
+        settings=flatten(spec["settings"]) | shared,
         data=flatten(spec["data"]),
         modalities=tuple(result.modalities),
         readout=result.readout or "",
