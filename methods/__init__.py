@@ -3,7 +3,7 @@
 from bench.registry import MethodEntry as Entry
 
 BASELINE, MODULATION, DETACHED = "Baselines", "Gradient modulation", "Detached training"
-TEACHERS = "Teachers"
+TEACHERS, OBJECTIVE = "Teachers", "Objectives"
 SCHEDULE, ALTERNATING = "Schedules", "Alternating training"
 OGM_PAPER = "Peng et al., CVPR 2022"
 PMR, PMR_PAPER = "bench.methods.pmr:PMR", "Fan et al., CVPR 2023"
@@ -12,6 +12,7 @@ DIMML, DIMML_PAPER = "bench.methods.dimml:DIMML", "Fan et al., ACM MM 2024"
 MMPARETO, MMPARETO_PAPER = "bench.methods.mmpareto:MMPareto", "Wei and Hu, ICML 2024"
 MSLR, MSLR_PAPER = "bench.methods.mslr:MSLR", "Yao and Mihalcea, Findings of ACL 2022"
 RECONBOOST, RECONBOOST_PAPER = "bench.methods.reconboost:ReconBoost", "Hua et al., ICML 2024"
+GBLEND, GBLEND_PAPER = "bench.methods.gblend:GBlend", "Wang et al., CVPR 2020"
 MLA, MLA_PAPER = "bench.methods.mla:MLA", "Zhang et al., CVPR 2024"
 ABLATIONS = "Ablations of DI-MML"
 # Where there are more than two modalities, which the papers do not say.
@@ -111,6 +112,16 @@ ENTRIES = (
         more_than_two="the pull on all modalities but the first is that on the second",
     ),
     Entry("umt", "bench.methods.umt:UMT", "UMT", TEACHERS, "Du et al., ICML 2023"),
+    Entry("gblend", GBLEND, "G-Blend", OBJECTIVE, GBLEND_PAPER),
+    Entry(
+        "gblend-offline",
+        GBLEND,
+        "G-Blend, offline",
+        OBJECTIVE,
+        GBLEND_PAPER,
+        {"block": 1.0},
+        base="gblend",
+    ),
     Entry(
         "relearning",
         "bench.methods.relearning:Relearning",

@@ -11,6 +11,7 @@ import pytest
 
 from tests.golden import (
     made,
+    made_gblend,
     made_gradients,
     made_inforeg,
     made_metrics,
@@ -20,6 +21,7 @@ from tests.golden import (
     made_umt,
     test_agm,
     test_dimml,
+    test_gblend,
     test_inforeg,
     test_metrics_balance,
     test_metrics_calibration,
@@ -46,6 +48,7 @@ MAKERS = {
     "pmr": (test_pmr, made_pmr.pmr),
     "inforeg": (test_inforeg, made_inforeg.inforeg),
     "umt": (test_umt, made_umt.umt),
+    "gblend": (test_gblend, made_gblend.gblend),
     "relearning": (test_relearning, made_schedules.relearning),
     "reconboost": (test_reconboost, made_schedules.reconboost),
     "mla": (test_mla, made_schedules.mla),
@@ -70,6 +73,7 @@ UNNOTICED = {
     "pmr": {"tie_alpha", "tie_mu"},
     "inforeg": set(),
     "umt": {"M"},
+    "gblend": set(),
     "relearning": {
         f"init.{m}_net.bn.{k}"
         for m in NAMES[0]
