@@ -13,11 +13,13 @@ MMPARETO, MMPARETO_PAPER = "bench.methods.mmpareto:MMPareto", "Wei and Hu, ICML 
 MSLR, MSLR_PAPER = "bench.methods.mslr:MSLR", "Yao and Mihalcea, Findings of ACL 2022"
 RECONBOOST, RECONBOOST_PAPER = "bench.methods.reconboost:ReconBoost", "Hua et al., ICML 2024"
 GBLEND, GBLEND_PAPER = "bench.methods.gblend:GBlend", "Wang et al., CVPR 2020"
+MBSD, MBSD_PAPER = "bench.methods.mbsd:MBSD", "WSDM 2023"
 MLA, MLA_PAPER = "bench.methods.mla:MLA", "Zhang et al., CVPR 2024"
 ABLATIONS = "Ablations of DI-MML"
 # Where there are more than two modalities, which the papers do not say.
 OGM_BEYOND = "a modality's ratio is to the mean score of the others"
 PMR_BEYOND = "a slow modality's lag is to the best one, whose entropy weight is the others' mean"
+MBSD_BEYOND = "distillation is the mean over all pairs"
 DIMML_BEYOND = "DUC is summed over ordered pairs and divided by M - 1"
 
 
@@ -121,6 +123,17 @@ ENTRIES = (
         GBLEND_PAPER,
         {"block": 1.0},
         base="gblend",
+    ),
+    Entry("mbsd", MBSD, "MBSD", OBJECTIVE, MBSD_PAPER, more_than_two=MBSD_BEYOND),
+    Entry(
+        "mbsd-released",
+        MBSD,
+        "MBSD, released code",
+        OBJECTIVE,
+        MBSD_PAPER,
+        {"form": "released"},
+        base="mbsd",
+        more_than_two=f"{MBSD_BEYOND}; probabilities in place of logits are drawn together",
     ),
     Entry(
         "relearning",

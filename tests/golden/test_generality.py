@@ -14,6 +14,7 @@ from tests.golden import (
     made_gblend,
     made_gradients,
     made_inforeg,
+    made_linear_head,
     made_metrics,
     made_pmr,
     made_schedules,
@@ -23,6 +24,7 @@ from tests.golden import (
     test_dimml,
     test_gblend,
     test_inforeg,
+    test_mbsd,
     test_metrics_balance,
     test_metrics_calibration,
     test_metrics_classification,
@@ -49,6 +51,7 @@ MAKERS = {
     "inforeg": (test_inforeg, made_inforeg.inforeg),
     "umt": (test_umt, made_umt.umt),
     "gblend": (test_gblend, made_gblend.gblend),
+    "mbsd": (test_mbsd, made_linear_head.mbsd),
     "relearning": (test_relearning, made_schedules.relearning),
     "reconboost": (test_reconboost, made_schedules.reconboost),
     "mla": (test_mla, made_schedules.mla),
@@ -74,6 +77,7 @@ UNNOTICED = {
     "inforeg": set(),
     "umt": {"M"},
     "gblend": set(),
+    "mbsd": set(),
     "relearning": {
         f"init.{m}_net.bn.{k}"
         for m in NAMES[0]
