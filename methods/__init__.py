@@ -14,6 +14,7 @@ MSLR, MSLR_PAPER = "bench.methods.mslr:MSLR", "Yao and Mihalcea, Findings of ACL
 RECONBOOST, RECONBOOST_PAPER = "bench.methods.reconboost:ReconBoost", "Hua et al., ICML 2024"
 GBLEND, GBLEND_PAPER = "bench.methods.gblend:GBlend", "Wang et al., CVPR 2020"
 MBSD, MBSD_PAPER = "bench.methods.mbsd:MBSD", "WSDM 2023"
+CML, CML_PAPER = "bench.methods.cml:CML", "Ma et al., ICML 2023"
 MLA, MLA_PAPER = "bench.methods.mla:MLA", "Zhang et al., CVPR 2024"
 ABLATIONS = "Ablations of DI-MML"
 # Where there are more than two modalities, which the papers do not say.
@@ -134,6 +135,16 @@ ENTRIES = (
         {"form": "released"},
         base="mbsd",
         more_than_two=f"{MBSD_BEYOND}; probabilities in place of logits are drawn together",
+    ),
+    Entry("cml", CML, "CML", OBJECTIVE, CML_PAPER),
+    Entry(
+        "cml-released",
+        CML,
+        "CML, as in BalanceBenchmark",
+        OBJECTIVE,
+        CML_PAPER,
+        {"form": "released"},
+        base="cml",
     ),
     Entry(
         "relearning",

@@ -33,6 +33,7 @@ NEUTRAL = {
     "inforeg": {"threshold": 1.0},
     "umt": {"weight": 0.0},
     "mbsd": {"start": 1.0},
+    "cml": {"start": 1.0},
 }
 
 # Recipes under which a method's settings act, where they do not under the usual one.

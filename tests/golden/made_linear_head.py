@@ -1,7 +1,7 @@
 """Golden files of losses on one linear head, of other shapes, seeds and modalities: every sample by
 itself, with torch for the gradients alone."""
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import torch
 
@@ -87,3 +87,40 @@ def pair(first, second, y, modalities):
         "ref_kl": weight * low * (low.log() - high),
         "ref_rs": weight * (apart**2).sum() / len(t),
     }
+
+
+def cml(names, seed):
+    made, factor = {}, torch.tensor(0.6, dtype=torch.float64)
+    for case, sizes in CASES.items():
+        head = Head(names, seed, *sizes)
+        arrays = head.arrays() | {"lam": factor}
+        own = [torch.randperm(len(names), generator=head.draw)[:-1] for _ in head.label]
+        arrays["order"], arrays["ref_order"] = torch.stack(own), torch.arange(len(names) - 1)
+        for source, order in {"ours": own, "ref": [arrays["ref_order"]] * len(own)}.items():
+            rows = [links(head, i, removed.tolist()) for i, removed in enumerate(order)]
+            chain = torch.stack(rows, dim=1)  # [M, B, C]
+            sure = torch.stack([torch.stack([probs(f).max() for f in row]) for row in rows], dim=1)
+            losses = torch.stack([cross_entropy(f, head.label) for f in chain])
+            rises = [[now - before for before, now in pairwise(row)] for row in sure.T]
+            whole = sum(max(r, 0 * r) for row in rises for r in row)
+            batch = sum(max(s, 0 * s) for s in map(sum, zip(*rises, strict=True)))
+            arrays |= {f"{source}_logits": chain, f"{source}_conf": sure, f"{source}_ce": losses}
+            arrays[f"{source}_pred"] = chain.argmax(dim=2)
+            arrays[f"{source}_pen_batch_hinge"] = batch
+            if source == "ours":
+                hinges = [torch.stack([max(r, 0 * r) for r in row]) for row in rises]
+                arrays["ours_hinge_per_sample"] = torch.stack(hinges, dim=1)
+                arrays["ours_pen_sample_sum"] = whole
+            penalty = whole if source == "ours" else batch
+            arrays |= head.gradients(source, losses.mean() + factor * penalty)
+        made |= finished(case, arrays)
+    return made
+
+
+def links(head, i, removed):
+    """The answers for one sample, first with all modalities, then without more and more."""
+    answers = []
+    for gone in range(len(removed) + 1):
+        kept = [m for k, m in enumerate(head.names) if k not in removed[:gone]]
+        answers.append(sum(head.part[m][i] for m in kept) + head.bias)
+    return torch.stack(answers)

@@ -21,6 +21,7 @@ from tests.golden import (
     made_stats,
     made_umt,
     test_agm,
+    test_cml,
     test_dimml,
     test_gblend,
     test_inforeg,
@@ -52,6 +53,7 @@ MAKERS = {
     "umt": (test_umt, made_umt.umt),
     "gblend": (test_gblend, made_gblend.gblend),
     "mbsd": (test_mbsd, made_linear_head.mbsd),
+    "cml": (test_cml, made_linear_head.cml),
     "relearning": (test_relearning, made_schedules.relearning),
     "reconboost": (test_reconboost, made_schedules.reconboost),
     "mla": (test_mla, made_schedules.mla),
@@ -78,6 +80,7 @@ UNNOTICED = {
     "umt": {"M"},
     "gblend": set(),
     "mbsd": set(),
+    "cml": set(),
     "relearning": {
         f"init.{m}_net.bn.{k}"
         for m in NAMES[0]
