@@ -18,7 +18,7 @@ from bench.seeds import generator
 from bench.types import Batch, Clock, Prediction
 
 __all__ = ["Batch", "Clock", "Method", "Prediction", "Settings", "Stage", "UserError"]
-__all__ += ["collect", "descend", "eval_mode", "knob", "share"]
+__all__ += ["collect", "descend", "eval_mode", "generator", "knob", "share"]
 
 Metrics = dict[str, Tensor]  # scalars, detached; the harness averages them over the epoch
 Step = Callable[[Batch, Optimizer, Clock], Metrics]

@@ -3,7 +3,7 @@
 from bench.registry import MethodEntry as Entry
 
 BASELINE, MODULATION, DETACHED = "Baselines", "Gradient modulation", "Detached training"
-TEACHERS = "Teachers"
+TEACHERS, OBJECTIVE = "Teachers", "Objectives"
 SCHEDULE, ALTERNATING = "Schedules", "Alternating training"
 OGM_PAPER = "Peng et al., CVPR 2022"
 PMR, PMR_PAPER = "bench.methods.pmr:PMR", "Fan et al., CVPR 2023"
@@ -12,11 +12,15 @@ DIMML, DIMML_PAPER = "bench.methods.dimml:DIMML", "Fan et al., ACM MM 2024"
 MMPARETO, MMPARETO_PAPER = "bench.methods.mmpareto:MMPareto", "Wei and Hu, ICML 2024"
 MSLR, MSLR_PAPER = "bench.methods.mslr:MSLR", "Yao and Mihalcea, Findings of ACL 2022"
 RECONBOOST, RECONBOOST_PAPER = "bench.methods.reconboost:ReconBoost", "Hua et al., ICML 2024"
+GBLEND, GBLEND_PAPER = "bench.methods.gblend:GBlend", "Wang et al., CVPR 2020"
+MBSD, MBSD_PAPER = "bench.methods.mbsd:MBSD", "WSDM 2023"
+CML, CML_PAPER = "bench.methods.cml:CML", "Ma et al., ICML 2023"
 MLA, MLA_PAPER = "bench.methods.mla:MLA", "Zhang et al., CVPR 2024"
 ABLATIONS = "Ablations of DI-MML"
 # Where there are more than two modalities, which the papers do not say.
 OGM_BEYOND = "a modality's ratio is to the mean score of the others"
 PMR_BEYOND = "a slow modality's lag is to the best one, whose entropy weight is the others' mean"
+MBSD_BEYOND = "distillation is the mean over all pairs"
 DIMML_BEYOND = "DUC is summed over ordered pairs and divided by M - 1"
 
 
@@ -111,6 +115,37 @@ ENTRIES = (
         more_than_two="the pull on all modalities but the first is that on the second",
     ),
     Entry("umt", "bench.methods.umt:UMT", "UMT", TEACHERS, "Du et al., ICML 2023"),
+    Entry("gblend", GBLEND, "G-Blend", OBJECTIVE, GBLEND_PAPER),
+    Entry(
+        "gblend-offline",
+        GBLEND,
+        "G-Blend, offline",
+        OBJECTIVE,
+        GBLEND_PAPER,
+        {"block": 1.0},
+        base="gblend",
+    ),
+    Entry("mbsd", MBSD, "MBSD", OBJECTIVE, MBSD_PAPER, more_than_two=MBSD_BEYOND),
+    Entry(
+        "mbsd-released",
+        MBSD,
+        "MBSD, released code",
+        OBJECTIVE,
+        MBSD_PAPER,
+        {"form": "released"},
+        base="mbsd",
+        more_than_two=f"{MBSD_BEYOND}; probabilities in place of logits are drawn together",
+    ),
+    Entry("cml", CML, "CML", OBJECTIVE, CML_PAPER),
+    Entry(
+        "cml-released",
+        CML,
+        "CML, as in BalanceBenchmark",
+        OBJECTIVE,
+        CML_PAPER,
+        {"form": "released"},
+        base="cml",
+    ),
     Entry(
         "relearning",
         "bench.methods.relearning:Relearning",

@@ -32,6 +32,8 @@ NEUTRAL = {
     "pmr": {"alpha": 0.0, "mu": 0.0},
     "inforeg": {"threshold": 1.0},
     "umt": {"weight": 0.0},
+    "mbsd": {"start": 1.0},
+    "cml": {"start": 1.0},
 }
 
 # Recipes under which a method's settings act, where they do not under the usual one.

@@ -11,16 +11,21 @@ import pytest
 
 from tests.golden import (
     made,
+    made_gblend,
     made_gradients,
     made_inforeg,
+    made_linear_head,
     made_metrics,
     made_pmr,
     made_schedules,
     made_stats,
     made_umt,
     test_agm,
+    test_cml,
     test_dimml,
+    test_gblend,
     test_inforeg,
+    test_mbsd,
     test_metrics_balance,
     test_metrics_calibration,
     test_metrics_classification,
@@ -46,6 +51,9 @@ MAKERS = {
     "pmr": (test_pmr, made_pmr.pmr),
     "inforeg": (test_inforeg, made_inforeg.inforeg),
     "umt": (test_umt, made_umt.umt),
+    "gblend": (test_gblend, made_gblend.gblend),
+    "mbsd": (test_mbsd, made_linear_head.mbsd),
+    "cml": (test_cml, made_linear_head.cml),
     "relearning": (test_relearning, made_schedules.relearning),
     "reconboost": (test_reconboost, made_schedules.reconboost),
     "mla": (test_mla, made_schedules.mla),
@@ -70,6 +78,9 @@ UNNOTICED = {
     "pmr": {"tie_alpha", "tie_mu"},
     "inforeg": set(),
     "umt": {"M"},
+    "gblend": set(),
+    "mbsd": set(),
+    "cml": set(),
     "relearning": {
         f"init.{m}_net.bn.{k}"
         for m in NAMES[0]
