@@ -147,7 +147,10 @@ LOGS = (
 )
 PRUNE = (flag("--yes", "do not ask"),)
 STATUS = (SUITE, flag("--watch", "again and again, until all have ended"))
-LIST = (argument("what", choices=("methods", "datasets", "suites")),)
+LIST = (
+    argument("what", choices=("methods", "datasets", "suites")),
+    argument("--format", choices=("text", "md", "csv"), default="text"),
+)
 PLAN = (
     option("method", "METHOD"),
     option("--dataset", "D", "default: the first of `list datasets`"),
