@@ -23,7 +23,7 @@ Written by `python -m bench list methods --format md > docs/methods.md` from the
 - *Fusions*: what `network.fusion` may be; - where the method does not use it.
 - *Cost*: what is paid beside `joint`'s one forward and one backward pass of every encoder in a
   step, and what else training takes; M is the number of modalities, D the width of the features.
-  A variant says what it changes.
+  A variant says what it changes. [performance.md](performance.md) has what was counted and timed.
 """
 
 

@@ -1,0 +1,144 @@
+"""`perf step`: what a training step of each method costs beside one of joint training."""
+
+import argparse
+import json
+import os
+import sys
+import textwrap
+from collections.abc import Iterator
+
+import torch
+
+from bench import configure, datasets, methods
+from bench.commands import request
+from bench.commands.grid import columns, commas, pipes
+from bench.commands.listing import width
+from bench.commands.run import check_device
+from bench.config.experiment import Experiment, read_roots
+from bench.errors import UserError
+from bench.execute import build_method, open_data
+from bench.loading.loaders import TrainData
+from bench.perf.step import Trainee, measure, summary
+from bench.training.environment import device_of, environment
+
+BASELINE = "joint"
+IDLE = 0.5  # load average up to which nothing else is said to run
+HEADING = (
+    *("method", "stages", "epochs", "ms", "x", "x CPU", "passes", "MiB", "x MiB", "plan"),
+    "cost, as its class says",
+)
+NOTE = f"""\
+A line has the stages of a method that make equally many passes. ms: a step by the clock, median.
+x, x CPU: beside {BASELINE} in the same round, by the clock and in processor time, median
+[quartiles] of the rounds. passes: of a batch through all encoders, forward + backward, counted.
+MiB: of tensors at the peak of a step; x MiB: beside {BASELINE}. plan: the steps of all stages, in
+trainings of {BASELINE}. cost: what is paid beside {BASELINE}'s 1 + 1."""
+
+
+def step(args: argparse.Namespace) -> int:
+    """Prints a line for every method, or several where its stages make different passes."""
+    check_device(args.device)
+    load = os.getloadavg()[0]
+    where, trainees = prepared(args)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(where["threads"])
+    try:
+        rows = summary(measure(trainees, where["modalities"], args.rounds, args.steps))
+    finally:
+        torch.set_num_threads(threads)
+    where |= {"load": load, "cores": os.cpu_count(), "rounds": args.rounds, "steps": args.steps}
+    costs = {t.name: t.method.cost for t in trainees}
+    sys.stdout.write(written(args.format, where, [r | {"cost": costs[r["method"]]} for r in rows]))
+    return 0
+
+
+def prepared(args: argparse.Namespace) -> tuple[dict[str, object], list[Trainee]]:
+    """What is measured on what, and the methods, the baseline first. Raises UserError."""
+    names = request.words(args.dataset or datasets.ENTRIES[0].name)
+    if len(names) != 1:
+        raise UserError(f"perf step measures on one data set, not on {len(names)}; name one.")
+    wanted = request.words(args.method or ",".join(e.name for e in methods.ENTRIES))
+    wanted = dict.fromkeys((BASELINE, *wanted))
+    roots = read_roots(args.root, names, request.saved_roots())
+    experiment = Experiment(names, tuple((m, {}) for m in wanted), (0,), roots=roots)
+    specs = configure.specs(experiment.with_settings(args.set))
+    train, places = specs[0].train, request.places(args, experiment)
+    device = device_of(args.device)
+    bundle = open_data(specs[0], places)
+    data = TrainData(bundle.parts["train"], bundle.spec, train.batch_size, specs[0].seed, device)
+    where = {
+        "dataset": names[0],
+        "samples": len(data.index),
+        "modalities": len(bundle.spec.modalities),
+        "batch_size": train.batch_size,
+        "threads": train.threads,
+        "precision": train.precision,
+        **environment(device),
+    }
+    built = ((spec.method, build_method(spec, bundle.spec).to(device)) for spec in specs)
+    return where, [Trainee(name, method, data, train) for name, method in built]
+
+
+def written(form: str, where: dict[str, object], rows: list[dict]) -> str:
+    if form == "json":
+        return json.dumps(where | {"rows": rows}, indent=1) + "\n"
+    if form == "csv":
+        flat = [flattened(row) for row in rows]
+        return commas(tuple(flat[0]), [tuple(map(str, row.values())) for row in flat])
+    cells, told = list(lines(rows)), about(where)
+    if form == "md":
+        return f"{told}\n\n{pipes(HEADING, cells)}\n{NOTE}\n"
+    note = textwrap.fill(NOTE.replace("\n", " "), min(width(), 100))
+    return f"{told}\n\n{columns([HEADING, *cells], width())}\n{note}\n"
+
+
+def about(where: dict[str, object]) -> str:
+    return (
+        "{dataset}, batches of {batch_size}, {device_name}, {threads} of {cores} threads, "
+        "{precision}, torch {torch}, {arithmetic} arithmetic; {rounds} rounds of {steps} steps; "
+        "load before {load:.1f}"
+    ).format_map(where) + (": other work ran beside it" if where["load"] > IDLE else "")
+
+
+def flattened(row: dict[str, object]) -> dict[str, object]:
+    """One level of names: quartiles as `step_ms_q1` and so on, names of stages in one text."""
+    flat = {}
+    for key, value in row.items():
+        if isinstance(value, dict):
+            flat |= {f"{key}_{part}": number for part, number in value.items()}
+        else:
+            flat[key] = ";".join(value) if isinstance(value, list) else value
+    return flat
+
+
+def lines(rows: list[dict]) -> Iterator[tuple[str, ...]]:
+    """Cells; what is of a whole method stands in its first line."""
+    before = None
+    for row in rows:
+        first, before = row["method"] != before, row["method"]
+        alone = sum(r["method"] == before for r in rows) == 1
+        yield (
+            row["method"] if first else "",
+            stages(row["stages"], alone),
+            str(row["epochs"]),
+            f"{row['wall_ms']['median']:.2f}",
+            spread(row["wall_relative"]),
+            spread(row["cpu_relative"]),
+            f"{row['forward']:.1f} + {row['backward']:.1f}",
+            f"{row['memory_mib']:.2f}",
+            f"{row['memory_relative']:.2f}",
+            f"{row['plan_relative']:.2f}" if first else "",
+            row["cost"] if first else "",
+        )
+
+
+def spread(values: dict[str, float]) -> str:
+    """Median [quartiles]."""
+    return "{median:.2f} [{q1:.2f} .. {q3:.2f}]".format_map(values)
+
+
+def stages(names: list[str], alone: bool) -> str:
+    """Of a line: nothing where the method has one stage."""
+    if len(names) > 1:
+        return f"{names[0]}, {len(names) - 1} more"
+    return "" if alone else names[0]
