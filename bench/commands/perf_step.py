@@ -23,16 +23,15 @@ from bench.training.environment import device_of, environment
 
 BASELINE = "joint"
 IDLE = 0.5  # load average up to which nothing else is said to run
-HEADING = (
-    *("method", "stages", "epochs", "ms", "x", "x CPU", "passes", "MiB", "x MiB", "plan"),
-    "cost, as its class says",
-)
+HEADING = ("method", "stages", "epochs", "ms", "x", "passes", "MiB", "x MiB", "plan", "cost")
 NOTE = f"""\
-A line has the stages of a method that make equally many passes. ms: a step by the clock, median.
-x, x CPU: beside {BASELINE} in the same round, by the clock and in processor time, median
-[quartiles] of the rounds. passes: of a batch through all encoders, forward + backward, counted.
-MiB: of tensors at the peak of a step; x MiB: beside {BASELINE}. plan: the steps of all stages, in
-trainings of {BASELINE}. cost: what is paid beside {BASELINE}'s 1 + 1."""
+A line has the stages of a method that make equally many passes. ms: median step. x: beside
+{BASELINE} in the same round, median [quartiles] of the rounds. passes: of a batch through all
+encoders, forward + backward, counted. MiB: of tensors at the peak of a step; x MiB: beside
+{BASELINE}. plan: the steps of all stages, in trainings of {BASELINE}. cost: what is paid beside
+{BASELINE}'s 1 + 1, as the class says."""
+# What steps are timed by, in words: on one thread other work hardly changes the processor's time.
+CLOCKS = {"cpu": "processor time", "wall": "time by the clock"}
 
 
 def step(args: argparse.Namespace) -> int:
@@ -43,12 +42,13 @@ def step(args: argparse.Namespace) -> int:
     threads = torch.get_num_threads()
     torch.set_num_threads(where["threads"])
     try:
-        rows = summary(measure(trainees, where["modalities"], args.rounds, args.steps))
+        lines = measure(trainees, where["modalities"], args.rounds, args.steps)
     finally:
         torch.set_num_threads(threads)
     where |= {"load": load, "cores": os.cpu_count(), "rounds": args.rounds, "steps": args.steps}
     costs = {t.name: t.method.cost for t in trainees}
-    sys.stdout.write(written(args.format, where, [r | {"cost": costs[r["method"]]} for r in rows]))
+    rows = [row | {"cost": costs[row["method"]]} for row in summary(lines, where["clock"])]
+    sys.stdout.write(written(args.format, where, rows))
     return 0
 
 
@@ -73,6 +73,7 @@ def prepared(args: argparse.Namespace) -> tuple[dict[str, object], list[Trainee]
         "batch_size": train.batch_size,
         "threads": train.threads,
         "precision": train.precision,
+        "clock": "cpu" if device.type == "cpu" and train.threads == 1 else "wall",
         **environment(device),
     }
     built = ((spec.method, build_method(spec, bundle.spec).to(device)) for spec in specs)
@@ -85,19 +86,21 @@ def written(form: str, where: dict[str, object], rows: list[dict]) -> str:
     if form == "csv":
         flat = [flattened(row) for row in rows]
         return commas(tuple(flat[0]), [tuple(map(str, row.values())) for row in flat])
-    cells, told = list(lines(rows)), about(where)
+    cells, told = list(grid(rows, where["clock"])), about(where)
     if form == "md":
         return f"{told}\n\n{pipes(HEADING, cells)}\n{NOTE}\n"
-    note = textwrap.fill(NOTE.replace("\n", " "), min(width(), 100))
+    told, note = (textwrap.fill(text, min(width(), 100)) for text in (told, NOTE))
     return f"{told}\n\n{columns([HEADING, *cells], width())}\n{note}\n"
 
 
 def about(where: dict[str, object]) -> str:
-    return (
+    machine = (
         "{dataset}, batches of {batch_size}, {device_name}, {threads} of {cores} threads, "
         "{precision}, torch {torch}, {arithmetic} arithmetic; {rounds} rounds of {steps} steps; "
-        "load before {load:.1f}"
-    ).format_map(where) + (": other work ran beside it" if where["load"] > IDLE else "")
+    ).format_map(where)
+    load = f"load before {where['load']:.1f}"
+    beside = f"{load}: other work ran beside it" if where["load"] > IDLE else load
+    return f"{machine}{CLOCKS[where['clock']]}; {beside}"
 
 
 def flattened(row: dict[str, object]) -> dict[str, object]:
@@ -111,7 +114,7 @@ def flattened(row: dict[str, object]) -> dict[str, object]:
     return flat
 
 
-def lines(rows: list[dict]) -> Iterator[tuple[str, ...]]:
+def grid(rows: list[dict], clock: str) -> Iterator[tuple[str, ...]]:
     """Cells; what is of a whole method stands in its first line."""
     before = None
     for row in rows:
@@ -121,9 +124,8 @@ def lines(rows: list[dict]) -> Iterator[tuple[str, ...]]:
             row["method"] if first else "",
             stages(row["stages"], alone),
             str(row["epochs"]),
-            f"{row['wall_ms']['median']:.2f}",
-            spread(row["wall_relative"]),
-            spread(row["cpu_relative"]),
+            f"{row[f'{clock}_ms']['median']:.2f}",
+            spread(row[f"{clock}_relative"]),
             f"{row['forward']:.1f} + {row['backward']:.1f}",
             f"{row['memory_mib']:.2f}",
             f"{row['memory_relative']:.2f}",

@@ -119,18 +119,17 @@ def measure(trainees: Sequence[Trainee], modalities: int, rounds: int, steps: in
     return rows
 
 
-def summary(rows: Sequence[Line]) -> list[dict[str, object]]:
+def summary(rows: Sequence[Line], clock: str) -> list[dict[str, object]]:
     """Every line beside the first, in plain values.
 
-    `plan_relative` is of a method: all steps of its plan, in plans of the first; by the processor's
-    time where that trains. What a method does between epochs is not in it.
+    `plan_relative` is of a method: all steps of its plan, in plans of the first, by the clock
+    "wall" or "cpu". What a method does between epochs is not in it.
     """
     base = rows[0]
     table = [{"method": line.trainee.name} | beside(line, base) for line in rows]
-    trains = "cpu" if base.trainee.method.device.type == "cpu" else "wall"
     for row in table:
         own = [other for other in table if other["method"] == row["method"]]
-        steps = sum(other["epochs"] * other[f"{trains}_relative"]["median"] for other in own)
+        steps = sum(other["epochs"] * other[f"{clock}_relative"]["median"] for other in own)
         row["plan_relative"] = steps / base.epochs
     return table
 

@@ -34,9 +34,11 @@ def test_it_says_what_was_measured_on_what(measured):
 
 def test_other_forms_have_the_same_lines(measured):
     where, rows = measured, measured["rows"]
-    text = perf_step.written("plain", where, rows).splitlines()
-    assert where["device_name"] in text[0] and text[3].startswith("joint ")
-    assert text[4].startswith("umt ") and text[5].startswith("      ")
+    about, text, _ = perf_step.written("plain", where, rows).split("\n\n")
+    assert where["device_name"] in " ".join(about.split()) and "processor time" in about
+    lines = text.splitlines()
+    assert lines[1].startswith("joint ") and lines[2].startswith("umt ")
+    assert lines[3].split()[0] == "student"
     assert "| umt | teacher left, 1 more | 4 |" in perf_step.written("md", where, rows)
     flat = list(csv.DictReader(io.StringIO(perf_step.written("csv", where, rows))))
     assert [row["stages"] for row in flat] == ["train", "teacher left;teacher right", "student"]

@@ -76,6 +76,15 @@ def test_csv_has_every_field_of_every_row(capsys):
         assert row["cost"] == load(entry.target).cost
 
 
+@pytest.mark.parametrize("what", ["datasets", "suites"])
+def test_all_else_is_listed_in_every_form(capsys, what):
+    names = [line.split(" ")[0] for line in called(capsys, what).splitlines()]
+    rows = list(csv.DictReader(io.StringIO(called(capsys, what, "--format", "csv"))))
+    page = called(capsys, what, "--format", "md").splitlines()
+    assert [row["name"] for row in rows] == names
+    assert [line.split(" ")[1] for line in page[2:]] == names
+
+
 def test_fusions_are_those_that_a_run_is_let_have(capsys):
     rows = csv.DictReader(io.StringIO(called(capsys, "methods", "--format", "csv")))
     shown = {row["name"]: row["fusions"] for row in rows}

@@ -62,7 +62,7 @@ def line(name, epochs, times):
 def test_ratios_are_of_times_of_one_round():
     """A machine that gets slower meanwhile changes none of them."""
     rows = [line("base", 10, [1.0, 2.0, 8.0]), line("twice", 10, [2.0, 4.0, 16.0])]
-    base, twice = summary(rows)
+    base, twice = summary(rows, "cpu")
     assert base["cpu_relative"] == {"q1": 1, "median": 1, "q3": 1, "count": 3}
     assert twice["cpu_relative"] == {"q1": 2, "median": 2, "q3": 2, "count": 3}
     assert twice["wall_relative"]["median"] == 1 and twice["cpu_ms"]["median"] == 4000
@@ -70,7 +70,8 @@ def test_ratios_are_of_times_of_one_round():
 
 def test_a_plan_is_the_sum_of_its_stages():
     rows = [line("base", 10, [1.0] * 3), line("a", 20, [0.5] * 3), line("a", 5, [4.0] * 3)]
-    base, first, last = summary(rows)
+    base, first, last = summary(rows, "cpu")
     assert base["plan_relative"] == 1
     assert first["plan_relative"] == last["plan_relative"] == pytest.approx((20 * 0.5 + 5 * 4) / 10)
+    assert summary(rows, "wall")[1]["plan_relative"] == (20 + 5) / 10
     assert (first["memory_mib"], first["memory_relative"]) == (20, 2)
