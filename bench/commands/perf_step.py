@@ -86,11 +86,11 @@ def written(form: str, where: dict[str, object], rows: list[dict]) -> str:
     if form == "csv":
         flat = [flattened(row) for row in rows]
         return commas(tuple(flat[0]), [tuple(map(str, row.values())) for row in flat])
-    cells, told = list(grid(rows, where["clock"])), about(where)
+    cells, head = list(grid(rows, where["clock"])), about(where)
     if form == "md":
-        return f"{told}\n\n{pipes(HEADING, cells)}\n{NOTE}\n"
-    told, note = (textwrap.fill(text, min(width(), 100)) for text in (told, NOTE))
-    return f"{told}\n\n{columns([HEADING, *cells], width())}\n{note}\n"
+        return f"{head}\n\n{pipes(HEADING, cells)}\n{NOTE}\n"
+    head, note = (textwrap.fill(text, min(width(), 100)) for text in (head, NOTE))
+    return f"{head}\n\n{columns([HEADING, *cells], width())}\n{note}\n"
 
 
 def about(where: dict[str, object]) -> str:

@@ -63,9 +63,9 @@ class Alive(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         out = func(*args, **(kwargs or {}))
-        given = {t.untyped_storage()._cdata for t in tensors((args, kwargs))}
+        inputs = {t.untyped_storage()._cdata for t in tensors((args, kwargs))}
         for t in tensors(out):
-            if t.untyped_storage()._cdata not in given:  # else a view, or changed in place
+            if t.untyped_storage()._cdata not in inputs:  # else a view, or changed in place
                 self.note(t)
         return out
 
