@@ -18,6 +18,7 @@ from bench.method import Method, Settings, generator, knob, share
 
 class CML(Method):
     min_modalities = 2
+    cost = "the head M times"
 
     @dataclass(frozen=True)
     class Config(Settings):

@@ -23,6 +23,7 @@ MEASURED = ("fit before", "held before", "fit after", "held after")  # A, B, A',
 class GBlend(Method):
     has_own_heads = True
     min_modalities = 2
+    cost = "M own heads; before each block, a training of every loss, forward over training"
 
     @dataclass(frozen=True)
     class Config(Settings):

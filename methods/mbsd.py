@@ -21,6 +21,7 @@ from bench.method import Method, Settings, knob, share
 
 class MBSD(Method):
     min_modalities = 2
+    cost = "none; losses of every pair of modalities"
 
     @dataclass(frozen=True)
     class Config(Settings):
