@@ -3,7 +3,7 @@
 from bench.registry import MethodEntry as Entry
 
 BASELINE, MODULATION, DETACHED = "Baselines", "Gradient modulation", "Detached training"
-TEACHERS = "Teachers"
+TEACHERS, FORWARD = "Teachers", "Forward modulation"
 SCHEDULE, ALTERNATING = "Schedules", "Alternating training"
 OGM_PAPER = "Peng et al., CVPR 2022"
 PMR, PMR_PAPER = "bench.methods.pmr:PMR", "Fan et al., CVPR 2023"
@@ -13,6 +13,7 @@ MMPARETO, MMPARETO_PAPER = "bench.methods.mmpareto:MMPareto", "Wei and Hu, ICML 
 MSLR, MSLR_PAPER = "bench.methods.mslr:MSLR", "Yao and Mihalcea, Findings of ACL 2022"
 RECONBOOST, RECONBOOST_PAPER = "bench.methods.reconboost:ReconBoost", "Hua et al., ICML 2024"
 MLA, MLA_PAPER = "bench.methods.mla:MLA", "Zhang et al., CVPR 2024"
+MMCOSINE_PAPER = "Xu et al., ICASSP 2023"
 ABLATIONS = "Ablations of DI-MML"
 # Where there are more than two modalities, which the papers do not say.
 OGM_BEYOND = "a modality's ratio is to the mean score of the others"
@@ -110,6 +111,7 @@ ENTRIES = (
         base="inforeg",
         more_than_two="the pull on all modalities but the first is that on the second",
     ),
+    Entry("mmcosine", "bench.methods.mmcosine:MMCosine", "MMCosine", FORWARD, MMCOSINE_PAPER),
     Entry("umt", "bench.methods.umt:UMT", "UMT", TEACHERS, "Du et al., ICML 2023"),
     Entry(
         "relearning",

@@ -11,6 +11,7 @@ import pytest
 
 from tests.golden import (
     made,
+    made_forward,
     made_gradients,
     made_inforeg,
     made_metrics,
@@ -28,6 +29,7 @@ from tests.golden import (
     test_metrics_robustness,
     test_metrics_stats,
     test_mla,
+    test_mmcosine,
     test_mmpareto,
     test_mses,
     test_mslr,
@@ -45,6 +47,7 @@ MAKERS = {
     "ogm_ge": (test_ogm_ge, made.ogm_ge),
     "pmr": (test_pmr, made_pmr.pmr),
     "inforeg": (test_inforeg, made_inforeg.inforeg),
+    "mmcosine": (test_mmcosine, made_forward.mmcosine),
     "umt": (test_umt, made_umt.umt),
     "relearning": (test_relearning, made_schedules.relearning),
     "reconboost": (test_reconboost, made_schedules.reconboost),
@@ -69,6 +72,7 @@ UNNOTICED = {
     "ogm_ge": {"coeff"},
     "pmr": {"tie_alpha", "tie_mu"},
     "inforeg": set(),
+    "mmcosine": {"M", "valid_grad_rows0", "valid_grad_W"},  # the latter are all true
     "umt": {"M"},
     "relearning": {
         f"init.{m}_net.bn.{k}"
