@@ -13,10 +13,12 @@ MMPARETO, MMPARETO_PAPER = "bench.methods.mmpareto:MMPareto", "Wei and Hu, ICML 
 MSLR, MSLR_PAPER = "bench.methods.mslr:MSLR", "Yao and Mihalcea, Findings of ACL 2022"
 RECONBOOST, RECONBOOST_PAPER = "bench.methods.reconboost:ReconBoost", "Hua et al., ICML 2024"
 MLA, MLA_PAPER = "bench.methods.mla:MLA", "Zhang et al., CVPR 2024"
+OPM, OPM_PAPER = "bench.methods.opm:OPM", "IEEE TPAMI 2024, arXiv 2410.11582"
 MMCOSINE_PAPER = "Xu et al., ICASSP 2023"
 ABLATIONS = "Ablations of DI-MML"
 # Where there are more than two modalities, which the papers do not say.
 OGM_BEYOND = "a modality's ratio is to the mean score of the others"
+OPM_BEYOND = "a modality's ratio is the mean of its ratios to each of the others"
 PMR_BEYOND = "a slow modality's lag is to the best one, whose entropy weight is the others' mean"
 DIMML_BEYOND = "DUC is summed over ordered pairs and divided by M - 1"
 
@@ -112,6 +114,17 @@ ENTRIES = (
         more_than_two="the pull on all modalities but the first is that on the second",
     ),
     Entry("mmcosine", "bench.methods.mmcosine:MMCosine", "MMCosine", FORWARD, MMCOSINE_PAPER),
+    Entry("opm", OPM, "OPM", FORWARD, OPM_PAPER, more_than_two=OPM_BEYOND),
+    Entry(
+        "opm-no-rescaling",
+        OPM,
+        "OPM, without rescaling",
+        FORWARD,
+        OPM_PAPER,
+        {"rescale": False},  # the paper, as others read it
+        base="opm",
+        more_than_two=OPM_BEYOND,
+    ),
     Entry("umt", "bench.methods.umt:UMT", "UMT", TEACHERS, "Du et al., ICML 2023"),
     Entry(
         "relearning",

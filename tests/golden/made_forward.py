@@ -42,3 +42,43 @@ def mmcosine(names, seed):
 def surprise(logits, label):
     """Mean cross-entropy."""
     return -np.mean([np.log(softmax(o)[y]) for o, y in zip(logits, label, strict=True)])
+
+
+def opm(names, seed):
+    rng = np.random.default_rng(seed)
+    count, batch, classes, base, gain = len(names), 7, 3, 0.4, 0.6
+    dims = [2 + 2 * i for i in range(count)]
+    features = [rng.normal(size=(batch, d)) for d in dims]
+    weights = [(1 + i) * rng.normal(size=(classes, d)) for i, d in enumerate(dims)]
+    bias, label = rng.normal(size=classes), rng.integers(classes, size=batch)
+    shares = np.array([z @ w.T + bias / count for z, w in zip(features, weights, strict=True)])
+    each = np.array([[softmax(o)[y] for o, y in zip(u, label, strict=True)] for u in shares])
+    table = np.vstack([np.full(count, 2.5), np.eye(count)[0] * 90 + 1, rng.random((4, count)) + 1])
+    arrays = {"M": count, "dims": dims, "q_base": base, "lam": gain, "labels": label, "bias": bias}
+    arrays |= {"uni_logits": shares, "scores": each, "score_sums": each.sum(axis=1)}
+    arrays |= {"rho": against_each(each.sum(axis=1)), "table_sums": table}
+    arrays["q"] = dropped(arrays["rho"], base, gain)
+    arrays["table_rho"] = np.array([against_each(row) for row in table])
+    arrays["table_q"] = np.array([dropped(rho, base, gain) for rho in arrays["table_rho"]])
+    drops = rng.uniform(0.2, 0.6, count)
+    mask = rng.random((batch, count)) > drops
+    mask[0], mask[1] = False, True
+    left, theta = mask.any(axis=1), np.dot(dims, drops) / sum(dims)
+    arrays |= {"drop_q": drops, "mask": mask * 1.0, "theta": theta, "update_flag": left}
+    clean = [(z * k[:, None])[left] / (1 - theta) for z, k in zip(features, mask.T, strict=True)]
+    arrays["fused_after_drop"] = bias + sum(z @ w.T for z, w in zip(clean, weights, strict=True))
+    for i, (z, w, c) in enumerate(zip(features, weights, clean, strict=True)):
+        arrays |= {f"z{i}": z, f"W{i}": w, f"clean{i}": c}
+    widths, rates = rng.integers(1, 9, size=(4, count)), rng.random((4, count))
+    arrays |= {"theta_dims": widths, "theta_q": rates}
+    arrays["theta_out"] = (widths * rates).sum(axis=1) / widths.sum(axis=1)
+    return {k: np.asarray(v) for k, v in arrays.items()}
+
+
+def against_each(score):
+    """Mean of a score's ratios to each other one."""
+    return np.array([np.mean([s / t for t in np.delete(score, i)]) for i, s in enumerate(score)])
+
+
+def dropped(rho, base, gain):
+    return np.array([base * (1 + gain * np.tanh(r - 1)) if r > 1 else 0.0 for r in rho])

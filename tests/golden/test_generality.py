@@ -35,6 +35,7 @@ from tests.golden import (
     test_mslr,
     test_ogm,
     test_ogm_ge,
+    test_opm,
     test_pmr,
     test_reconboost,
     test_relearning,
@@ -48,6 +49,7 @@ MAKERS = {
     "pmr": (test_pmr, made_pmr.pmr),
     "inforeg": (test_inforeg, made_inforeg.inforeg),
     "mmcosine": (test_mmcosine, made_forward.mmcosine),
+    "opm": (test_opm, made_forward.opm),
     "umt": (test_umt, made_umt.umt),
     "relearning": (test_relearning, made_schedules.relearning),
     "reconboost": (test_reconboost, made_schedules.reconboost),
@@ -73,6 +75,7 @@ UNNOTICED = {
     "pmr": {"tie_alpha", "tie_mu"},
     "inforeg": set(),
     "mmcosine": {"M", "valid_grad_rows0", "valid_grad_W"},  # the latter are all true
+    "opm": {"M"},
     "umt": {"M"},
     "relearning": {
         f"init.{m}_net.bn.{k}"
