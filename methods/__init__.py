@@ -14,11 +14,13 @@ MSLR, MSLR_PAPER = "bench.methods.mslr:MSLR", "Yao and Mihalcea, Findings of ACL
 RECONBOOST, RECONBOOST_PAPER = "bench.methods.reconboost:ReconBoost", "Hua et al., ICML 2024"
 MLA, MLA_PAPER = "bench.methods.mla:MLA", "Zhang et al., CVPR 2024"
 OPM, OPM_PAPER = "bench.methods.opm:OPM", "IEEE TPAMI 2024, arXiv 2410.11582"
+GREEDY, GREEDY_PAPER = "bench.methods.greedy:Greedy", "Wu et al., ICML 2022"
 MMCOSINE_PAPER = "Xu et al., ICASSP 2023"
 ABLATIONS = "Ablations of DI-MML"
 # Where there are more than two modalities, which the papers do not say.
 OGM_BEYOND = "a modality's ratio is to the mean score of the others"
 OPM_BEYOND = "a modality's ratio is the mean of its ratios to each of the others"
+GREEDY_BEYOND = "the fastest is cut off where it and the slowest differ; the gates join all"
 PMR_BEYOND = "a slow modality's lag is to the best one, whose entropy weight is the others' mean"
 DIMML_BEYOND = "DUC is summed over ordered pairs and divided by M - 1"
 
@@ -124,6 +126,27 @@ ENTRIES = (
         {"rescale": False},  # the paper, as others read it
         base="opm",
         more_than_two=OPM_BEYOND,
+    ),
+    Entry("greedy", GREEDY, "Greedy", FORWARD, GREEDY_PAPER, more_than_two=GREEDY_BEYOND),
+    Entry(
+        "greedy-random",
+        GREEDY,
+        "Greedy, balanced at random",
+        FORWARD,
+        GREEDY_PAPER,
+        {"balance": "random"},
+        base="greedy",
+        more_than_two="the gates join all modalities, each of which is cut off in turn",
+    ),
+    Entry(
+        "greedy-never",
+        GREEDY,
+        "Greedy, never balanced",
+        FORWARD,
+        GREEDY_PAPER,
+        {"balance": "never"},
+        base="greedy",
+        more_than_two="the gates join all modalities",
     ),
     Entry("umt", "bench.methods.umt:UMT", "UMT", TEACHERS, "Du et al., ICML 2023"),
     Entry(

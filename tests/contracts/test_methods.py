@@ -285,12 +285,13 @@ def test_withheld_modalities_play_no_part_by_any_way_of_withholding(name):
 
 @contextmanager
 def from_inputs(reader):
-    """The method reads inputs again."""
-    kept = reader.method.__dict__.pop("feature")
+    """The method reads inputs again, if it did not."""
+    kept = reader.method.__dict__.pop("feature", None)
     reader.encoding = True
     yield
     reader.encoding = False
-    reader.method.feature = kept
+    if kept is not None:
+        reader.method.feature = kept
 
 
 def test_a_modality_in_the_ensemble_trains_exactly_as_it_does_alone():

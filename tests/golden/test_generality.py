@@ -13,6 +13,7 @@ from tests.golden import (
     made,
     made_forward,
     made_gradients,
+    made_greedy,
     made_inforeg,
     made_metrics,
     made_pmr,
@@ -21,6 +22,7 @@ from tests.golden import (
     made_umt,
     test_agm,
     test_dimml,
+    test_greedy,
     test_inforeg,
     test_metrics_balance,
     test_metrics_calibration,
@@ -50,6 +52,7 @@ MAKERS = {
     "inforeg": (test_inforeg, made_inforeg.inforeg),
     "mmcosine": (test_mmcosine, made_forward.mmcosine),
     "opm": (test_opm, made_forward.opm),
+    "greedy": (test_greedy, made_greedy.greedy),
     "umt": (test_umt, made_umt.umt),
     "relearning": (test_relearning, made_schedules.relearning),
     "reconboost": (test_reconboost, made_schedules.reconboost),
@@ -76,6 +79,7 @@ UNNOTICED = {
     "inforeg": set(),
     "mmcosine": {"M", "valid_grad_rows0", "valid_grad_W"},  # the latter are all true
     "opm": {"M"},
+    "greedy": set(),
     "umt": {"M"},
     "relearning": {
         f"init.{m}_net.bn.{k}"
