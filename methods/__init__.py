@@ -15,12 +15,14 @@ RECONBOOST, RECONBOOST_PAPER = "bench.methods.reconboost:ReconBoost", "Hua et al
 MLA, MLA_PAPER = "bench.methods.mla:MLA", "Zhang et al., CVPR 2024"
 OPM, OPM_PAPER = "bench.methods.opm:OPM", "IEEE TPAMI 2024, arXiv 2410.11582"
 GREEDY, GREEDY_PAPER = "bench.methods.greedy:Greedy", "Wu et al., ICML 2022"
+AMCO, AMCO_PAPER = "bench.methods.amco:AMCo", "ICASSP 2023"
 MMCOSINE_PAPER = "Xu et al., ICASSP 2023"
 ABLATIONS = "Ablations of DI-MML"
 # Where there are more than two modalities, which the papers do not say.
 OGM_BEYOND = "a modality's ratio is to the mean score of the others"
 OPM_BEYOND = "a modality's ratio is the mean of its ratios to each of the others"
 GREEDY_BEYOND = "the fastest is cut off where it and the slowest differ; the gates join all"
+AMCO_BEYOND = "a modality is masked from a share of 1 / M + 0.1 of the answer, one at most"
 PMR_BEYOND = "a slow modality's lag is to the best one, whose entropy weight is the others' mean"
 DIMML_BEYOND = "DUC is summed over ordered pairs and divided by M - 1"
 
@@ -147,6 +149,16 @@ ENTRIES = (
         {"balance": "never"},
         base="greedy",
         more_than_two="the gates join all modalities",
+    ),
+    Entry("amco", AMCO, "AMCo", FORWARD, AMCO_PAPER, more_than_two=AMCO_BEYOND),
+    Entry(
+        "amco-no-masks",
+        AMCO,
+        "AMCo, without masks",
+        FORWARD,
+        AMCO_PAPER,
+        {"most": 0.0},
+        base="amco",
     ),
     Entry("umt", "bench.methods.umt:UMT", "UMT", TEACHERS, "Du et al., ICML 2023"),
     Entry(

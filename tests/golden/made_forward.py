@@ -82,3 +82,35 @@ def against_each(score):
 
 def dropped(rho, base, gain):
     return np.array([base * (1 + gain * np.tanh(r - 1)) if r > 1 else 0.0 for r in rho])
+
+
+def amco(names, seed):
+    rng = np.random.default_rng(seed)
+    batch, classes, width, eps, sigma = 5, 3, 7, 0.4, 0.83
+    level = np.array([0.0, 0.05, 0.13, 0.29, 0.4, 2.0])
+    share = np.sin(np.pi / 2 * np.minimum(eps, level) / eps)
+    by_epoch = np.cumsum(np.arange(6) / 10)
+    arrays = {"M": len(names), "U": width, "eps": eps, "sigma": sigma, "l": level, "p": share}
+    arrays |= {f"n_zero_{k}": np.floor(share * n) for k, n in (("U", width), ("C", classes))}
+    arrays |= {k: arrays[k].astype(int) for k in ("n_zero_U", "n_zero_C")}
+    arrays["ref_pred_l_by_epoch"] = by_epoch
+    arrays["ref_pred_p_by_epoch"] = np.sin(np.pi / 2 * np.minimum(eps, by_epoch) / eps)
+    hidden = rng.normal(size=(len(names), batch, width))
+    weight, bias = rng.normal(size=(classes, width)), rng.normal(size=classes)
+    label = rng.integers(classes, size=batch)
+    arrays |= {"W": weight, "b": bias, "labels": label, "case_p": [0.0, 0.5, 0.95]}
+    arrays |= {f"h{i}": h for i, h in enumerate(hidden)}
+    for i, p in enumerate(arrays["case_p"]):
+        mask = np.ones(width)
+        mask[rng.permutation(width)[: int(p * width)]] = 0
+        scale = 1 / (1 - p) if abs(p - 1) > 0.1 else 10.0
+        used = [hidden[0] * mask * scale, *hidden[1:]]
+        own = np.array([h @ weight.T + bias for h in used])
+        fused = sum(used) @ weight.T + bias
+        alone = [surprise(u, label) for u in own]
+        mass = softmax(np.concatenate(own, axis=1)).reshape(batch, -1, classes).sum(2).mean(0)
+        case = {"mask": mask, "scale": scale, "uni_logits": own, "joint_logits": fused}
+        case |= {"loss_joint": surprise(fused, label), "loss_uni": alone, "mass": mass}
+        case |= {"loss_total": surprise(fused, label) + sum(alone), "dependent": mass >= sigma}
+        arrays |= {f"case{i}_{k}": v for k, v in case.items()}
+    return {k: np.asarray(v) for k, v in arrays.items()}

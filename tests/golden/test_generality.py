@@ -21,6 +21,7 @@ from tests.golden import (
     made_stats,
     made_umt,
     test_agm,
+    test_amco,
     test_dimml,
     test_greedy,
     test_inforeg,
@@ -53,6 +54,7 @@ MAKERS = {
     "mmcosine": (test_mmcosine, made_forward.mmcosine),
     "opm": (test_opm, made_forward.opm),
     "greedy": (test_greedy, made_greedy.greedy),
+    "amco": (test_amco, made_forward.amco),
     "umt": (test_umt, made_umt.umt),
     "relearning": (test_relearning, made_schedules.relearning),
     "reconboost": (test_reconboost, made_schedules.reconboost),
@@ -80,6 +82,7 @@ UNNOTICED = {
     "mmcosine": {"M", "valid_grad_rows0", "valid_grad_W"},  # the latter are all true
     "opm": {"M"},
     "greedy": set(),
+    "amco": {"M", "case1_dependent"},  # in that case none is
     "umt": {"M"},
     "relearning": {
         f"init.{m}_net.bn.{k}"
