@@ -3,7 +3,7 @@
 from bench.registry import MethodEntry as Entry
 
 BASELINE, MODULATION, DETACHED = "Baselines", "Gradient modulation", "Detached training"
-TEACHERS, OBJECTIVE = "Teachers", "Objectives"
+TEACHERS, OBJECTIVE, FORWARD = "Teachers", "Objectives", "Forward modulation"
 SCHEDULE, ALTERNATING = "Schedules", "Alternating training"
 OGM_PAPER = "Peng et al., CVPR 2022"
 PMR, PMR_PAPER = "bench.methods.pmr:PMR", "Fan et al., CVPR 2023"
@@ -16,9 +16,16 @@ GBLEND, GBLEND_PAPER = "bench.methods.gblend:GBlend", "Wang et al., CVPR 2020"
 MBSD, MBSD_PAPER = "bench.methods.mbsd:MBSD", "WSDM 2023"
 CML, CML_PAPER = "bench.methods.cml:CML", "Ma et al., ICML 2023"
 MLA, MLA_PAPER = "bench.methods.mla:MLA", "Zhang et al., CVPR 2024"
+OPM, OPM_PAPER = "bench.methods.opm:OPM", "IEEE TPAMI 2024, arXiv 2410.11582"
+GREEDY, GREEDY_PAPER = "bench.methods.greedy:Greedy", "Wu et al., ICML 2022"
+AMCO, AMCO_PAPER = "bench.methods.amco:AMCo", "ICASSP 2023"
+MMCOSINE_PAPER = "Xu et al., ICASSP 2023"
 ABLATIONS = "Ablations of DI-MML"
 # Where there are more than two modalities, which the papers do not say.
 OGM_BEYOND = "a modality's ratio is to the mean score of the others"
+OPM_BEYOND = "a modality's ratio is the mean of its ratios to each of the others"
+GREEDY_BEYOND = "the fastest is cut off where it and the slowest differ; the gates join all"
+AMCO_BEYOND = "a modality is masked from a share of 1 / M + 0.1 of the answer, one at most"
 PMR_BEYOND = "a slow modality's lag is to the best one, whose entropy weight is the others' mean"
 MBSD_BEYOND = "distillation is the mean over all pairs"
 DIMML_BEYOND = "DUC is summed over ordered pairs and divided by M - 1"
@@ -113,6 +120,49 @@ ENTRIES = (
         {"unimodal_loss": True, "form": "released", "beta": 1.0, "threshold": 0.05},
         base="inforeg",
         more_than_two="the pull on all modalities but the first is that on the second",
+    ),
+    Entry("mmcosine", "bench.methods.mmcosine:MMCosine", "MMCosine", FORWARD, MMCOSINE_PAPER),
+    Entry("opm", OPM, "OPM", FORWARD, OPM_PAPER, more_than_two=OPM_BEYOND),
+    Entry(
+        "opm-no-rescaling",
+        OPM,
+        "OPM, without rescaling",
+        FORWARD,
+        OPM_PAPER,
+        {"rescale": False},  # the paper, as others read it
+        base="opm",
+        more_than_two=OPM_BEYOND,
+    ),
+    Entry("greedy", GREEDY, "Greedy", FORWARD, GREEDY_PAPER, more_than_two=GREEDY_BEYOND),
+    Entry(
+        "greedy-random",
+        GREEDY,
+        "Greedy, balanced at random",
+        FORWARD,
+        GREEDY_PAPER,
+        {"balance": "random"},
+        base="greedy",
+        more_than_two="the gates join all modalities, each of which is cut off in turn",
+    ),
+    Entry(
+        "greedy-never",
+        GREEDY,
+        "Greedy, never balanced",
+        FORWARD,
+        GREEDY_PAPER,
+        {"balance": "never"},
+        base="greedy",
+        more_than_two="the gates join all modalities",
+    ),
+    Entry("amco", AMCO, "AMCo", FORWARD, AMCO_PAPER, more_than_two=AMCO_BEYOND),
+    Entry(
+        "amco-no-masks",
+        AMCO,
+        "AMCo, without masks",
+        FORWARD,
+        AMCO_PAPER,
+        {"most": 0.0},
+        base="amco",
     ),
     Entry("umt", "bench.methods.umt:UMT", "UMT", TEACHERS, "Du et al., ICML 2023"),
     Entry("gblend", GBLEND, "G-Blend", OBJECTIVE, GBLEND_PAPER),

@@ -31,6 +31,8 @@ NEUTRAL = {
     "mslr": {"search": False, "dynamic": False},
     "pmr": {"alpha": 0.0, "mu": 0.0},
     "inforeg": {"threshold": 1.0},
+    "opm": {"chance": 0.0},
+    "opm-no-rescaling": {"base_rate": 0.0},
     "umt": {"weight": 0.0},
     "mbsd": {"start": 1.0},
     "cml": {"start": 1.0},
@@ -38,6 +40,7 @@ NEUTRAL = {
 
 # Recipes under which a method's settings act, where they do not under the usual one.
 ACTING = {
+    "amco": {"lr": 0.01},  # units that are left have four times the gradient
     "inforeg": {"lr": 5e-4},  # traces rise while little is learnt
     "inforeg-uni": {"lr": 5e-4},
     "mslr": {"lr": 5e-3},  # a rate three times as high is better
@@ -285,12 +288,13 @@ def test_withheld_modalities_play_no_part_by_any_way_of_withholding(name):
 
 @contextmanager
 def from_inputs(reader):
-    """The method reads inputs again."""
-    kept = reader.method.__dict__.pop("feature")
+    """The method reads inputs again, if it did not."""
+    kept = reader.method.__dict__.pop("feature", None)
     reader.encoding = True
     yield
     reader.encoding = False
-    reader.method.feature = kept
+    if kept is not None:
+        reader.method.feature = kept
 
 
 def test_a_modality_in_the_ensemble_trains_exactly_as_it_does_alone():
