@@ -5,6 +5,7 @@ from bench.registry import MethodEntry as Entry
 BASELINE, MODULATION, DETACHED = "Baselines", "Gradient modulation", "Detached training"
 TEACHERS = "Teachers"
 SCHEDULE, ALTERNATING = "Schedules", "Alternating training"
+RESAMPLING = "Choice of samples"
 OGM_PAPER = "Peng et al., CVPR 2022"
 PMR, PMR_PAPER = "bench.methods.pmr:PMR", "Fan et al., CVPR 2023"
 INFOREG, INFOREG_PAPER = "bench.methods.inforeg:InfoReg", "CVPR 2025, arXiv 2503.18595"
@@ -13,10 +14,12 @@ MMPARETO, MMPARETO_PAPER = "bench.methods.mmpareto:MMPareto", "Wei and Hu, ICML 
 MSLR, MSLR_PAPER = "bench.methods.mslr:MSLR", "Yao and Mihalcea, Findings of ACL 2022"
 RECONBOOST, RECONBOOST_PAPER = "bench.methods.reconboost:ReconBoost", "Hua et al., ICML 2024"
 MLA, MLA_PAPER = "bench.methods.mla:MLA", "Zhang et al., CVPR 2024"
+REMIX, REMIX_PAPER = "bench.methods.remix:Remix", "ICML 2025, arXiv 2506.11550"
 ABLATIONS = "Ablations of DI-MML"
 # Where there are more than two modalities, which the papers do not say.
 OGM_BEYOND = "a modality's ratio is to the mean score of the others"
 PMR_BEYOND = "a slow modality's lag is to the best one, whose entropy weight is the others' mean"
+REMIX_BEYOND = "one group for every modality, the last one's first"
 DIMML_BEYOND = "DUC is summed over ordered pairs and divided by M - 1"
 
 
@@ -138,6 +141,27 @@ ENTRIES = (
         MLA_PAPER,
         {"projection": False},  # what the released code does: it looks for another name
         base="mla",
+    ),
+    Entry("remix", REMIX, "Remix", RESAMPLING, REMIX_PAPER, more_than_two=REMIX_BEYOND),
+    Entry(
+        "remix-interleave",
+        REMIX,
+        "Remix, batches interleaved",
+        RESAMPLING,
+        REMIX_PAPER,
+        {"interleave": True},
+        base="remix",
+        more_than_two="one group for every modality",
+    ),
+    Entry(
+        "remix-skip",
+        REMIX,
+        "Remix, masked encoders skipped",
+        RESAMPLING,
+        REMIX_PAPER,
+        {"skip_masked": True},
+        base="remix",
+        more_than_two=REMIX_BEYOND,
     ),
     Entry("dimml", DIMML, "DI-MML", DETACHED, DIMML_PAPER, more_than_two=DIMML_BEYOND),
     ablation("no-shared", "without the shared head", shared_weight=0.0),

@@ -32,6 +32,7 @@ NEUTRAL = {
     "pmr": {"alpha": 0.0, "mu": 0.0},
     "inforeg": {"threshold": 1.0},
     "umt": {"weight": 0.0},
+    "remix": {"warmup": 1.0, "warmup_weight": 0.0},
 }
 
 # Recipes under which a method's settings act, where they do not under the usual one.
