@@ -15,11 +15,13 @@ MSLR, MSLR_PAPER = "bench.methods.mslr:MSLR", "Yao and Mihalcea, Findings of ACL
 RECONBOOST, RECONBOOST_PAPER = "bench.methods.reconboost:ReconBoost", "Hua et al., ICML 2024"
 MLA, MLA_PAPER = "bench.methods.mla:MLA", "Zhang et al., CVPR 2024"
 REMIX, REMIX_PAPER = "bench.methods.remix:Remix", "ICML 2025, arXiv 2506.11550"
+VALUATION, VALUATION_PAPER = "bench.methods.valuation:Valuation", "CVPR 2024, arXiv 2309.06255"
 ABLATIONS = "Ablations of DI-MML"
 # Where there are more than two modalities, which the papers do not say.
 OGM_BEYOND = "a modality's ratio is to the mean score of the others"
 PMR_BEYOND = "a slow modality's lag is to the best one, whose entropy weight is the others' mean"
 REMIX_BEYOND = "one group for every modality, the last one's first"
+VALUATION_BEYOND = "samples are added for every modality whose gap is above the least"
 DIMML_BEYOND = "DUC is summed over ordered pairs and divided by M - 1"
 
 
@@ -162,6 +164,24 @@ ENTRIES = (
         {"skip_masked": True},
         base="remix",
         more_than_two=REMIX_BEYOND,
+    ),
+    Entry(
+        "valuation-sample",
+        VALUATION,
+        "Valuation, sample level",
+        RESAMPLING,
+        VALUATION_PAPER,
+        {"level": "sample"},
+    ),
+    Entry(
+        "valuation-modality",
+        VALUATION,
+        "Valuation, modality level",
+        RESAMPLING,
+        VALUATION_PAPER,
+        {"level": "modality"},
+        base="valuation-sample",
+        more_than_two=VALUATION_BEYOND,
     ),
     Entry("dimml", DIMML, "DI-MML", DETACHED, DIMML_PAPER, more_than_two=DIMML_BEYOND),
     ablation("no-shared", "without the shared head", shared_weight=0.0),

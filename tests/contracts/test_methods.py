@@ -32,6 +32,8 @@ NEUTRAL = {
     "pmr": {"alpha": 0.0, "mu": 0.0},
     "inforeg": {"threshold": 1.0},
     "umt": {"weight": 0.0},
+    "valuation-sample": {"warmup": 1.0},
+    "valuation-modality": {"warmup": 1.0},
     "remix": {"warmup": 1.0, "warmup_weight": 0.0},
 }
 

@@ -1,6 +1,9 @@
 """Golden files of methods that choose samples, of other shapes, seeds and modalities, by plain
 formulas: each function gives the arrays of one file for modalities `names`."""
 
+from itertools import combinations
+from math import factorial
+
 import numpy as np
 import torch
 from torch import nn
@@ -141,3 +144,63 @@ def trace(names, seed):
     arrays |= {"trace_loss": torch.stack(losses)}
     arrays |= {f"trace_{first}_grad_max": torch.stack(largest)}
     return {k: v.numpy() for k, v in arrays.items()}
+
+
+def valuation(names, seed):
+    rng = np.random.default_rng(seed)
+    samples, classes, several = 40, 3, ["x", "y", "z"]
+    bias, label = rng.normal(size=classes), rng.integers(classes, size=samples)
+    arrays = {"bias": bias, "labels": label}
+    for prefix, modalities in (("", names), ("m3_", several)):
+        weights = {m: rng.normal(size=(classes, 2 + i)) for i, m in enumerate(modalities)}
+        # The first modality is the clearest.
+        centres = [w[label] / (1 + 2 * i) for i, w in enumerate(weights.values())]
+        features = {
+            m: z + rng.normal(size=z.shape) for m, z in zip(modalities, centres, strict=True)
+        }
+        arrays |= {f"{prefix}features_{m}": z for m, z in features.items()}
+        arrays[f"{prefix}weight"] = np.concatenate(list(weights.values()), axis=1)
+
+        def right(subset, weights=weights, features=features):
+            answer = sum((features[m] @ weights[m].T for m in subset), np.zeros((samples, classes)))
+            return ((answer + bias).argmax(axis=1) == label) * len(subset)
+
+        phi = np.array([averaged(m, modalities, right) for m in modalities]).T
+        arrays[f"{prefix}contribution"] = phi
+        arrays[f"{prefix}copies"] = np.array([[often(v) for v in row] for row in phi])
+    every = 2 ** len(names) - 1
+    pairs = [
+        (i, every - 2**k)
+        for i, row in enumerate(arrays["copies"])
+        for k, times in enumerate(row)
+        for _ in range(times)
+    ]
+    index, drop = zip(*[(i, 0) for i in range(samples)], *pairs, strict=True)
+    subset = rng.integers(samples, size=samples // 5)
+    part = arrays["contribution"][subset].mean(axis=0)
+    rates = [2 / 3 * (part.max() - p) for p in part]
+    sizes = [int(rate * samples) for rate in rates]
+    codes = [every - 2**k for k, size in enumerate(sizes) for _ in range(size)]
+    arrays |= {"sample_index": index, "sample_drop": drop, "subset": subset}
+    arrays |= {"mean_contribution": arrays["contribution"].mean(axis=0)}
+    arrays |= {"subset_contribution": part, "modality_drop": codes}
+    arrays |= {"modality_index": rng.integers(samples, size=sum(sizes))}
+    arrays |= {"resample_rate": max(rates), "rate_linear": max(rates)}
+    return {k: np.asarray(v) for k, v in arrays.items()}
+
+
+def averaged(m, names, benefit):
+    """The Shapley value of m, of a function of subsets."""
+    others, total = [n for n in names if n != m], 0
+    for size in range(len(names)):
+        share = factorial(size) * factorial(len(others) - size) / factorial(len(names))
+        for subset in combinations(others, size):
+            gain = benefit((*subset, m)) - (benefit(subset) if subset else 0)
+            total = total + share * gain
+    return total.round(12)
+
+
+def often(phi):
+    if phi >= 1:
+        return 0
+    return 1 if phi > 0.4 else 2 if phi > -0.1 else 3

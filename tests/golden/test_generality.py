@@ -40,6 +40,7 @@ from tests.golden import (
     test_relearning,
     test_remix,
     test_umt,
+    test_valuation,
 )
 from tests.golden.files import Golden
 
@@ -52,6 +53,7 @@ MAKERS = {
     "relearning": (test_relearning, made_schedules.relearning),
     "reconboost": (test_reconboost, made_schedules.reconboost),
     "mla": (test_mla, made_schedules.mla),
+    "valuation": (test_valuation, made_samples.valuation),
     "remix": (test_remix, made_samples.remix),
     "mses": (test_mses, made_schedules.mses),
     "dimml": (test_dimml, made.dimml),
@@ -83,6 +85,7 @@ UNNOTICED = {
     # The released code prints a term that it does not train.
     "reconboost": {"traj_stage1_loss", "traj_stage2_loss"},
     "mla": set(),
+    "valuation": {"subset", "modality_index", "modality_drop"},  # as drawn, in any order
     # No gradient is NaN, spoiled or not; a batch norm takes its convolution's bias away.
     "remix": {
         *(f"{m}_batch_grad_head_{n}_{k}" for m, n in permutations(NAMES[0]) for k in PARAMETERS),
