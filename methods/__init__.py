@@ -4,6 +4,7 @@ from bench.registry import MethodEntry as Entry
 
 BASELINE, MODULATION, DETACHED = "Baselines", "Gradient modulation", "Detached training"
 TEACHERS = "Teachers"
+MATCHING = "Matching of modalities"
 SCHEDULE, ALTERNATING = "Schedules", "Alternating training"
 RESAMPLING = "Choice of samples"
 OGM_PAPER = "Peng et al., CVPR 2022"
@@ -14,6 +15,7 @@ MMPARETO, MMPARETO_PAPER = "bench.methods.mmpareto:MMPareto", "Wei and Hu, ICML 
 MSLR, MSLR_PAPER = "bench.methods.mslr:MSLR", "Yao and Mihalcea, Findings of ACL 2022"
 RECONBOOST, RECONBOOST_PAPER = "bench.methods.reconboost:ReconBoost", "Hua et al., ICML 2024"
 MLA, MLA_PAPER = "bench.methods.mla:MLA", "Zhang et al., CVPR 2024"
+LFM, LFM_PAPER = "bench.methods.lfm:LFM", "NeurIPS 2024"
 REMIX, REMIX_PAPER = "bench.methods.remix:Remix", "ICML 2025, arXiv 2506.11550"
 VALUATION, VALUATION_PAPER = "bench.methods.valuation:Valuation", "CVPR 2024, arXiv 2309.06255"
 ABLATIONS = "Ablations of DI-MML"
@@ -21,6 +23,7 @@ ABLATIONS = "Ablations of DI-MML"
 OGM_BEYOND = "a modality's ratio is to the mean score of the others"
 PMR_BEYOND = "a slow modality's lag is to the best one, whose entropy weight is the others' mean"
 REMIX_BEYOND = "one group for every modality, the last one's first"
+LFM_BEYOND = "matching is the mean over all pairs"
 VALUATION_BEYOND = "samples are added for every modality whose gap is above the least"
 DIMML_BEYOND = "DUC is summed over ordered pairs and divided by M - 1"
 
@@ -143,6 +146,27 @@ ENTRIES = (
         MLA_PAPER,
         {"projection": False},  # what the released code does: it looks for another name
         base="mla",
+    ),
+    Entry("lfm", LFM, "LFM", MATCHING, LFM_PAPER, more_than_two=LFM_BEYOND),
+    Entry(
+        "lfm-lb",
+        LFM,
+        "LFM, learned weight",
+        MATCHING,
+        LFM_PAPER,
+        {"weighting": "bilevel"},
+        base="lfm",
+        more_than_two=LFM_BEYOND,
+    ),
+    Entry(
+        "lfm-released",
+        LFM,
+        "LFM, as released",
+        MATCHING,
+        LFM_PAPER,
+        {"matching": "js", "weighting": "fitted"},  # of its main script
+        base="lfm",
+        more_than_two=LFM_BEYOND,
     ),
     Entry("remix", REMIX, "Remix", RESAMPLING, REMIX_PAPER, more_than_two=REMIX_BEYOND),
     Entry(

@@ -14,6 +14,7 @@ from tests.golden import (
     made,
     made_gradients,
     made_inforeg,
+    made_lfm,
     made_metrics,
     made_pmr,
     made_samples,
@@ -23,6 +24,7 @@ from tests.golden import (
     test_agm,
     test_dimml,
     test_inforeg,
+    test_lfm,
     test_metrics_balance,
     test_metrics_calibration,
     test_metrics_classification,
@@ -53,6 +55,7 @@ MAKERS = {
     "relearning": (test_relearning, made_schedules.relearning),
     "reconboost": (test_reconboost, made_schedules.reconboost),
     "mla": (test_mla, made_schedules.mla),
+    "lfm": (test_lfm, made_lfm.lfm),
     "valuation": (test_valuation, made_samples.valuation),
     "remix": (test_remix, made_samples.remix),
     "mses": (test_mses, made_schedules.mses),
@@ -85,6 +88,7 @@ UNNOTICED = {
     # The released code prints a term that it does not train.
     "reconboost": {"traj_stage1_loss", "traj_stage2_loss"},
     "mla": set(),
+    "lfm": set(),
     "valuation": {"subset", "modality_index", "modality_drop"},  # as drawn, in any order
     # No gradient is NaN, spoiled or not; a batch norm takes its convolution's bias away.
     "remix": {
