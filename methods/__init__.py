@@ -4,22 +4,33 @@ from bench.registry import MethodEntry as Entry
 
 BASELINE, MODULATION, DETACHED = "Baselines", "Gradient modulation", "Detached training"
 TEACHERS, OBJECTIVE, FORWARD = "Teachers", "Objectives", "Forward modulation"
+MATCHING = "Matching of modalities"
 SCHEDULE, ALTERNATING = "Schedules", "Alternating training"
+RESAMPLING = "Choice of samples"
 OGM_PAPER = "Peng et al., CVPR 2022"
 PMR, PMR_PAPER = "bench.methods.pmr:PMR", "Fan et al., CVPR 2023"
-INFOREG, INFOREG_PAPER = "bench.methods.inforeg:InfoReg", "CVPR 2025, arXiv 2503.18595"
+INFOREG, INFOREG_PAPER = (
+    "bench.methods.inforeg:InfoReg",
+    "Huang et al., CVPR 2025, arXiv 2503.18595",
+)
 DIMML, DIMML_PAPER = "bench.methods.dimml:DIMML", "Fan et al., ACM MM 2024"
 MMPARETO, MMPARETO_PAPER = "bench.methods.mmpareto:MMPareto", "Wei and Hu, ICML 2024"
 MSLR, MSLR_PAPER = "bench.methods.mslr:MSLR", "Yao and Mihalcea, Findings of ACL 2022"
 RECONBOOST, RECONBOOST_PAPER = "bench.methods.reconboost:ReconBoost", "Hua et al., ICML 2024"
 GBLEND, GBLEND_PAPER = "bench.methods.gblend:GBlend", "Wang et al., CVPR 2020"
-MBSD, MBSD_PAPER = "bench.methods.mbsd:MBSD", "WSDM 2023"
+MBSD, MBSD_PAPER = "bench.methods.mbsd:MBSD", "Liu et al., WSDM 2023"
 CML, CML_PAPER = "bench.methods.cml:CML", "Ma et al., ICML 2023"
 MLA, MLA_PAPER = "bench.methods.mla:MLA", "Zhang et al., CVPR 2024"
-OPM, OPM_PAPER = "bench.methods.opm:OPM", "IEEE TPAMI 2024, arXiv 2410.11582"
+OPM, OPM_PAPER = "bench.methods.opm:OPM", "Wei et al., IEEE TPAMI 2024, arXiv 2410.11582"
 GREEDY, GREEDY_PAPER = "bench.methods.greedy:Greedy", "Wu et al., ICML 2022"
-AMCO, AMCO_PAPER = "bench.methods.amco:AMCo", "ICASSP 2023"
+AMCO, AMCO_PAPER = "bench.methods.amco:AMCo", "Zhou et al., ICASSP 2023"
 MMCOSINE_PAPER = "Xu et al., ICASSP 2023"
+LFM, LFM_PAPER = "bench.methods.lfm:LFM", "Yang et al., NeurIPS 2024"
+REMIX, REMIX_PAPER = "bench.methods.remix:Remix", "Ma et al., ICML 2025, arXiv 2506.11550"
+VALUATION, VALUATION_PAPER = (
+    "bench.methods.valuation:Valuation",
+    "Wei et al., CVPR 2024, arXiv 2309.06255",
+)
 ABLATIONS = "Ablations of DI-MML"
 # Where there are more than two modalities, which the papers do not say.
 OGM_BEYOND = "a modality's ratio is to the mean score of the others"
@@ -28,6 +39,9 @@ GREEDY_BEYOND = "the fastest is cut off where it and the slowest differ; the gat
 AMCO_BEYOND = "a modality is masked from a share of 1 / M + 0.1 of the answer, one at most"
 PMR_BEYOND = "a slow modality's lag is to the best one, whose entropy weight is the others' mean"
 MBSD_BEYOND = "distillation is the mean over all pairs"
+REMIX_BEYOND = "one group for every modality, the last one's first"
+LFM_BEYOND = "matching is the mean over all pairs"
+VALUATION_BEYOND = "samples are added for every modality whose gap is above the least"
 DIMML_BEYOND = "DUC is summed over ordered pairs and divided by M - 1"
 
 
@@ -223,6 +237,66 @@ ENTRIES = (
         MLA_PAPER,
         {"projection": False},  # what the released code does: it looks for another name
         base="mla",
+    ),
+    Entry("lfm", LFM, "LFM", MATCHING, LFM_PAPER, more_than_two=LFM_BEYOND),
+    Entry(
+        "lfm-lb",
+        LFM,
+        "LFM, learned weight",
+        MATCHING,
+        LFM_PAPER,
+        {"weighting": "bilevel"},
+        base="lfm",
+        more_than_two=LFM_BEYOND,
+    ),
+    Entry(
+        "lfm-released",
+        LFM,
+        "LFM, as released",
+        MATCHING,
+        LFM_PAPER,
+        {"matching": "js", "weighting": "fitted"},  # of its main script
+        base="lfm",
+        more_than_two=LFM_BEYOND,
+    ),
+    Entry("remix", REMIX, "Remix", RESAMPLING, REMIX_PAPER, more_than_two=REMIX_BEYOND),
+    Entry(
+        "remix-interleave",
+        REMIX,
+        "Remix, batches interleaved",
+        RESAMPLING,
+        REMIX_PAPER,
+        {"interleave": True},
+        base="remix",
+        more_than_two="one group for every modality",
+    ),
+    Entry(
+        "remix-skip",
+        REMIX,
+        "Remix, masked encoders skipped",
+        RESAMPLING,
+        REMIX_PAPER,
+        {"skip_masked": True},
+        base="remix",
+        more_than_two=REMIX_BEYOND,
+    ),
+    Entry(
+        "valuation-sample",
+        VALUATION,
+        "Valuation, sample level",
+        RESAMPLING,
+        VALUATION_PAPER,
+        {"level": "sample"},
+    ),
+    Entry(
+        "valuation-modality",
+        VALUATION,
+        "Valuation, modality level",
+        RESAMPLING,
+        VALUATION_PAPER,
+        {"level": "modality"},
+        base="valuation-sample",
+        more_than_two=VALUATION_BEYOND,
     ),
     Entry("dimml", DIMML, "DI-MML", DETACHED, DIMML_PAPER, more_than_two=DIMML_BEYOND),
     ablation("no-shared", "without the shared head", shared_weight=0.0),

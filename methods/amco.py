@@ -21,6 +21,7 @@ class AMCo(Method):
     has_own_heads = True
     uses_fusion = False
     min_modalities = 2
+    cost = "M own heads, once more for each modality"
 
     @dataclass(frozen=True)
     class Config(Settings):

@@ -30,6 +30,7 @@ class Greedy(Method):
     uses_fusion = False
     independent_encoders = False
     min_modalities = 2
+    cost = "M own heads, gates between encoders; a norm of all gradients"
 
     @dataclass(frozen=True)
     class Config(Settings):

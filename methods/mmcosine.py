@@ -20,6 +20,7 @@ from bench.method import Method, Settings, knob
 class MMCosine(Method):
     separable = True
     min_modalities = 2
+    cost = "none; features and class weights normalised"
 
     @dataclass(frozen=True)
     class Config(Settings):

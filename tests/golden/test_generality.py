@@ -4,6 +4,7 @@ formulas, and fail when any value that they look at is wrong."""
 import subprocess
 import sys
 from inspect import signature
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,11 @@ from tests.golden import (
     made_gradients,
     made_greedy,
     made_inforeg,
+    made_lfm,
     made_linear_head,
     made_metrics,
     made_pmr,
+    made_samples,
     made_schedules,
     made_stats,
     made_umt,
@@ -29,6 +32,7 @@ from tests.golden import (
     test_gblend,
     test_greedy,
     test_inforeg,
+    test_lfm,
     test_mbsd,
     test_metrics_balance,
     test_metrics_calibration,
@@ -47,7 +51,9 @@ from tests.golden import (
     test_pmr,
     test_reconboost,
     test_relearning,
+    test_remix,
     test_umt,
+    test_valuation,
 )
 from tests.golden.files import Golden
 
@@ -67,6 +73,9 @@ MAKERS = {
     "relearning": (test_relearning, made_schedules.relearning),
     "reconboost": (test_reconboost, made_schedules.reconboost),
     "mla": (test_mla, made_schedules.mla),
+    "lfm": (test_lfm, made_lfm.lfm),
+    "valuation": (test_valuation, made_samples.valuation),
+    "remix": (test_remix, made_samples.remix),
     "mses": (test_mses, made_schedules.mses),
     "dimml": (test_dimml, made.dimml),
     "agm": (test_agm, made_gradients.agm),
@@ -81,6 +90,7 @@ MAKERS = {
 }
 NAMED = "test_what_is_not_ours"  # skips keys by name, always
 NAMES = (("left", "right"), ("touch", "depth_map", "text"))
+PARAMETERS = ("weight", "bias")
 # Keys that no test reads, or that are given and expected at once.
 UNNOTICED = {
     "ogm": {"step_coeff"},
@@ -103,6 +113,13 @@ UNNOTICED = {
     # The released code prints a term that it does not train.
     "reconboost": {"traj_stage1_loss", "traj_stage2_loss"},
     "mla": set(),
+    "lfm": set(),
+    "valuation": {"subset", "modality_index", "modality_drop"},  # as drawn, in any order
+    # No gradient is NaN, spoiled or not; a batch norm takes its convolution's bias away.
+    "remix": {
+        *(f"{m}_batch_grad_head_{n}_{k}" for m, n in permutations(NAMES[0]) for k in PARAMETERS),
+        f"trace_p_{NAMES[0][1]}_net_conv_bias",
+    },
     "mses": set(),
     "dimml": set(),
     "agm": set(),
