@@ -1,9 +1,8 @@
 """Trains one method by walking its plan. It knows methods only through `bench.method.Method`.
 
 After every answered epoch validation is scored, out of the method's reach, and test too in the
-stages that answer as the last one does. The three protocols are readings of those: `val`, the epoch
-that is best on validation (the first of equals), or the last where the recipe selects none; `last`;
-`test-best`, the epoch that is best on test.
+stages that answer as the last one does. The protocols are readings of those: `val`, the best epoch
+on validation (the first of equals), or the last where the recipe selects none; `last`; `test-best`.
 """
 
 import time
@@ -193,7 +192,8 @@ class Trainer:
         row = {}
         if val is not None:
             row |= {"val_accuracy": val["accuracy"], "val_unimodal": val["unimodal_accuracy"]}
-            if self.improves(val["accuracy"]):
+            kept = self.at.best
+            if not kept or self.config.selection == LAST or val["accuracy"] > kept["accuracy"]:
                 self.at.best = {
                     "accuracy": val["accuracy"],
                     "epoch": self.at.epoch,
@@ -207,11 +207,6 @@ class Trainer:
                 self.keep(TEST_BEST, stage, val, test, counts)
         self.keep(LAST, stage, val, test, final)
         return row
-
-    def improves(self, accuracy: float) -> bool:
-        """Whether an epoch replaces the one kept so far; the first of equals stays."""
-        best = self.at.best
-        return best is None or self.config.selection == LAST or accuracy > best["accuracy"]
 
     def keep(self, protocol: str, stage: Stage, val, test, wanted: bool) -> None:
         if wanted:

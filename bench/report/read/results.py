@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bench.config.spec import BEFORE
+from bench.config.spec import BEFORE, BEST
 from bench.errors import UserError
 from bench.report.read import evaluated
 from bench.report.read.evaluated import Evaluated
@@ -136,7 +136,7 @@ def parse(directory: RunDir, result: Result) -> Finished:
         readout=result.readout or "",
         accuracy={p: scores.accuracy for p, scores in test.items()},
         heads={p: dict(scores.unimodal or {}) for p, scores in test.items()},
-        selected=tuple(result.selected or ()),
+        selected=tuple(result.selected or ()) if shared["train.selection"] == BEST else (),
         test_readings=result.test_readings,
         probe=dict(probe["test"]),
         probe_protocol=probe["protocol"],

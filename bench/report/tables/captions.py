@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from bench.config.spec import BEST, LAST, PROTOCOLS, TEST_BEST, VAL
+from bench.config.spec import LAST, PROTOCOLS, TEST_BEST, VAL
 from bench.report.quantities import ACCURACY, HEAD, PROBE
 from bench.report.read.results import Finished
 from bench.report.read.settings import MISSING, told_apart
@@ -196,11 +196,7 @@ def protocol_notes(
 def selection_notes(table: Table, protocols: tuple[str, ...]) -> list[str]:
     """What of a protocol is not the same for all rows."""
     notes, rows = [], table.rows
-    early = [
-        named(row)
-        for row in rows
-        if row.runs[0].selected and row.runs[0].settings["train.selection"] == BEST
-    ]
+    early = [named(row) for row in rows if row.runs[0].selected]
     others = [p for p in protocols if p != VAL]
     if early and others:
         notes.append(
