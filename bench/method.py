@@ -18,7 +18,7 @@ from bench.seeds import generator
 from bench.types import Batch, Clock, Prediction
 
 __all__ = ["Batch", "Clock", "Method", "Prediction", "Settings", "Stage", "UserError"]
-__all__ += ["collect", "descend", "eval_mode", "knob", "share"]
+__all__ += ["collect", "descend", "eval_mode", "generator", "knob", "share"]
 
 Metrics = dict[str, Tensor]  # scalars, detached; the harness averages them over the epoch
 Step = Callable[[Batch, Optimizer, Clock], Metrics]
@@ -100,6 +100,9 @@ class Method(nn.Module):
     What must outlive an interruption is a buffer, or goes through `get_extra_state`.
     """
 
+    # What a step takes beside joint's one forward and one backward pass through every encoder, and
+    # what else training takes, in words for `list methods`.
+    cost: ClassVar[str] = ""
     separable: ClassVar[bool] = False  # needs a fusion whose logits split into shares
     min_modalities: ClassVar[int] = 1  # fewest modalities that it makes sense for
     has_own_heads: ClassVar[bool] = False  # `Prediction.unimodal` comes from heads trained for it

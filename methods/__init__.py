@@ -1,38 +1,50 @@
 """The table of methods, in the order of the tables."""
 
+from dataclasses import replace
+
 from bench.registry import MethodEntry as Entry
 
 BASELINE, MODULATION, DETACHED = "Baselines", "Gradient modulation", "Detached training"
-TEACHERS = "Teachers"
+TEACHERS, OBJECTIVE, FORWARD = "Teachers", "Objectives", "Forward modulation"
+MATCHING = "Matching of modalities"
 SCHEDULE, ALTERNATING = "Schedules", "Alternating training"
-OGM_PAPER = "Peng et al., CVPR 2022"
-PMR, PMR_PAPER = "bench.methods.pmr:PMR", "Fan et al., CVPR 2023"
-INFOREG, INFOREG_PAPER = "bench.methods.inforeg:InfoReg", "CVPR 2025, arXiv 2503.18595"
-DIMML, DIMML_PAPER = "bench.methods.dimml:DIMML", "Fan et al., ACM MM 2024"
-MMPARETO, MMPARETO_PAPER = "bench.methods.mmpareto:MMPareto", "Wei and Hu, ICML 2024"
-MSLR, MSLR_PAPER = "bench.methods.mslr:MSLR", "Yao and Mihalcea, Findings of ACL 2022"
-RECONBOOST, RECONBOOST_PAPER = "bench.methods.reconboost:ReconBoost", "Hua et al., ICML 2024"
-MLA, MLA_PAPER = "bench.methods.mla:MLA", "Zhang et al., CVPR 2024"
-ABLATIONS = "Ablations of DI-MML"
-# Where there are more than two modalities, which the papers do not say.
+RESAMPLING = "Choice of samples"
+OGM, OGM_PAPER = "bench.methods.ogm:OGM", "Peng et al., CVPR 2022"
+MSLR_PAPER = "Yao and Mihalcea, Findings of ACL 2022"
+VALUATION, VALUATION_PAPER = "bench.methods.valuation:Valuation", "Wei et al., CVPR 2024"
+# What is ours where there are more than two modalities, of several rows.
 OGM_BEYOND = "a modality's ratio is to the mean score of the others"
-PMR_BEYOND = "a slow modality's lag is to the best one, whose entropy weight is the others' mean"
+MBSD_BEYOND = "distillation is the mean over all pairs"
 DIMML_BEYOND = "DUC is summed over ordered pairs and divided by M - 1"
+DIMML = Entry(
+    "dimml",
+    "bench.methods.dimml:DIMML",
+    "DI-MML",
+    DETACHED,
+    "Fan et al., ACM MM 2024",
+    more_than_two=DIMML_BEYOND,
+)
 
 
-def ablation(name: str, what: str, **settings: object) -> Entry:
-    """A row that differs from `dimml` in these settings."""
-    title = f"DI-MML, {what}"
-    return Entry(
-        f"dimml-{name}",
-        DIMML,
-        title,
-        ABLATIONS,
-        DIMML_PAPER,
-        settings,
-        base="dimml",
-        more_than_two="" if settings.get("duc_weight") == 0 else DIMML_BEYOND,
+def variants(entry: Entry, *others: tuple) -> tuple[Entry, ...]:
+    """The row, and rows of other settings: ends of their names and titles, their settings, and what
+    is ours for more than two modalities where that is not as in the row."""
+    return entry, *(
+        replace(
+            entry,
+            name=f"{entry.name}-{end}",
+            title=f"{entry.title}, {what}",
+            settings=settings,
+            base=entry.name,
+            more_than_two=beyond[0] if beyond else entry.more_than_two,
+        )
+        for end, what, settings, *beyond in others
     )
+
+
+def ablation(end: str, what: str, **settings: object) -> tuple:
+    """A variant of `dimml`."""
+    return end, what, settings, "" if settings.get("duc_weight") == 0 else DIMML_BEYOND
 
 
 ENTRIES = (
@@ -44,73 +56,134 @@ ENTRIES = (
         "joint-uni", "bench.methods.joint_uni:JointUni", "Joint + uni-modal losses", BASELINE, "-"
     ),
     Entry("ensemble", "bench.methods.ensemble:Ensemble", "Uni-modal ensemble", BASELINE, "-"),
-    Entry(
-        "ogm",
-        "bench.methods.ogm:OGM",
-        "OGM",
-        MODULATION,
-        OGM_PAPER,
-        {"noise_scale": 0.0},
-        more_than_two=OGM_BEYOND,
-    ),
-    Entry(
-        "ogm_ge", "bench.methods.ogm:OGM", "OGM-GE", MODULATION, OGM_PAPER, more_than_two=OGM_BEYOND
-    ),
+    Entry("ogm", OGM, "OGM", MODULATION, OGM_PAPER, {"noise_scale": 0.0}, more_than_two=OGM_BEYOND),
+    Entry("ogm_ge", OGM, "OGM-GE", MODULATION, OGM_PAPER, more_than_two=OGM_BEYOND),
     Entry("agm", "bench.methods.agm:AGM", "AGM", MODULATION, "Li et al., ICCV 2023"),
-    Entry("mmpareto", MMPARETO, "MMPareto", MODULATION, MMPARETO_PAPER),
-    Entry(
-        "mmpareto-encoder",
-        MMPARETO,
-        "MMPareto, rescaled by encoder",
-        MODULATION,
-        MMPARETO_PAPER,
-        {"rescaled": "encoder"},
-        base="mmpareto",
+    *variants(
+        Entry(
+            "mmpareto",
+            "bench.methods.mmpareto:MMPareto",
+            "MMPareto",
+            MODULATION,
+            "Wei and Hu, ICML 2024",
+        ),
+        ("encoder", "rescaled by encoder", {"rescaled": "encoder"}),
     ),
-    Entry("mslr", MSLR, "MSLR", MODULATION, MSLR_PAPER),
-    Entry("mslr-keep", MSLR, "MSLR, keep", MODULATION, MSLR_PAPER, {"dynamic": False}, base="mslr"),
-    Entry(
-        "mslr-dynamic",
-        MSLR,
-        "MSLR, dynamic",
-        MODULATION,
-        MSLR_PAPER,
-        {"search": False},
-        base="mslr",
+    *variants(
+        Entry("mslr", "bench.methods.mslr:MSLR", "MSLR", MODULATION, MSLR_PAPER),
+        ("keep", "keep", {"dynamic": False}),
+        ("dynamic", "dynamic", {"search": False}),
     ),
-    Entry("pmr", PMR, "PMR", MODULATION, PMR_PAPER, more_than_two=PMR_BEYOND),
-    Entry(
-        "pmr-released",
-        PMR,
-        "PMR, released code",
-        MODULATION,
-        PMR_PAPER,
-        # The commands of its README end after 70 of 100 epochs and keep no old prototype.
-        {"mu": 0.0, "acceleration": "hard", "old_weight": 0.0, "draw": "batches", "end": 0.7},
-        base="pmr",
-        more_than_two="all but the best modality get the prototype loss",
+    *variants(
+        Entry(
+            "pmr",
+            "bench.methods.pmr:PMR",
+            "PMR",
+            MODULATION,
+            "Fan et al., CVPR 2023",
+            more_than_two="a slow modality's lag is to the best one, "
+            "whose entropy weight is the others' mean",
+        ),
+        (
+            "released",
+            "released code",
+            # The commands of its README end after 70 of 100 epochs and keep no old prototype.
+            {"mu": 0.0, "acceleration": "hard", "old_weight": 0.0, "draw": "batches", "end": 0.7},
+            "all but the best modality get the prototype loss",
+        ),
     ),
-    Entry("inforeg", INFOREG, "InfoReg", MODULATION, INFOREG_PAPER),
-    Entry(
-        "inforeg-uni",
-        INFOREG,
-        "InfoReg + uni-modal losses",
-        MODULATION,
-        INFOREG_PAPER,
-        {"unimodal_loss": True},
-        base="inforeg",
+    *variants(
+        Entry(
+            "inforeg",
+            "bench.methods.inforeg:InfoReg",
+            "InfoReg",
+            MODULATION,
+            "Huang et al., CVPR 2025",
+        ),
+        ("uni", "with uni-modal losses", {"unimodal_loss": True}),
+        (
+            "released",
+            "released code",
+            {"unimodal_loss": True, "form": "released", "beta": 1.0, "threshold": 0.05},
+            "the pull on all modalities but the first is that on the second",
+        ),
     ),
     Entry(
-        "inforeg-released",
-        INFOREG,
-        "InfoReg, released code",
-        MODULATION,
-        INFOREG_PAPER,
-        {"unimodal_loss": True, "form": "released", "beta": 1.0, "threshold": 0.05},
-        base="inforeg",
-        more_than_two="the pull on all modalities but the first is that on the second",
+        "mmcosine",
+        "bench.methods.mmcosine:MMCosine",
+        "MMCosine",
+        FORWARD,
+        "Xu et al., ICASSP 2023",
+    ),
+    *variants(
+        Entry(
+            "opm",
+            "bench.methods.opm:OPM",
+            "OPM",
+            FORWARD,
+            "Wei et al., IEEE TPAMI 2024",
+            more_than_two="a modality's ratio is the mean of its ratios to each of the others",
+        ),
+        # The paper, as others read it.
+        ("no-rescaling", "without rescaling", {"rescale": False}),
+    ),
+    *variants(
+        Entry(
+            "greedy",
+            "bench.methods.greedy:Greedy",
+            "Greedy",
+            FORWARD,
+            "Wu et al., ICML 2022",
+            more_than_two="the fastest is cut off where it and the slowest differ; "
+            "the gates join all",
+        ),
+        (
+            "random",
+            "balanced at random",
+            {"balance": "random"},
+            "the gates join all modalities, each of which is cut off in turn",
+        ),
+        ("never", "never balanced", {"balance": "never"}, "the gates join all modalities"),
+    ),
+    *variants(
+        Entry(
+            "amco",
+            "bench.methods.amco:AMCo",
+            "AMCo",
+            FORWARD,
+            "Zhou et al., ICASSP 2023",
+            more_than_two="a modality is masked from a share of 1 / M + 0.1 of the answer, "
+            "one at most",
+        ),
+        ("no-masks", "without masks", {"most": 0.0}, ""),
     ),
     Entry("umt", "bench.methods.umt:UMT", "UMT", TEACHERS, "Du et al., ICML 2023"),
+    *variants(
+        Entry(
+            "gblend", "bench.methods.gblend:GBlend", "G-Blend", OBJECTIVE, "Wang et al., CVPR 2020"
+        ),
+        ("offline", "offline", {"block": 1.0}),
+    ),
+    *variants(
+        Entry(
+            "mbsd",
+            "bench.methods.mbsd:MBSD",
+            "MBSD",
+            OBJECTIVE,
+            "Liu et al., WSDM 2023",
+            more_than_two=MBSD_BEYOND,
+        ),
+        (
+            "released",
+            "released code",
+            {"form": "released"},
+            f"{MBSD_BEYOND}; probabilities in place of logits are drawn together",
+        ),
+    ),
+    *variants(
+        Entry("cml", "bench.methods.cml:CML", "CML", OBJECTIVE, "Ma et al., ICML 2023"),
+        ("released", "as in BalanceBenchmark", {"form": "released"}),
+    ),
     Entry(
         "relearning",
         "bench.methods.relearning:Relearning",
@@ -118,33 +191,83 @@ ENTRIES = (
         SCHEDULE,
         "Wei et al., ECCV 2024",
     ),
-    Entry("reconboost", RECONBOOST, "ReconBoost", SCHEDULE, RECONBOOST_PAPER),
-    Entry(
-        "reconboost-released",
-        RECONBOOST,
-        "ReconBoost, as released",
-        SCHEDULE,
-        RECONBOOST_PAPER,
-        {"memory": 0.0},  # the released code detaches both sides of the term: it trains nothing
-        base="reconboost",
+    *variants(
+        Entry(
+            "reconboost",
+            "bench.methods.reconboost:ReconBoost",
+            "ReconBoost",
+            SCHEDULE,
+            "Hua et al., ICML 2024",
+        ),
+        # The released code detaches both sides of the term: it trains nothing.
+        ("released", "as released", {"memory": 0.0}),
     ),
     Entry("mses", "bench.methods.mses:MSES", "MSES", SCHEDULE, "Fujimori et al., ACPR 2019"),
-    Entry("mla", MLA, "MLA", ALTERNATING, MLA_PAPER),
-    Entry(
-        "mla-no-projection",
-        MLA,
-        "MLA, without projection",
-        ALTERNATING,
-        MLA_PAPER,
-        {"projection": False},  # what the released code does: it looks for another name
-        base="mla",
+    *variants(
+        Entry("mla", "bench.methods.mla:MLA", "MLA", ALTERNATING, "Zhang et al., CVPR 2024"),
+        # What the released code does: it looks for another name.
+        ("no-projection", "without projection", {"projection": False}),
     ),
-    Entry("dimml", DIMML, "DI-MML", DETACHED, DIMML_PAPER, more_than_two=DIMML_BEYOND),
-    ablation("no-shared", "without the shared head", shared_weight=0.0),
-    ablation("no-duc", "without DUC", duc_weight=0.0),
-    ablation("no-clw", "mean instead of certainty weights", answer="mean"),
-    ablation("fused-only", "the fusion head alone answers", answer="fused"),
-    ablation("all-dims", "DUC over all dimensions", duc_dims="all"),
-    ablation("bidirectional", "DUC with gradients to both sides", duc_detach=False),
-    ablation("detached", "neither shared head nor DUC", shared_weight=0.0, duc_weight=0.0),
+    *variants(
+        Entry(
+            "lfm",
+            "bench.methods.lfm:LFM",
+            "LFM",
+            MATCHING,
+            "Yang et al., NeurIPS 2024",
+            more_than_two="matching is the mean over all pairs",
+        ),
+        ("lb", "learned weight", {"weighting": "bilevel"}),
+        # Of its main script.
+        ("released", "as released", {"matching": "js", "weighting": "fitted"}),
+    ),
+    *variants(
+        Entry(
+            "remix",
+            "bench.methods.remix:Remix",
+            "Remix",
+            RESAMPLING,
+            "Ma et al., ICML 2025",
+            more_than_two="one group for every modality, the last one's first",
+        ),
+        (
+            "interleave",
+            "batches interleaved",
+            {"interleave": True},
+            "one group for every modality",
+        ),
+        ("skip", "masked encoders skipped", {"skip_masked": True}),
+    ),
+    Entry(
+        "valuation-sample",
+        VALUATION,
+        "Valuation, sample level",
+        RESAMPLING,
+        VALUATION_PAPER,
+        {"level": "sample"},
+    ),
+    Entry(
+        "valuation-modality",
+        VALUATION,
+        "Valuation, modality level",
+        RESAMPLING,
+        VALUATION_PAPER,
+        {"level": "modality"},
+        base="valuation-sample",
+        more_than_two="samples are added for every modality whose gap is above the least",
+    ),
+    DIMML,
+    *(
+        replace(entry, family="Ablations of DI-MML")
+        for entry in variants(
+            DIMML,
+            ablation("no-shared", "without the shared head", shared_weight=0.0),
+            ablation("no-duc", "without DUC", duc_weight=0.0),
+            ablation("no-clw", "mean instead of certainty weights", answer="mean"),
+            ablation("fused-only", "the fusion head alone answers", answer="fused"),
+            ablation("all-dims", "DUC over all dimensions", duc_dims="all"),
+            ablation("bidirectional", "DUC with gradients to both sides", duc_detach=False),
+            ablation("detached", "neither shared head nor DUC", shared_weight=0.0, duc_weight=0.0),
+        )[1:]
+    ),
 )

@@ -19,6 +19,7 @@ from bench.method import Method, Settings, Stage, collect, descend, knob, share
 class DIMML(Method):
     has_own_heads = True
     min_modalities = 2
+    cost = "M + 1 own heads, DUC; once, forward over training; stage 2: forward only"
 
     @dataclass(frozen=True)
     class Config(Settings):

@@ -17,6 +17,7 @@ from bench.method import Method, Prediction, Settings, Stage, descend, knob
 class Ensemble(Method):
     has_own_heads = True
     uses_fusion = False
+    cost = "less: one encoder a step, in M trainings"
 
     @dataclass(frozen=True)
     class Config(Settings):

@@ -19,6 +19,7 @@ KEPT = 11  # epochs whose traces are kept: two windows of ten, which the release
 
 class InfoReg(Method):
     min_modalities = 2
+    cost = "norms of gradients, a difference of weights; a copy of the encoders"
 
     @dataclass(frozen=True)
     class Config(Settings):

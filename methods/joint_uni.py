@@ -13,6 +13,7 @@ from bench.method import Method, Settings, knob
 
 class JointUni(Method):
     has_own_heads = True
+    cost = "M own heads"
 
     @dataclass(frozen=True)
     class Config(Settings):

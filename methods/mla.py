@@ -20,6 +20,7 @@ class MLA(Method):
     has_own_heads = True
     uses_fusion = False
     min_modalities = 2
+    cost = "none; M optimizer steps, a D x D projection"
 
     @dataclass(frozen=True)
     class Config(Settings):

@@ -17,6 +17,7 @@ from bench.method import Method, Settings, knob
 class MMPareto(Method):
     has_own_heads = True
     min_modalities = 2
+    cost = "1 backward, M own heads; encoders' gradients kept twice"
 
     @dataclass(frozen=True)
     class Config(Settings):

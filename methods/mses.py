@@ -20,6 +20,7 @@ from bench.method import Method, Settings, collect, descend, knob, share
 
 class MSES(Method):
     has_own_heads = True
+    cost = "M own heads, less once encoders rest; a held-out pass an epoch"
 
     @dataclass(frozen=True)
     class Config(Settings):

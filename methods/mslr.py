@@ -20,6 +20,7 @@ LOWEST, HIGHEST = 0.1, 10.0  # bounds of k_m (ours)
 
 class MSLR(Method):
     min_modalities = 2
+    cost = "none; search: 3 trainings of each modality; dynamic: a held-out pass an epoch"
 
     @dataclass(frozen=True)
     class Config(Settings):

@@ -15,6 +15,7 @@ from bench.method import Method, Settings, knob, share
 class OGM(Method):
     separable = True
     min_modalities = 2
+    cost = "gradients scaled; unless noise_scale is 0, noise for each weight"
 
     @dataclass(frozen=True)
     class Config(Settings):

@@ -18,6 +18,7 @@ from bench.method import Method, Settings, collect, knob, share
 
 class PMR(Method):
     min_modalities = 2
+    cost = "distances to prototypes; each epoch forward over a part of training"
 
     @dataclass(frozen=True)
     class Config(Settings):

@@ -22,6 +22,7 @@ class ReconBoost(Method):
     has_own_heads = True
     uses_fusion = False
     min_modalities = 2
+    cost = "boosting: one encoder backward, all forward; rectifying: as joint"
 
     @dataclass(frozen=True)
     class Config(Settings):

@@ -19,6 +19,8 @@ SAMPLES = 20_000  # of a part, at most, that are clustered (ours)
 
 
 class Relearning(Method):
+    cost = "none; three times, forward over training and 2 M k-means"
+
     @dataclass(frozen=True)
     class Config(Settings):
         strength: float = knob(3.0, low=0.0)  # lambda

@@ -19,6 +19,7 @@ from bench.method import Method, Prediction, Settings, Stage, descend, knob
 
 class UMT(Method):
     min_modalities = 2
+    cost = "1 forward without gradient; before, a training of each modality"
 
     @dataclass(frozen=True)
     class Config(Settings):

@@ -8,6 +8,7 @@ from bench.method import Method, Prediction, Settings, knob
 class Unimodal(Method):
     has_own_heads = True
     uses_fusion = False
+    cost = "less: one encoder alone"
 
     @dataclass(frozen=True)
     class Config(Settings):

@@ -147,7 +147,10 @@ LOGS = (
 )
 PRUNE = (flag("--yes", "do not ask"),)
 STATUS = (SUITE, flag("--watch", "again and again, until all have ended"))
-LIST = (argument("what", choices=("methods", "datasets", "suites")),)
+LIST = (
+    argument("what", choices=("methods", "datasets", "suites")),
+    argument("--format", choices=("plain", "md", "csv"), default="plain"),
+)
 PLAN = (
     option("method", "METHOD"),
     option("--dataset", "D", "default: the first of `list datasets`"),
@@ -198,10 +201,18 @@ DATA = (
     option("--workers", "N", "processes; default: one a core", type=int),
     *PLACES,
 )
+# What each part of `perf` takes of these stands in bench.commands.perf.
 PERF = (
-    argument("what", choices=("data",)),
-    option("--clips", "N", "default: 64", type=int, default=64),
-    option("--rounds", "N", "default: 9", type=int, default=9),
+    argument("what", choices=("data", "step")),
+    option("--dataset", "D", "step: default: the first of `list datasets`"),
+    option("--method", "M[,M..]", "step: beside joint; default: all"),
+    *PLACES,
+    repeated("--set", "KEY=VALUE", f"step: {KEYS}", default=[]),
+    argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="step"),
+    option("--steps", "N", "step: of a method in a round; default: 5", type=int, default=5),
+    argument("--format", choices=("plain", "md", "csv", "json"), default="plain", help="step"),
+    option("--clips", "N", "data: default: 64", type=int, default=64),
+    option("--rounds", "N", "in which all take turns; default: 9", type=int, default=9),
 )
 
 READS = True
@@ -224,7 +235,7 @@ VERBS = (
         "compare", "compare:compare", COMPARE, "what two methods, or two folders, differ by", READS
     ),
     Verb("data", "data:data", DATA, "packed caches of data sets"),
-    Verb("perf", "perf:perf", PERF, "how fast batches are made here"),
+    Verb("perf", "perf:perf", PERF, "how fast batches are made here, and what methods' steps cost"),
 )
 
 

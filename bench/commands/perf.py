@@ -1,57 +1,29 @@
-"""`perf`: how fast the suite is on this machine."""
+"""`perf`: how fast parts of the suite are on this machine."""
 
 import argparse
-import sys
-import tempfile
-from pathlib import Path
+from importlib import import_module
 
+from bench.commands.parser import PERF
 from bench.errors import UserError
+
+# Part -> its options, besides --results, and the function of its module that measures it.
+OPTIONS = {
+    "data": ("clips", "rounds"),
+    "step": ("dataset", "method", "root", "cache", "set", "device", "steps", "rounds", "format"),
+}
+COUNTS = ("clips", "rounds", "steps")
 
 
 def perf(args: argparse.Namespace) -> int:
-    """Prints milliseconds per sample, and how many times faster the suite's own path is."""
-    import torch
-
-    from bench.perf.data import make, measure
-
-    for name in ("clips", "rounds"):
-        if getattr(args, name) < 1:
-            raise UserError(f"--{name} {getattr(args, name)} is too few: give 1 or more.")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            make(Path(folder), args.clips)
-            times = measure(Path(folder), args.clips, args.rounds)
-    finally:
-        torch.set_num_threads(threads)
-    sys.stdout.write("\n".join(lines(times, args.clips, args.rounds)) + "\n")
-    return 0
-
-
-def lines(times: dict, clips: int, rounds: int) -> list[str]:
-    from bench.perf.data import FORMS, SIDES
-
-    rows = [
-        f"ms per sample, median [quartiles] of {rounds} rounds over {clips} clips, one thread",
-        f"{'':24}{'wall':>24}{'cpu':>24}",
-    ]
-    for form in FORMS:
-        plain, ours = (times[form, side] for side in SIDES)
-        for side in SIDES:
-            cells = [spread(x) for x in (times[form, side].wall, times[form, side].cpu)]
-            rows.append(f"{form + ', ' + side:24}{cells[0]:>24}{cells[1]:>24}")
-        cells = [
-            spread([a / b for a, b in zip(x, y, strict=True)])
-            for x, y in ((plain.wall, ours.wall), (plain.cpu, ours.cpu))
-        ]
-        rows.append(f"{form + ', times faster':24}{cells[0]:>24}{cells[1]:>24}")
-    return rows
-
-
-def spread(values: list[float]) -> str:
-    """Median [quartiles]."""
-    import numpy as np
-
-    low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
-    return f"{middle:.2f} [{low:.2f} .. {high:.2f}]"
+    """Raises UserError for an option of another part, or a count below 1."""
+    for one in PERF[1:]:
+        name = one.names[0].removeprefix("--")
+        value = getattr(args, name)
+        if name not in OPTIONS[args.what] and value != one.options.get("default"):
+            whose = " or ".join(part for part, names in OPTIONS.items() if name in names)
+            raise UserError(
+                f"--{name} is for perf {whose}, not for perf {args.what}; leave it out."
+            )
+        if name in COUNTS and value < 1:
+            raise UserError(f"--{name} {value} is too few: give 1 or more.")
+    return getattr(import_module(f"bench.commands.perf_{args.what}"), args.what)(args)

@@ -4,6 +4,7 @@ from collections import Counter
 
 from bench import configure
 from bench.config.experiment import Experiment
+from bench.config.spec import BEST
 from bench.configure import open_adapter
 from bench.execute import build_method
 from bench.method import Method, Stage
@@ -18,12 +19,13 @@ def describe(experiment: Experiment) -> list[str]:
         adapter = open_adapter(spec.dataset, spec.data, experiment.roots.get(spec.dataset))
         method = build_method(spec, adapter.describe())
         lines.append(f"{spec.method} on {spec.dataset}, {spec.train.epochs} planned epochs")
-        lines += [line for s in method.stages(spec.train.epochs) for line in stage_lines(method, s)]
+        for stage in method.stages(spec.train.epochs):
+            lines += stage_lines(method, stage, spec.train.selection)
         lines += [f"  settings: {words(spec.settings)}", ""]
     return lines
 
 
-def stage_lines(method: Method, stage: Stage) -> list[str]:
+def stage_lines(method: Method, stage: Stage, selection: str) -> list[str]:
     """What one stage does: its epochs, what it trains, what rests, how it answers."""
     if not stage.epochs:
         return [f"  {stage.name}: trains nothing, is scored once"]
@@ -32,7 +34,8 @@ def stage_lines(method: Method, stage: Stage) -> list[str]:
     if stage.answer is None:
         lines.append("    prepares only: not scored")
     elif stage.select:
-        lines.append("    ends with the weights that validation selects")
+        picks = "validation selects" if selection == BEST else "its last epoch leaves"
+        lines.append(f"    ends with the weights that {picks}")
     return lines
 
 

@@ -11,6 +11,8 @@ from bench.errors import UserError, unknown
 
 PORTABLE, NATIVE = "portable", "native"  # see bench.runs.arithmetic
 VAL, LAST, TEST_BEST = "val", "last", "test-best"
+BEST = "best"
+BEFORE = {"arithmetic": NATIVE, "selection": BEST}  # TrainConfig, when there was no choice
 PROTOCOLS = {  # ways of reading one training run, in words for captions
     VAL: "the epoch chosen on validation",
     LAST: "the last epoch",
@@ -35,6 +37,8 @@ class TrainConfig(Settings):
     # Of the CPU; part of the spec, since it can change the last bits.
     threads: int = knob(1, low=1, high=1024)
     arithmetic: str = knob(PORTABLE, choices=(PORTABLE, NATIVE))  # of the CPU
+    # The epoch whose weights a stage ends with, and which `val` reads.
+    selection: str = knob(BEST, choices=(BEST, LAST))  # best: by accuracy on validation
     test_curve: bool = True  # score test after every answered epoch of the last stage
 
     def idle(self, epochs):
@@ -76,10 +80,11 @@ class RunSpec:
     data: dict[str, object]  # of the data set, in full
 
     def to_json(self) -> dict[str, object]:
-        """Without `train.arithmetic` where it is native, as it was before there was a choice."""
+        """Without what is as it was before there was a choice."""
         plain = asdict(self)
-        if self.train.arithmetic == NATIVE:
-            del plain["train"]["arithmetic"]
+        for key, value in BEFORE.items():
+            if plain["train"][key] == value:
+                del plain["train"][key]
         return {"format": FORMAT, **plain}
 
     @property
@@ -117,7 +122,7 @@ def from_json(plain: Mapping[str, object], where: str) -> RunSpec:
     if set(plain) != names | {"format"}:
         raise UserError(f"{where} is not a run's specification; remove it to start that run anew.")
     parts = {k: plain[k] for k in names}
-    train = {"arithmetic": NATIVE, **parts["train"]}
+    train = BEFORE | parts["train"]
     parts["train"] = build(TrainConfig, train, f"the recipe in {where}")
     parts["network"] = build(NetworkConfig, parts["network"], f"the network in {where}")
     return RunSpec(**parts)

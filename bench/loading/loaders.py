@@ -2,7 +2,7 @@
 
 import copy
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from math import ceil
@@ -120,12 +120,16 @@ class OrderedLoader:
 
     def some(self, count: int, generator: torch.Generator) -> "OrderedLoader":
         """So many of the samples, drawn at random; all of them if there are no more."""
-        return OrderedLoader(self.source, self.index[shuffled(len(self), generator)[:count]])
+        return self.at(shuffled(len(self), generator)[:count])
 
     def of_each_class(self, share: float, generator: torch.Generator) -> "OrderedLoader":
         """ceil(share * K) of the samples, drawn at random: of every class its share, at least 1."""
         labels = self.source.split.labels[self.index]
-        return OrderedLoader(self.source, self.index[stratified(labels, share, generator)])
+        return self.at(stratified(labels, share, generator))
+
+    def at(self, places: Tensor) -> "OrderedLoader":
+        """The samples at places [K] of this loader, as often as their places stand there."""
+        return OrderedLoader(self.source, self.index[places])
 
     def __iter__(self) -> Iterator[Batch]:
         parts = self.index.split(self.source.look)
@@ -159,13 +163,19 @@ class TrainData:
         self.index = torch.arange(len(split))
         self.keep = self.source.everything(self.index)
         self.held = torch.empty(0, dtype=torch.long)
+        self.sizes = torch.empty(0, dtype=torch.long)  # of batches that are composed
         self.passes = 0
 
     def __len__(self) -> int:
-        """Batches of an epoch. A tail of one sample joins the batch before it: batch statistics
-        and contrastive losses have no meaning on it."""
-        whole, tail = divmod(len(self.index), self.batch_size)
-        return max(1, whole + (tail > 1))
+        """Batches of an epoch."""
+        return len(self.sizes) or len(self.cut(self.index))
+
+    def cut(self, index: Tensor) -> list[Tensor]:
+        """Samples `index` [K] as batches, in order. A tail of one sample joins the batch before
+        it: batch statistics and contrastive losses have no meaning on it."""
+        whole, tail = divmod(len(index), self.batch_size)
+        starts = [i * self.batch_size for i in range(1, whole + (tail > 1))]
+        return list(index.tensor_split(starts)) if len(index) else []
 
     def __iter__(self) -> Iterator[Batch]:
         """The next pass."""
@@ -174,13 +184,16 @@ class TrainData:
 
     def batches(self, number: int, first: int = 0) -> Iterator[Batch]:
         """Pass `number`, from its batch `first` on. Its order and its augmentation depend on the
-        seed and the number alone, so that no method's random draws can change what another sees."""
+        seed and the number alone, so that no method's random draws can change what another sees;
+        composed batches have the order in which they were given."""
         index, keep = self.index, self.keep
-        order = torch.randperm(len(index), generator=generator(self.seed, "order", number))
-        starts = [i * self.batch_size for i in range(len(self))]
-        ends = [*starts[1:], len(order)]
-        parts = [order[start:end] for start, end in zip(starts, ends, strict=True)][first:]
-        yield from self.source.batches(((index[rows], keep[rows]) for rows in parts), number)
+        if len(self.sizes):
+            parts = torch.arange(len(index)).split(self.sizes.tolist())
+        else:
+            draw = generator(self.seed, "order", number)
+            parts = self.cut(torch.randperm(len(index), generator=draw))
+        rest = parts[first:]
+        yield from self.source.batches(((index[rows], keep[rows]) for rows in rest), number)
 
     def ordered(self) -> OrderedLoader:
         """What is trained on, each sample once, in order, without augmentation."""
@@ -203,9 +216,17 @@ class TrainData:
         """Train on samples `index` [K] from now on, showing modalities `keep` [K, M] of each."""
         self.index = index
         self.keep = self.source.everything(index) if keep is None else keep
+        self.sizes = torch.empty(0, dtype=torch.long)
+
+    def compose(self, batches: Sequence[tuple[Tensor, Tensor]]) -> None:
+        """Train on these batches, in this order, from now on: samples [B] and which modalities to
+        show of each, [B, M]."""
+        index, keep = zip(*batches, strict=True)
+        self.resample(torch.cat(index), torch.cat(keep))
+        self.sizes = torch.tensor([len(rows) for rows in index])
 
     def state_dict(self) -> dict[str, object]:
-        return {k: getattr(self, k) for k in ("index", "keep", "held", "passes")}
+        return {k: getattr(self, k) for k in ("index", "keep", "held", "sizes", "passes")}
 
     def load_state_dict(self, state: dict[str, object]) -> None:
         for key, value in state.items():

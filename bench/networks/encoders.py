@@ -1,10 +1,12 @@
 """Encoders: one modality's input [B, *shape] to features [B, D]. Each has `dim`, its D.
 
 `blocks` keep the input's layout, `pool` takes frames, time and pixels away, so that no method
-reshapes anything.
+reshapes anything. `parts` are the same way for a method that looks in between: functions one after
+another from the input to [B * T, D], T frames of a sample in a row; `widths` are their channels.
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -12,13 +14,15 @@ from torchvision.models import resnet18
 
 from bench.types import Modality
 
+EncoderPart = Callable[[Tensor], Tensor]  # from [B * T, C, ...], or the input, to [B * T, C', ...]
+
 
 class MLP(nn.Module):
     """Two-layer perceptron over a flattened input [B, *shape]."""
 
     def __init__(self, modality: Modality, dim: int):
         super().__init__()
-        self.dim = dim
+        self.dim, self.widths = dim, (dim, dim)
         self.blocks = nn.Sequential(
             nn.Flatten(),
             nn.Linear(math.prod(modality.shape), dim),
@@ -30,6 +34,9 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.pool(self.blocks(x))
+
+    def parts(self) -> list[EncoderPart]:
+        return [self.blocks[:3], self.blocks[3:]]
 
 
 class SmallCNN(nn.Module):
@@ -43,7 +50,7 @@ class SmallCNN(nn.Module):
 
     def __init__(self, modality: Modality, dim: int):
         super().__init__()
-        self.dim = dim
+        self.dim, self.widths = dim, (*self.WIDTHS, dim)
         channels, height, width = modality.shape
         stride = max(1, round(min(height, width) / 28))
         layers, before = [], channels
@@ -62,6 +69,14 @@ class SmallCNN(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.pool(self.blocks(x.contiguous(memory_format=torch.channels_last)))
 
+    def parts(self) -> list[EncoderPart]:
+        first, *between, last = (self.blocks[i : i + 3] for i in range(0, len(self.blocks), 3))
+        return [
+            lambda x: first(x.contiguous(memory_format=torch.channels_last)),
+            *between,
+            lambda x: self.pool(last(x)),
+        ]
+
 
 class ResNet18(nn.Module):
     """torchvision's ResNet-18, untrained, with its stem changed to the input's channel count.
@@ -74,6 +89,7 @@ class ResNet18(nn.Module):
     """
 
     dim = 512
+    widths = (64, 128, 256, dim)
 
     def __init__(self, modality: Modality, dim: int):
         super().__init__()
@@ -87,12 +103,21 @@ class ResNet18(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         frames = x.shape[2] if self.kind == "frames" else 1
+        z = self.pool(self.blocks(self.pictures(x)))
+        return z.view(-1, frames, self.dim).mean(dim=1)
+
+    def pictures(self, x: Tensor) -> Tensor:
+        """[B * T, C, H, W]."""
         if self.kind == "frames":
-            x = x.transpose(1, 2).flatten(0, 1)  # [B * T, C, H, W]
+            x = x.transpose(1, 2).flatten(0, 1)
         elif self.kind == "flow":
             x = x.flatten(1, 2)
-        z = self.pool(self.blocks(x.contiguous(memory_format=torch.channels_last)))
-        return z.view(-1, frames, self.dim).mean(dim=1)
+        return x.contiguous(memory_format=torch.channels_last)
+
+    def parts(self) -> list[EncoderPart]:
+        """Its four stages."""
+        stem, (*between, last) = self.blocks[:5], self.blocks[5:]
+        return [lambda x: stem(self.pictures(x)), *between, lambda x: self.pool(last(x))]
 
 
 def init_resnet(layer: nn.Module) -> None:

@@ -1,8 +1,9 @@
 """Fusion heads: the features of all modalities, modality -> [B, D_m], to logits [B, C].
 
 A separable head can also say what each modality contributed: `contributions` are shares of the
-logits that sum to them. All heads start Xavier normal with zero bias, as OGM-GE's released code and
-DI-MML's second stage have it; DI-MML's first stage and joint baseline start from torch's default.
+logits that sum to them, `blocks` the weights that they are made with. All heads start Xavier normal
+with zero bias, as OGM-GE's released code and DI-MML's second stage have it; DI-MML's first stage
+and joint baseline start from torch's default.
 """
 
 import torch
@@ -31,9 +32,13 @@ class ConcatHead(nn.Module):
 
     def contributions(self, features: Features) -> dict[str, Tensor]:
         """W_m z_m + b / M (OGM-GE, Peng et al. 2022, below Eq. 4), modality -> [B, C]."""
-        blocks = self.linear.weight.split(list(self.dims.values()), dim=1)
         bias = self.linear.bias / len(self.dims)
-        return {m: features[m] @ w.T + bias for m, w in zip(self.dims, blocks, strict=True)}
+        return {m: features[m] @ w.T + bias for m, w in self.blocks().items()}
+
+    def blocks(self) -> dict[str, Tensor]:
+        """W_m, modality -> [C, D_m]."""
+        parts = self.linear.weight.split(list(self.dims.values()), dim=1)
+        return dict(zip(self.dims, parts, strict=True))
 
 
 class SumHead(nn.Module):
@@ -54,6 +59,10 @@ class SumHead(nn.Module):
     def contributions(self, features: Features) -> dict[str, Tensor]:
         """W_m z_m + b_m, modality -> [B, C]."""
         return {m: head(features[m]) for m, head in self.heads.items()}
+
+    def blocks(self) -> dict[str, Tensor]:
+        """W_m, modality -> [C, D_m]."""
+        return {m: head.weight for m, head in self.heads.items()}
 
 
 class FiLMHead(nn.Module):

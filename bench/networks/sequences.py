@@ -4,6 +4,7 @@ Padding, rows that are all zero or the id 0, changes nothing wherever it stands:
 to, not averaged, and places are counted from the first row that is none.
 """
 
+from collections.abc import Callable
 from contextlib import nullcontext
 
 import torch
@@ -26,12 +27,16 @@ class Transformer(nn.Module):
 
     def __init__(self, modality: Modality, dim: int):
         super().__init__()
-        self.dim = dim
+        self.dim, self.widths = dim, (dim,)
         self.blocks = Trunk(modality, dim)
         self.pool = MeanOfRows()
 
     def forward(self, x: Tensor) -> Tensor:
         return self.pool(self.blocks(x))
+
+    def parts(self) -> list[Callable[[Tensor], Tensor]]:
+        """One: inside it rows that are padding count for nothing, which nothing outside knows."""
+        return [self]
 
 
 class Trunk(nn.Module):

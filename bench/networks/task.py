@@ -53,6 +53,11 @@ class Task:
             layers = nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, self.classes)
             return nn.Sequential(*layers)
 
+    def linear(self, width: int, out: int, name: str) -> nn.Linear:
+        """A linear layer of a method's own, torch's default initialisation."""
+        with seeded(self.seed, "linear", name):
+            return nn.Linear(width, out)
+
     def heads(self, dims: dict[str, int]) -> nn.ModuleDict:
         """A classifier of its own for every modality: dims, modality -> D."""
         return nn.ModuleDict({m: self.head(d, m) for m, d in dims.items()})

@@ -1,9 +1,8 @@
 """Trains one method by walking its plan. It knows methods only through `bench.method.Method`.
 
 After every answered epoch validation is scored, out of the method's reach, and test too in the
-stages that answer as the last one does. The three protocols are readings of those: `val`, the epoch
-that is best on validation (the first of equals); `last`; `test-best`, the epoch that is best on
-test.
+stages that answer as the last one does. The protocols are readings of those: `val`, the best epoch
+on validation (the first of equals), or the last where the recipe selects none; `last`; `test-best`.
 """
 
 import time
@@ -193,7 +192,8 @@ class Trainer:
         row = {}
         if val is not None:
             row |= {"val_accuracy": val["accuracy"], "val_unimodal": val["unimodal_accuracy"]}
-            if self.at.best is None or val["accuracy"] > self.at.best["accuracy"]:
+            kept = self.at.best
+            if not kept or self.config.selection == LAST or val["accuracy"] > kept["accuracy"]:
                 self.at.best = {
                     "accuracy": val["accuracy"],
                     "epoch": self.at.epoch,
@@ -236,7 +236,7 @@ class Trainer:
         }
 
     def select(self, stage: Stage) -> None:
-        """Puts back the weights that validation selects; the last epoch's stay without one."""
+        """Puts back the weights of the epoch that is kept; without validation, the last one's."""
         epoch = stage.rounds - 1
         if self.at.best is not None:
             self.method.load_state_dict(self.at.best["state"])

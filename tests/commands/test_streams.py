@@ -125,7 +125,7 @@ def test_a_mistake_keeps_its_exit_code_where_nobody_reads(folder, nobody_reads):
 
 
 def test_a_programming_error_keeps_its_traceback(folder, monkeypatch):
-    monkeypatch.setattr("bench.commands.listing.columns", lambda rows: {}["missing"])
+    monkeypatch.setattr("bench.commands.listing.width", lambda: {}["missing"])
     done = called(folder, "list", "methods")
     assert done.returncode == 1 and "KeyError: 'missing'" in done.stderr
 

@@ -30,10 +30,8 @@ def test_every_preset_fits_its_method_and_recipe(preset, method, dataset):
     build(NetworkConfig, parts["network"], "the network")
     assert not set(parts["settings"]) & set(config.idle(train.epochs))
     assert not set(parts["train"]) & set(train.idle(train.epochs))
-    adapters = {e.name: e.target for e in datasets.ENTRIES}
-    if dataset in adapters:
-        known = {f.name for f in fields(load(adapters[dataset]).Config)}
-        assert set(parts["data"]) <= known
+    adapter = load(lookup(datasets.ENTRIES, dataset, "data set").target)
+    assert set(parts["data"]) <= {f.name for f in fields(adapter.Config)}
 
 
 def test_the_papers_schedule_is_in_whole_epochs():

@@ -4,6 +4,7 @@ formulas, and fail when any value that they look at is wrong."""
 import subprocess
 import sys
 from inspect import signature
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +12,28 @@ import pytest
 
 from tests.golden import (
     made,
+    made_forward,
+    made_gblend,
     made_gradients,
+    made_greedy,
     made_inforeg,
+    made_lfm,
+    made_linear_head,
     made_metrics,
     made_pmr,
+    made_samples,
     made_schedules,
     made_stats,
     made_umt,
     test_agm,
+    test_amco,
+    test_cml,
     test_dimml,
+    test_gblend,
+    test_greedy,
     test_inforeg,
+    test_lfm,
+    test_mbsd,
     test_metrics_balance,
     test_metrics_calibration,
     test_metrics_classification,
@@ -28,15 +41,19 @@ from tests.golden import (
     test_metrics_robustness,
     test_metrics_stats,
     test_mla,
+    test_mmcosine,
     test_mmpareto,
     test_mses,
     test_mslr,
     test_ogm,
     test_ogm_ge,
+    test_opm,
     test_pmr,
     test_reconboost,
     test_relearning,
+    test_remix,
     test_umt,
+    test_valuation,
 )
 from tests.golden.files import Golden
 
@@ -45,10 +62,20 @@ MAKERS = {
     "ogm_ge": (test_ogm_ge, made.ogm_ge),
     "pmr": (test_pmr, made_pmr.pmr),
     "inforeg": (test_inforeg, made_inforeg.inforeg),
+    "mmcosine": (test_mmcosine, made_forward.mmcosine),
+    "opm": (test_opm, made_forward.opm),
+    "greedy": (test_greedy, made_greedy.greedy),
+    "amco": (test_amco, made_forward.amco),
     "umt": (test_umt, made_umt.umt),
+    "gblend": (test_gblend, made_gblend.gblend),
+    "mbsd": (test_mbsd, made_linear_head.mbsd),
+    "cml": (test_cml, made_linear_head.cml),
     "relearning": (test_relearning, made_schedules.relearning),
     "reconboost": (test_reconboost, made_schedules.reconboost),
     "mla": (test_mla, made_schedules.mla),
+    "lfm": (test_lfm, made_lfm.lfm),
+    "valuation": (test_valuation, made_samples.valuation),
+    "remix": (test_remix, made_samples.remix),
     "mses": (test_mses, made_schedules.mses),
     "dimml": (test_dimml, made.dimml),
     "agm": (test_agm, made_gradients.agm),
@@ -63,13 +90,21 @@ MAKERS = {
 }
 NAMED = "test_what_is_not_ours"  # skips keys by name, always
 NAMES = (("left", "right"), ("touch", "depth_map", "text"))
+PARAMETERS = ("weight", "bias")
 # Keys that no test reads, or that are given and expected at once.
 UNNOTICED = {
     "ogm": {"step_coeff"},
     "ogm_ge": {"coeff"},
     "pmr": {"tie_alpha", "tie_mu"},
     "inforeg": set(),
+    "mmcosine": {"M", "valid_grad_rows0", "valid_grad_W"},  # the latter are all true
+    "opm": {"M"},
+    "greedy": set(),
+    "amco": {"M", "case1_dependent"},  # in that case none is
     "umt": {"M"},
+    "gblend": set(),
+    "mbsd": set(),
+    "cml": set(),
     "relearning": {
         f"init.{m}_net.bn.{k}"
         for m in NAMES[0]
@@ -78,6 +113,13 @@ UNNOTICED = {
     # The released code prints a term that it does not train.
     "reconboost": {"traj_stage1_loss", "traj_stage2_loss"},
     "mla": set(),
+    "lfm": set(),
+    "valuation": {"subset", "modality_index", "modality_drop"},  # as drawn, in any order
+    # No gradient is NaN, spoiled or not; a batch norm takes its convolution's bias away.
+    "remix": {
+        *(f"{m}_batch_grad_head_{n}_{k}" for m, n in permutations(NAMES[0]) for k in PARAMETERS),
+        f"trace_p_{NAMES[0][1]}_net_conv_bias",
+    },
     "mses": set(),
     "dimml": set(),
     "agm": set(),

@@ -41,6 +41,7 @@ LOADED = (
 READER = "bench.datasets.core.prepare.worker"  # it computes nothing with torch
 MESSAGE = 1 << 17  # bytes at most
 ABOVE: list[tuple[str, tuple]] = []  # in a fork: what it is a fork of
+INHERITED = dict(os.environ)  # before any test changed it
 OPEN: list[subprocess.Popen] = []  # the parent, whose input must stay open
 
 
@@ -150,7 +151,7 @@ def parent() -> tuple[str, tuple]:
     if ABOVE:
         return ABOVE[0]
     place = os.path.join(tempfile.mkdtemp(prefix="warm-"), "socket")
-    env = {k: v for k, v in os.environ.items() if not k.startswith(FAMILIES)} | loading()
+    env = {k: v for k, v in INHERITED.items() if not k.startswith(FAMILIES)} | loading()
     command = [sys.executable, "-P", "-m", "tests.helpers.warm", place]
     modules = env | {"PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(

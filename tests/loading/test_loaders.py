@@ -111,9 +111,43 @@ def test_resampled_data_repeat_and_withhold_as_told():
     assert data.ordered().index.tolist() == [5, 6, 7]
 
 
-def test_its_state_brings_it_back():
+def test_composed_batches_come_as_they_are_until_data_are_resampled():
+    data, ways = data_of(batch_size=4), torch.eye(2, dtype=torch.bool)
+    batches = [
+        (torch.tensor([7, 3]), ways[:1].expand(2, -1)),
+        (torch.tensor([5, 9, 3]), ways[[1, 0, 1]]),
+    ]
+    data.compose(batches)
+    assert len(data) == 2
+    for _ in range(2):
+        for batch, (index, keep) in zip(data, batches, strict=True):
+            assert torch.equal(batch.index, index) and torch.equal(batch.keep, keep)
+    (rest,) = data.batches(0, first=1)
+    assert torch.equal(rest.index, batches[1][0])
+    assert data.ordered().index.tolist() == [3, 5, 7, 9]
+    data.resample(torch.arange(9))
+    assert len(data) == 2 and sorted(torch.cat(indices(data)).tolist()) == list(range(9))
+
+
+def test_samples_are_cut_as_an_epoch_is():
+    data = data_of(batch_size=4)
+    for count, sizes in ((0, []), (1, [1]), (3, [3]), (5, [5]), (8, [4, 4]), (10, [4, 4, 2])):
+        parts = data.cut(torch.arange(count))
+        assert [len(p) for p in parts] == sizes
+        assert not parts or torch.equal(torch.cat(parts), torch.arange(count))
+
+
+def test_an_ordered_pass_over_places_repeats_them():
+    loader = data_of().ordered().at(torch.tensor([4, 2])).at(torch.tensor([1, 0, 1]))
+    assert torch.cat([b.index for b in loader]).tolist() == [2, 4, 2]
+
+
+@pytest.mark.parametrize("composed", [False, True])
+def test_its_state_brings_it_back(composed):
     data, other = data_of(), data_of()
     data.hold_out(0.2)
+    if composed:
+        data.compose([(rows, torch.ones(len(rows), 2) > 0) for rows in data.cut(data.index)])
     indices(data)
     other.load_state_dict(data.state_dict())
     assert torch.equal(torch.cat(indices(other)), torch.cat(indices(data)))

@@ -44,6 +44,19 @@ def test_encoders_give_features_of_their_width(name, kind):
     assert (made.dim == 8) == ENCODERS[name].free_width
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"), [(n, k) for n, entry in ENCODERS.items() for k in entry.kinds]
+)
+def test_the_parts_of_an_encoder_are_the_whole(name, kind):
+    made, whole = encoder(kind, name).eval(), inputs(kind)
+    x, widths = whole, []
+    for part in made.parts():
+        x = part(x)
+        widths.append(x.shape[1])
+    assert tuple(widths) == made.widths
+    assert torch.equal(x.view(2, -1, made.dim).mean(dim=1), made(whole))
+
+
 @pytest.mark.parametrize("kind", DEFAULT_ENCODER)
 def test_the_default_encoder_takes_its_kind(kind):
     assert kind in ENCODERS[DEFAULT_ENCODER[kind]].kinds

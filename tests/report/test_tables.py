@@ -89,6 +89,16 @@ def test_caption_states_what_the_numbers_rest_on(tmp_path):
     assert all(part in text for part in wanted)
 
 
+def test_caption_says_so_where_no_epoch_is_selected(tmp_path):
+    add(tmp_path, "x", train={"selection": "last"})
+    words = "Protocols `val`, the last epoch: the recipe selects none; `last`, the last epoch."
+    assert words in shown(tmp_path, protocols=("val", "last"))
+    add(tmp_path, "y")
+    text = shown(tmp_path)
+    assert "Protocol `val`, the epoch chosen on validation." in text
+    assert "`train.selection` differs: " in text
+
+
 def test_code_versions_that_differ_are_said(tmp_path):
     add(tmp_path, "x", 0)
     add(tmp_path, "x", 1)

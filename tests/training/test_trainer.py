@@ -63,6 +63,16 @@ def test_a_stage_that_selects_starts_the_next_from_its_best_epoch():
     assert trainer.at.selected["detached"] == stage.index(max(stage))
 
 
+def test_a_recipe_that_selects_none_keeps_the_last_epoch_of_every_stage():
+    chosen = fit("dimml", epochs=8)
+    settled = fit("dimml", epochs=8, train={"selection": "last"})
+    assert chosen.at.selected["detached"] < 7 == settled.at.selected["detached"]
+    val, last = settled.at.kept["val"], settled.at.kept["last"]
+    assert val["epoch"] == last["epoch"] == settled.plan[-1].rounds - 1
+    again = settled.answers(settled.method.predict, settled.evaluation.test)
+    assert torch.equal(again["logits"], val["test"]["logits"])
+
+
 def test_test_is_not_scored_before_the_last_stage():
     _, rows = rows_of("dimml", epochs=4)
     assert all(("test_accuracy" in r) == (r["stage"] == "fusion") for r in rows)

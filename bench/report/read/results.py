@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bench.config.spec import BEFORE, BEST
 from bench.errors import UserError
 from bench.report.read import evaluated
 from bench.report.read.evaluated import Evaluated
@@ -115,7 +116,7 @@ def read(directory: RunDir) -> Finished:
 def parse(directory: RunDir, result: Result) -> Finished:
     spec, method, split = result.spec, result.method, result.split
     probe = result.probe or {"protocol": "", "test": {}}
-    shared = {k: flatten(spec[k], f"{k}.") for k in ("train", "network")}
+    shared = flatten({"train": BEFORE | spec["train"], "network": spec["network"]})
     test = {p: reading.test for p, reading in result.protocols.items() if reading.test}
     return Finished(
         directory=directory,
@@ -129,13 +130,13 @@ def parse(directory: RunDir, result: Result) -> Finished:
         order=float("inf") if method.order is None else method.order,
         digest=result.digest,
         seed=spec["seed"],
-        settings=flatten(spec["settings"]) | shared["train"] | shared["network"],
+        settings=flatten(spec["settings"]) | shared,
         data=flatten(spec["data"]),
         modalities=tuple(result.modalities),
         readout=result.readout or "",
         accuracy={p: scores.accuracy for p, scores in test.items()},
         heads={p: dict(scores.unimodal or {}) for p, scores in test.items()},
-        selected=tuple(result.selected or ()),
+        selected=tuple(result.selected or ()) if shared["train.selection"] == BEST else (),
         test_readings=result.test_readings,
         probe=dict(probe["test"]),
         probe_protocol=probe["protocol"],

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from bench.config.spec import PROTOCOLS, TEST_BEST, VAL
+from bench.config.spec import LAST, PROTOCOLS, TEST_BEST, VAL
 from bench.report.quantities import ACCURACY, HEAD, PROBE
 from bench.report.read.results import Finished
 from bench.report.read.settings import MISSING, told_apart
@@ -24,7 +24,7 @@ def caption(table: Table, protocols: tuple[str, ...], shown: Sequence[Column] = 
     """What the numbers are and what they rest on. shown: empty for accuracies alone."""
     plain = all(c.kind in (ACCURACY, HEAD, PROBE) for c in shown)
     what = "Test accuracy in percent" if plain else "On the test split, shares in percent"
-    read = "; ".join(f"`{p}`, {PROTOCOLS[p]}" for p in protocols)
+    read = "; ".join(f"`{p}`, {protocol_words(table, p)}" for p in protocols)
     several = len(table.seeds) > 1
     spread = "mean ± sample standard deviation (ddof 1) over seeds" if several else "seed"
     label = "Protocols" if len(protocols) > 1 else "Protocol"
@@ -33,6 +33,12 @@ def caption(table: Table, protocols: tuple[str, ...], shown: Sequence[Column] = 
         f"{label} {read}. {state_words(table)} "
         f"{tuning_words(table)} {machine_words(table)} {code_words(table)}"
     )
+
+
+def protocol_words(table: Table, protocol: str) -> str:
+    if protocol == VAL and all(run.settings["train.selection"] == LAST for run in runs(table)):
+        return "the last epoch: the recipe selects none"
+    return PROTOCOLS[protocol]
 
 
 def seed_words(seeds: tuple[int, ...]) -> str:
@@ -190,7 +196,7 @@ def protocol_notes(
 def selection_notes(table: Table, protocols: tuple[str, ...]) -> list[str]:
     """What of a protocol is not the same for all rows."""
     notes, rows = [], table.rows
-    early = [named(row) for row in rows if len(row.runs[0].selected) > 0]
+    early = [named(row) for row in rows if row.runs[0].selected]
     others = [p for p in protocols if p != VAL]
     if early and others:
         notes.append(
