@@ -1,6 +1,7 @@
 """Learning curves: each modality's validation accuracy over the epochs, inside a method against
 the same modality trained alone."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -21,7 +22,8 @@ from bench.report.tables.model import Cell, Row, Table, alone
 
 @dataclass(frozen=True)
 class Curve:
-    """points: epoch within `stage` -> that epoch's accuracies, seed by seed."""
+    """points: epoch within `stage`, or within the stages of that kind one after the other -> that
+    epoch's accuracies, seed by seed."""
 
     row: Row
     modality: str
@@ -43,16 +45,17 @@ def curves(table: Table) -> list[Curve]:
 
 
 def accuracies(run: Finished, modality: str) -> tuple[str, dict[int, float]]:
-    """The first stage that scores the modality, and epoch -> share in it.
+    """The first kind of stage that scores the modality, and epoch -> share in it.
 
-    Where modalities are trained one after the other, each has a stage of its own.
+    Where modalities are trained one after the other, each has a stage of its own. Stages that
+    differ by a number alone are one kind, in turns with others, and their epochs count on.
     """
     first, points = "", {}
     for row in run.rows():
-        scored = row.get("val_unimodal") or {}
-        if modality in scored and first in ("", row["stage"]):
-            first = row["stage"]
-            points[row["epoch"]] = scored[modality]
+        scored, kind = row.get("val_unimodal") or {}, re.sub(r"[ -]?\d+", "", row["stage"])
+        if modality in scored and first in ("", kind):
+            first = kind
+            points[len(points)] = scored[modality]
     return first, points
 
 
