@@ -9,7 +9,7 @@ from torch import nn
 
 from bench import datasets, methods, presets
 from bench.config.experiment import PREFIXES, Experiment
-from bench.config.settings import Settings, build
+from bench.config.settings import Settings, build, recorded
 from bench.config.spec import NetworkConfig, RunSpec, TrainConfig
 from bench.datasets.core.adapters.adapter import Adapter
 from bench.datasets.core.recipes import recipe
@@ -120,7 +120,7 @@ def offer(experiment: Experiment, name: str, method: str, given: dict[str, objec
     return Offer(
         [replace(row, preset=preset["settings"]) for row in expanded(method, given, described)],
         described,
-        asdict(adapter.config),
+        recorded(adapter.config),
         configured(TrainConfig, train, experiment.train, name),
         networks(network, experiment.network, described),
     )

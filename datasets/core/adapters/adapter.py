@@ -1,7 +1,7 @@
 """What every adapter offers: settings, a description, the data, and a check of both."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +62,14 @@ class Adapter:
             if key in values:
                 raise UserError(f"data.{key} would have no effect: {reason}; leave it out.")
         return asdict(config)
+
+    @property
+    def folds(self) -> int:
+        """How many folds the split has, which `data.fold` counts from 0; 0 if it has none."""
+        number = {f.name: f for f in fields(self.config)}.get("fold")
+        if number is None or "fold" in self.config.idle(0):
+            return 0
+        return number.metadata["high"] + 1
 
     def describe(self) -> DatasetSpec:
         """What a method may know. Reads no samples."""
