@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import nn
 
 from bench import datasets, methods, presets
-from bench.config.experiment import PREFIXES, Experiment
+from bench.config.experiment import ALL, PREFIXES, Experiment
 from bench.config.settings import Settings, build, recorded
 from bench.config.spec import NetworkConfig, RunSpec, TrainConfig
 from bench.datasets.core.adapters.adapter import Adapter
@@ -42,7 +42,7 @@ class MethodRow:
 
 
 def specs(experiment: Experiment) -> list[RunSpec]:
-    """All runs that are asked for, in table order: data set, method, seed.
+    """All runs that are asked for, in table order: data set, method, fold, seed.
 
     Raises UserError for whatever is not a name, a value or a combination that works.
     """
@@ -51,11 +51,12 @@ def specs(experiment: Experiment) -> list[RunSpec]:
 
 @dataclass(frozen=True)
 class Offer:
-    """One method as it was asked for on one data set: everything about it but the seed."""
+    """One method as it was asked for on one data set: everything about it but the seed. data: of
+    each fold that was asked for."""
 
     rows: list[MethodRow]
     described: DatasetSpec
-    data: dict[str, object]
+    data: list[dict[str, object]]
     train: TrainConfig
     network: NetworkConfig
 
@@ -74,7 +75,8 @@ def of_dataset(experiment: Experiment, name: str) -> list[RunSpec]:
             check_fits(row, o.described, o.network)
             network = narrowed(row, o.network)
             found += [
-                RunSpec(row.name, name, seed, settings, o.train, network, o.data)
+                RunSpec(row.name, name, seed, settings, o.train, network, data)
+                for data in o.data
                 for seed in experiment.seeds
             ]
     return found
@@ -120,10 +122,34 @@ def offer(experiment: Experiment, name: str, method: str, given: dict[str, objec
     return Offer(
         [replace(row, preset=preset["settings"]) for row in expanded(method, given, described)],
         described,
-        recorded(adapter.config),
+        folded(adapter, name, experiment),
         configured(TrainConfig, train, experiment.train, name),
         networks(network, experiment.network, described),
     )
+
+
+def folded(adapter: Adapter, name: str, experiment: Experiment) -> list[dict[str, object]]:
+    """The settings of the data set, once for each fold that is asked for. Raises UserError for
+    folds that it does not have."""
+    if not experiment.folds:
+        return [recorded(adapter.config)]
+    if "fold" in experiment.data:
+        raise UserError(
+            f"--folds and data.fold={experiment.data['fold']} exclude each other; leave one out."
+        )
+    folds = range(adapter.folds) if experiment.folds == ALL else experiment.folds
+    if not adapter.folds:
+        split = adapter.config.split
+        raise UserError(
+            f"--folds would have no effect: split {split!r} of {name} has no folds; leave it out, "
+            "or choose a split that has some (docs/datasets.md)."
+        )
+    if max(folds) >= adapter.folds:
+        raise UserError(
+            f"{name} has folds 0 to {adapter.folds - 1}, and no fold {max(folds)}; give --folds "
+            f"{ALL}, or numbers below {adapter.folds}."
+        )
+    return [recorded(replace(adapter.config, fold=fold)) for fold in folds]
 
 
 def check_preset(experiment: Experiment, name: str) -> None:
