@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from bench.config.spec import PROTOCOLS
 from bench.report.quantities import ACCURACY, UNDER_TRAINING
 from bench.report.stats.paired import LEVEL, paired
-from bench.report.stats.verdicts import Verdict
+from bench.report.stats.verdicts import Verdict, counted
 from bench.report.tables import captions
 from bench.report.tables.columns import chosen
 from bench.report.tables.display import label
 from bench.report.tables.layout import TableView, name_of
 from bench.report.tables.marks import SIGNS, Judged, compared, judged
-from bench.report.tables.model import Column, Row, Table, rows_named, state_of
+from bench.report.tables.model import Column, Row, Table, rows_named
 from bench.report.tables.numbers import Numbers
 
 WORDS = {
@@ -104,7 +104,7 @@ def claimed(numbers: Numbers, verdicts: Judged, protocol: str) -> Iterator[Claim
         if at == column:
             row = numbers.table.rows[place]
             open_ = one.verdict is Verdict.NOT_RESOLVED
-            seeds = f"{one.seeds} seed{'' if one.seeds == 1 else 's'}" if open_ else ""
+            seeds = counted(one.count, one.unit) if open_ else ""
             difference = against(numbers, row, verdicts.baseline, column)
             groups.setdefault((one.verdict, seeds), []).append((difference, row.label))
     for verdict, words in WORDS.items():
@@ -121,7 +121,7 @@ def signed(difference: float) -> str:
 
 def against(numbers: Numbers, row: Row, baseline: str, column: Column) -> float:
     """Mean difference over the seeds that both have."""
-    other = rows_named(numbers.table, baseline)[state_of(row.runs[0])]
+    other = rows_named(numbers.table, baseline)[row.variant]
     return paired(*(numbers.cell(one, column).values for one in (row, other))).mean or 0.0
 
 
