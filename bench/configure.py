@@ -8,10 +8,10 @@ from pathlib import Path
 from torch import nn
 
 from bench import datasets, methods, presets
-from bench.config.experiment import ALL, PREFIXES, Experiment
-from bench.config.settings import Settings, build, recorded
+from bench.config.experiment import PREFIXES, Experiment
+from bench.config.settings import Settings, build
 from bench.config.spec import NetworkConfig, RunSpec, TrainConfig
-from bench.datasets.core.adapters.adapter import Adapter
+from bench.datasets.core.adapters.adapter import Adapter, folded
 from bench.datasets.core.recipes import recipe
 from bench.errors import UserError, unknown
 from bench.networks import DEFAULT_ENCODER, ENCODERS, FUSIONS
@@ -122,34 +122,10 @@ def offer(experiment: Experiment, name: str, method: str, given: dict[str, objec
     return Offer(
         [replace(row, preset=preset["settings"]) for row in expanded(method, given, described)],
         described,
-        folded(adapter, name, experiment),
+        folded(adapter, experiment),
         configured(TrainConfig, train, experiment.train, name),
         networks(network, experiment.network, described),
     )
-
-
-def folded(adapter: Adapter, name: str, experiment: Experiment) -> list[dict[str, object]]:
-    """The settings of the data set, once for each fold that is asked for. Raises UserError for
-    folds that it does not have."""
-    if not experiment.folds:
-        return [recorded(adapter.config)]
-    if "fold" in experiment.data:
-        raise UserError(
-            f"--folds and data.fold={experiment.data['fold']} exclude each other; leave one out."
-        )
-    folds = range(adapter.folds) if experiment.folds == ALL else experiment.folds
-    if not adapter.folds:
-        split = adapter.config.split
-        raise UserError(
-            f"--folds would have no effect: split {split!r} of {name} has no folds; leave it out, "
-            "or choose a split that has some (docs/datasets.md)."
-        )
-    if max(folds) >= adapter.folds:
-        raise UserError(
-            f"{name} has folds 0 to {adapter.folds - 1}, and no fold {max(folds)}; give --folds "
-            f"{ALL}, or numbers below {adapter.folds}."
-        )
-    return [recorded(replace(adapter.config, fold=fold)) for fold in folds]
 
 
 def check_preset(experiment: Experiment, name: str) -> None:

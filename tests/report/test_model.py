@@ -10,8 +10,8 @@ from bench.errors import UserError
 from bench.report.quantities import ACCURACY, HEAD, PROBE
 from bench.report.read.settings import natural, told_apart
 from bench.report.stats.paired import FoldSeed
-from bench.report.tables.captions import seed_words
 from bench.report.tables.collect import collect
+from bench.report.tables.grounds import seed_words
 from bench.report.tables.model import Column
 from bench.runs.rundir import every
 from tests.helpers.results import add

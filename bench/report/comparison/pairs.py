@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bench.errors import UserError
-from bench.report.tables.captions import PREFIX, seed_words
+from bench.report.tables.grounds import PREFIX, seed_words
 from bench.report.tables.model import Row, Table, check_named, rows_named
 
 

@@ -13,7 +13,7 @@ from bench.report.stats.paired import LEVEL, ORDER, ROPE, TINY, Paired
 from bench.report.stats.skew import LAW
 from bench.report.stats.verdicts import Judgement, Verdict
 from bench.report.tables import captions, marks
-from bench.report.tables.captions import seed_words
+from bench.report.tables.grounds import seed_words
 from bench.report.tables.model import Cell
 from bench.report.tables.writers.markdown import escape
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bench.errors import UserError
 from bench.report.figures.series import LeftOut
 from bench.report.stats.paired import FoldSeed
-from bench.report.tables.captions import seed_words
+from bench.report.tables.grounds import seed_words
 from bench.report.tables.model import Cell, Column, Row, Table
 
 

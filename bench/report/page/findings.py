@@ -7,7 +7,7 @@ from bench.config.spec import PROTOCOLS
 from bench.report.quantities import ACCURACY, UNDER_TRAINING
 from bench.report.stats.paired import LEVEL, paired
 from bench.report.stats.verdicts import Verdict, counted
-from bench.report.tables import captions
+from bench.report.tables import captions, grounds
 from bench.report.tables.columns import chosen
 from bench.report.tables.display import label
 from bench.report.tables.layout import TableView, name_of
@@ -78,7 +78,7 @@ def summary(table: Table, protocol: str) -> str:
     rows, seeds = len(table.rows), table.seeds
     return (
         f"{rows} configuration{'' if rows == 1 else 's'}, seed{'' if len(seeds) == 1 else 's'} "
-        f"{captions.seed_words(seeds)}, test accuracy at {PROTOCOLS[protocol]}."
+        f"{grounds.seed_words(seeds)}, test accuracy at {PROTOCOLS[protocol]}."
     )
 
 
@@ -88,9 +88,9 @@ def facts(table: Table) -> Iterator[tuple[str, str]]:
     several = f"{len(labels)} configurations: " if len(labels) > 1 else ""
     yield "Methods", several + captions.listed_code(labels)
     yield "Modalities", ", ".join(table.modalities)
-    yield "Seeds", captions.seed_words(table.seeds)
-    yield "Split", f"`{table.name}`. {captions.state_words(table)}"
-    for note in captions.overlap_notes(table):
+    yield "Seeds", grounds.seed_words(table.seeds)
+    yield "Split", f"`{table.name}`. {grounds.state_words(table)}"
+    for note in grounds.overlap_notes(table):
         yield "Parts", note
     yield "Machine", captions.machine_words(table).removeprefix("Trained on ")
     yield "Code", captions.code_words(table).removeprefix("Code ")

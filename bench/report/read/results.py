@@ -7,7 +7,6 @@ from bench.config.spec import BEFORE, fold_of, unfolded
 from bench.errors import UserError
 from bench.report.read import evaluated
 from bench.report.read.evaluated import Evaluated
-from bench.report.stats.paired import FoldSeed
 from bench.runs.result import FAULTS, Result, lacking
 from bench.runs.rundir import AGAIN, RunDir
 
@@ -66,7 +65,7 @@ class Finished:
     unfolded: str  # the same for all folds of a configuration
     seed: int
     fold: int  # 0 for data sets without folds
-    draw: int | FoldSeed  # its seed; where the table has several folds, that and the fold
+    draw: int | tuple[int, int]  # its seed; fold and seed where the table has several folds
     settings: dict[str, object]  # of method, recipe and network; dotted names
     data: dict[str, object]  # settings of the data set; dotted names
     modalities: tuple[str, ...]

@@ -36,8 +36,8 @@ def t_interval(
     numbers = list(values)
     if len(numbers) < 2:
         return None
-    error = standard_error(stdev(numbers), len(numbers), overlap)
-    half = critical(len(numbers), level) * error
+    spread = critical(len(numbers), level) * stdev(numbers)
+    half = standard_error(spread, len(numbers), overlap)
     return fmean(numbers) - half, fmean(numbers) + half
 
 

@@ -15,7 +15,7 @@ from bench.errors import UserError
 from bench.report.read.results import Finished, flatten, read
 from bench.report.read.settings import natural, told_apart
 from bench.report.stats.paired import FoldSeed
-from bench.report.tables.captions import seed_words
+from bench.report.tables.grounds import seed_words
 from bench.report.tables.model import Row, Table, by_fold, configuration
 from bench.runs.rundir import RunDir, every
 
