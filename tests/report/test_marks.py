@@ -60,7 +60,7 @@ def test_over_folds_marks_and_captions_speak_of_them(tmp_path):
     assert signs(text) == {"base": "", "up": "▲", "open": "∘"}
     assert "over seeds 0, 1 of folds 0 to 2; each fold is another split of the same data" in text
     assert "fold 1 train 600 (`train1`), val 200 (`val1`), test 200 (`test1`); fold 2" in text
-    assert "Paired t test over folds, corrected" in text and "with 3 folds, which is no win" in text
+    assert "Paired t test over folds, each with" in text and "with 3 folds, which is no win" in text
     assert "As the folds scatter, a difference marked ∘" in text
     line = next(one for one in render(tables, "csv").splitlines() if ",base," in one)
     assert ",6,0/0 0/1 1/0 1/1 2/0 2/1," in line

@@ -189,7 +189,7 @@ def footnotes(comparison: Comparison, pairs: Pairs) -> Iterator[str]:
         f"`Skewed p`: the same if they are as skewed as {LAW}; where one row scatters more than "
         f"{ORDER:.1f} times as much as the other, it is `p`. `Exact p`: flips of the differences' "
         "signs, of the line alone, at least 2 / 2^n with n seeds. `t interval`: of the line alone, "
-        "over seeds on this test set."
+        f"over {'folds' if over != 'seeds' else 'seeds on this test set'}."
     )
     yield (
         f"`Bootstrap`: {level} interval over seeds and test samples at once; it covers the choice "

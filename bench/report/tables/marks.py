@@ -16,7 +16,6 @@ from bench.report.tables.columns import NAMES
 from bench.report.tables.model import Column, Row, Table, grain, rows_named
 from bench.report.tables.numbers import Numbers
 
-FOLDS = "folds, corrected for the training samples that these share"  # a t test over them
 SIGNS = {
     Verdict.BETTER: "▲",
     Verdict.WORSE: "▼",
@@ -139,7 +138,9 @@ def over(judged: Iterable[Judgement]) -> str:
     """What the tests are over, in words."""
     if all(one.unit == "seed" for one in judged):
         return "seeds"
-    return f"{FOLDS}, of which each counts with the mean of its seeds"
+    return (
+        "folds, each with the mean of its seeds, corrected for the training samples that they share"
+    )
 
 
 def tested(one: Judgement) -> str:
