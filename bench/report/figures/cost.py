@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from textwrap import fill
 
 import numpy as np
 from matplotlib import rc_context
@@ -19,6 +20,7 @@ from bench.report.figures.style import (
     BELOW,
     BLACK,
     GREY,
+    LINE,
     STYLE,
     WIDTH,
     colours,
@@ -86,7 +88,7 @@ def draw(table: Table, protocol: str, by_cost: dict[str, list[Point]]) -> Figure
             axes.set_ylabel("Test accuracy (%)")
         name_figure(figure, table, f"protocol {protocol}, accuracy against cost")
         note = f"Means over {over(table)}, bars: {interval(table)}. {NOTE}"
-        figure.legend(handles=handles(table, by_cost), title=note, **BELOW)
+        figure.legend(handles=handles(table, by_cost), title=fill(note, LINE), **BELOW)
         figure.draw_without_rendering()  # settles the layout, which the names are placed in
         figure.set_layout_engine("none")
         for axes, rows in zip(panels, by_cost.values(), strict=True):

@@ -21,7 +21,7 @@ def over(table: Table) -> str:
 def interval(table: Table) -> str:
     """What is drawn about a mean, in words."""
     if table.folded:
-        return f"95 % t interval over folds, corrected for what they share (from {FEWEST} on)"
+        return f"95 % t interval (corrected, from {FEWEST} folds on)"
     return f"95 % t interval (from {FEWEST} seeds on)"
 
 
