@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from bench.report.figures.grid import Words, grid, tag
-from bench.report.figures.series import LeftOut, origin, who
+from bench.report.figures.series import LeftOut, origin, over, who
 from bench.report.figures.style import BLACK, GREY, STYLE, colours, heading, name_of, signed
 from bench.report.read.results import Finished
 from bench.report.tables.captions import DAGGER
@@ -36,7 +36,7 @@ def curves(table: Table) -> list[Curve]:
     series = []
     for m in table.modalities:
         for row in table.rows:
-            logs = {run.seed: accuracies(run, m) for run in row.runs}
+            logs = {run.draw: accuracies(run, m) for run in row.runs}
             stages = {stage for stage, _ in logs.values() if stage}
             points = aligned({seed: points for seed, (_, points) in logs.items() if points})
             if points:
@@ -108,7 +108,7 @@ def pairs_of(table: Table, row: Row, by_place: dict[tuple[int, str], Curve]) -> 
 
 
 def words(table: Table, rows: Sequence[Row], compared: bool) -> Words:
-    note = "Lines: means over seeds, bands: sample std."
+    note = f"Lines: means over {over(table)}, bands: sample std."
     if compared:
         note += (
             " Shaded: what competition costs a modality, as far as a head can show it. Numbers: "
