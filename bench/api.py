@@ -27,6 +27,7 @@ def run(
     epochs: int | None = None,
     settings: Mapping[str, object] | None = None,
     *,
+    folds: int | str | Iterable[int] | None = None,
     preset: str = "",
     root: str | Path | Mapping[str, str | Path] | None = None,
     cache: str | Path | None = None,
@@ -40,8 +41,8 @@ def run(
     """Trains what is missing, as `python -m bench run` does, and returns the numbers of all runs
     that were asked for, as the function `results` does.
 
-    methods, dataset: one name or several. seeds: a count, or a list. settings: what `--set` takes,
-    as {"temperature": 10, "train.lr": 0.02} or nested. root: the folder of the raw files; of
+    methods, dataset: one name or several. seeds, folds: a count, or a list. settings: what `--set`
+    takes, as {"temperature": 10, "train.lr": 0.02} or nested. root: the folder of the raw files; of
     several data sets, name -> folder. jobs: runs side by side. retry: failed runs are run again.
 
     Raises UserError for a mistake in what is asked for; RunsFailed if a run failed or was left
@@ -59,7 +60,8 @@ def run(
     args = Namespace(
         method=joined(methods),
         dataset=joined(dataset),
-        seeds=list(seeds) if isinstance(seeds, Iterable) and not isinstance(seeds, str) else seeds,
+        seeds=numbers(seeds),
+        folds=None if folds is None else numbers(folds),
         epochs=epochs,
         set=[f"{key}={value}" for key, value in pairs],
         preset=preset,
@@ -121,6 +123,12 @@ def roots(root: str | Path | Mapping[str, str | Path] | None) -> list[str]:
     if isinstance(root, Mapping):
         return [f"{name}={folder}" for name, folder in root.items()]
     return [] if root is None else [str(root)]
+
+
+def numbers(asked: int | str | Iterable[int]) -> int | str | list[int]:
+    """As the command line takes them."""
+    several = isinstance(asked, Iterable) and not isinstance(asked, str)
+    return list(asked) if several else asked
 
 
 def joined(names: Names) -> str:

@@ -11,7 +11,7 @@ from bench import datasets, methods, presets
 from bench.config.experiment import PREFIXES, Experiment
 from bench.config.settings import Settings, build
 from bench.config.spec import NetworkConfig, RunSpec, TrainConfig
-from bench.datasets.core.adapters.adapter import Adapter
+from bench.datasets.core.adapters.adapter import Adapter, folded
 from bench.datasets.core.recipes import recipe
 from bench.errors import UserError, unknown
 from bench.networks import DEFAULT_ENCODER, ENCODERS, FUSIONS
@@ -42,7 +42,7 @@ class MethodRow:
 
 
 def specs(experiment: Experiment) -> list[RunSpec]:
-    """All runs that are asked for, in table order: data set, method, seed.
+    """All runs that are asked for, in table order: data set, method, fold, seed.
 
     Raises UserError for whatever is not a name, a value or a combination that works.
     """
@@ -51,11 +51,12 @@ def specs(experiment: Experiment) -> list[RunSpec]:
 
 @dataclass(frozen=True)
 class Offer:
-    """One method as it was asked for on one data set: everything about it but the seed."""
+    """One method as it was asked for on one data set: everything about it but the seed. data: of
+    each fold that was asked for."""
 
     rows: list[MethodRow]
     described: DatasetSpec
-    data: dict[str, object]
+    data: list[dict[str, object]]
     train: TrainConfig
     network: NetworkConfig
 
@@ -74,7 +75,8 @@ def of_dataset(experiment: Experiment, name: str) -> list[RunSpec]:
             check_fits(row, o.described, o.network)
             network = narrowed(row, o.network)
             found += [
-                RunSpec(row.name, name, seed, settings, o.train, network, o.data)
+                RunSpec(row.name, name, seed, settings, o.train, network, data)
+                for data in o.data
                 for seed in experiment.seeds
             ]
     return found
@@ -120,7 +122,7 @@ def offer(experiment: Experiment, name: str, method: str, given: dict[str, objec
     return Offer(
         [replace(row, preset=preset["settings"]) for row in expanded(method, given, described)],
         described,
-        asdict(adapter.config),
+        folded(adapter, experiment),
         configured(TrainConfig, train, experiment.train, name),
         networks(network, experiment.network, described),
     )

@@ -78,6 +78,7 @@ PLACES = (
 KEYS = "a method's setting, or train.KEY, network.KEY, data.KEY (repeatable)"
 SETTINGS = (
     option("--seeds", "5|3,7", "a count, or a list with a comma"),
+    option("--folds", "5|0,2|all", "splits of the same data, each with all seeds"),
     option("--epochs", "N", "the same as --set train.epochs=N"),
     repeated("--set", "KEY=VALUE", KEYS, default=[]),
     option(

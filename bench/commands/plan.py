@@ -11,11 +11,12 @@ from bench.method import Method, Stage
 
 
 def describe(experiment: Experiment) -> list[str]:
-    """Lines for every configuration that is asked for; ends with an empty one."""
-    lines = []
+    """Lines for every method that is asked for, whose seeds and folds have one plan; ends with an
+    empty one."""
+    lines, first = [], {}
     for spec in configure.specs(experiment):
-        if spec.seed != experiment.seeds[0]:
-            continue
+        first.setdefault((spec.dataset, spec.method), spec)
+    for spec in first.values():
         adapter = open_adapter(spec.dataset, spec.data, experiment.roots.get(spec.dataset))
         method = build_method(spec, adapter.describe())
         lines.append(f"{spec.method} on {spec.dataset}, {spec.train.epochs} planned epochs")

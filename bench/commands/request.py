@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.config.experiment import Experiment, read_roots, read_seeds
+from bench.config.experiment import Experiment, read_folds, read_roots, read_seeds
 from bench.config.spec import PROTOCOLS, check_protocols
 from bench.errors import UserError
 from bench.runner.slurm.resources import READERS, SettingsSource
@@ -70,6 +70,8 @@ def overridden(experiment: Experiment, args: argparse.Namespace) -> Experiment:
     pairs = list(args.set)
     if args.epochs is not None:
         pairs.append(f"train.epochs={args.epochs}")
+    if args.folds is not None:
+        experiment = replace(experiment, folds=read_folds(args.folds))
     experiment = replace(experiment.with_settings(pairs), preset=args.preset)
     return replace(experiment, roots=read_roots(args.root, experiment.datasets, saved_roots()))
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from bench import configure, datasets, suites
 from bench.commands import request
 from bench.config.experiment import Experiment
-from bench.config.spec import RunSpec
+from bench.config.spec import RunSpec, fold_of
 from bench.errors import UserError
 from bench.registry import lookup
 from bench.report.read.results import flatten
@@ -16,6 +16,7 @@ from bench.runs.rundir import RunDir
 
 Parse = Callable[[list[str]], argparse.Namespace]
 PROGRAM = "python -m bench"
+FOLD = "data.fold="
 
 
 def commands(parse: Parse, suite: str | None, runs: Sequence[RunDir]) -> tuple[list[str], str]:
@@ -57,12 +58,13 @@ def of_groups(parse: Parse, specs: Sequence[RunSpec]) -> tuple[list[list[str]], 
     that none was found for."""
     configurations: dict[tuple[str, str, str], list[RunSpec]] = {}
     for spec in specs:
-        configurations.setdefault((spec.dataset, spec.method, spec.digest), []).append(spec)
+        configurations.setdefault((spec.dataset, spec.method, spec.unfolded), []).append(spec)
     groups: dict[tuple, list[str]] = {}
     lost = []
     for (dataset, method, _), members in configurations.items():
         try:
-            pairs = deviations(members[0])
+            several = len({fold_of(s.data) for s in members}) > 1
+            pairs = [p for p in deviations(members[0]) if not (several and p.startswith(FOLD))]
         except UserError:
             lost.append(method)
             continue
@@ -115,10 +117,17 @@ def identity(spec: RunSpec) -> tuple:
 
 
 def seeds(specs: Sequence[RunSpec]) -> list[str]:
-    found = sorted({s.seed for s in specs})
-    if found == list(range(len(found))):
-        return ["--seeds", str(len(found))]
-    return ["--seeds", ",".join(map(str, found)) + ("," if len(found) == 1 else "")]
+    """And folds, where there is more than one."""
+    folds = sorted({fold_of(s.data) for s in specs})
+    folded = ["--folds", numbers(folds)] if len(folds) > 1 else []
+    return ["--seeds", numbers(sorted({s.seed for s in specs})), *folded]
+
+
+def numbers(chosen: list[int]) -> str:
+    """As `--seeds` takes them."""
+    if chosen == list(range(len(chosen))):
+        return str(len(chosen))
+    return ",".join(map(str, chosen)) + ("," if len(chosen) == 1 else "")
 
 
 def joined(names) -> str:

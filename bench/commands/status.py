@@ -3,6 +3,7 @@
 import argparse
 import sys
 import time
+from pathlib import Path
 
 from bench.commands import streams
 from bench.commands.request import runs_below
@@ -10,6 +11,7 @@ from bench.errors import UserError
 from bench.runner.slurm.status import Standing, configuration, lines, standings, table
 from bench.runner.slurm.submissions import Jobs
 from bench.runs import manifest
+from bench.runs.rundir import RunDir
 
 EVERY = 5.0  # seconds between two looks of --watch
 
@@ -40,12 +42,30 @@ def show(args: argparse.Namespace) -> bool:
         for suite in manifest.names(results):
             ours = {run.path for run in manifest.read(results, suite).runs}
             sys.stdout.write(suite_line(suite, [one for one in found if one.run.path in ours]))
-    sys.stdout.write(table(found, lambda one: configuration(one.run.path.parent)))
+    names = configurations(runs)
+    sys.stdout.write(table(found, lambda one: names[one.run.path.parent]))
     sys.stdout.write("".join(f"{line}\n" for line in lines(found)))
     if jobs.queue is None:
         sys.stdout.write("squeue does not answer here: the jobs' states are not known.\n")
     sys.stdout.flush()
     return all(one.ended for one in found)
+
+
+def configurations(runs: list[RunDir]) -> dict[Path, str]:
+    """Folder of a configuration -> its name, which all of its folds have: the first's folder."""
+    first = {run.path.parent: run for run in reversed(runs)}
+    folds: dict[tuple[Path, str], list[Path]] = {}
+    for folder in dict.fromkeys(run.path.parent for run in runs):
+        try:
+            unfolded = first[folder].spec().unfolded
+        except UserError:  # a run without a readable spec has a state nevertheless
+            unfolded = folder.name
+        folds.setdefault((folder.parent, unfolded), []).append(folder)
+    return {
+        folder: configuration(several[0]) + (f" ({len(several)} folds)" if len(several) > 1 else "")
+        for several in folds.values()
+        for folder in several
+    }
 
 
 def suite_line(suite: str, found: list[Standing]) -> str:

@@ -9,14 +9,16 @@ from bench.errors import UserError, unknown
 
 PREFIXES = ("train", "network", "data")
 LARGEST_SEED = 2**64 - 1  # that torch's generators take
-MOST_SEEDS = 10_000  # of a count; a list may have more
+MOST = 10_000  # of a count; a list may have more
+ALL = "all"  # folds that a data set has
 
 
 @dataclass(frozen=True)
 class Experiment:
     """methods: name and settings of its own. train, network, data: for all of them; `settings` go
     to the methods that have them. roots: data set -> folder of its raw files. preset: the name of
-    the file of settings per method and data set that these are put over, if any."""
+    the file of settings per method and data set that these are put over, if any. folds: each one
+    as a configuration of its own; empty for the one that the settings of the data set name."""
 
     datasets: tuple[str, ...]
     methods: tuple[tuple[str, dict[str, object]], ...]
@@ -27,6 +29,7 @@ class Experiment:
     data: dict[str, object] = field(default_factory=dict)
     roots: dict[str, Path] = field(default_factory=dict)
     preset: str = ""
+    folds: tuple[int, ...] | str = ()
 
     def with_settings(self, pairs: Iterable[str]) -> "Experiment":
         """With `key=value` texts put over what is there; a prefix says whose field it is."""
@@ -56,35 +59,46 @@ def place(parts: dict[str, dict], path: list[str], value: str) -> None:
 
 def read_seeds(value: object) -> tuple[int, ...]:
     """`5` is seeds 0 to 4; `3,7` and `7,` are lists, as is a list in YAML. Raises UserError."""
+    seeds = numbers(value, "seed")
+    if max(seeds) > LARGEST_SEED:
+        raise UserError(
+            f"seeds name {shortened(max(seeds))}, and the largest that the generators take is "
+            f"{LARGEST_SEED}; give smaller numbers."
+        )
+    return seeds
+
+
+def read_folds(value: object) -> tuple[int, ...] | str:
+    """As seeds; ALL is as many as a data set has. Raises UserError."""
+    return ALL if value == ALL else numbers(value, "fold")
+
+
+def numbers(value: object, what: str) -> tuple[int, ...]:
+    """A count, or a list. what: they are of, a seed. Raises UserError."""
     several = isinstance(value, list | tuple) or "," in str(value)
     try:
         if isinstance(value, list | tuple):
-            numbers = tuple(map(read_int, value))
+            listed = tuple(map(read_int, value))
         elif several:
-            numbers = tuple(int(v) for v in str(value).split(",") if v.strip())
+            listed = tuple(int(v) for v in str(value).split(",") if v.strip())
         else:
-            numbers = (int(str(value)),)
+            listed = (int(str(value)),)
     except (TypeError, ValueError):
         raise UserError(
-            f"seeds are a count such as 5 or a list such as 3,7 or 7, and not {shortened(value)}."
+            f"{what}s are a count such as 5 or a list such as 3,7 or 7, and not {shortened(value)}."
         ) from None
-    if several and numbers and max(numbers) > LARGEST_SEED:
+    if not several and listed[0] > MOST:
         raise UserError(
-            f"seeds name {shortened(max(numbers))}, and the largest that the generators take is "
-            f"{LARGEST_SEED}; give smaller numbers."
+            f"{what}s {shortened(listed[0])} is a count, and the most is {MOST}; for the one "
+            f"{what} of that number write a comma after it."
         )
-    if not several and numbers[0] > MOST_SEEDS:
+    chosen = listed if several else tuple(range(*listed))
+    if not chosen or min(chosen) < 0 or len(set(chosen)) < len(chosen):
         raise UserError(
-            f"seeds {shortened(numbers[0])} is a count, and the most is {MOST_SEEDS}; for the one "
-            "seed of that number write a comma after it."
-        )
-    seeds = numbers if several else tuple(range(*numbers))
-    if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
-        raise UserError(
-            f"seeds {shortened(value)} name no runs or one of them twice; "
+            f"{what}s {shortened(value)} name no runs or one of them twice; "
             "give a count of at least 1 or a list of different numbers from 0 on."
         )
-    return seeds
+    return chosen
 
 
 def shortened(value: object, shown: int = 60) -> str:

@@ -5,7 +5,7 @@ the methods' own classes are checked against them here and nowhere else.
 """
 
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, field, fields
+from dataclasses import MISSING, Field, asdict, field, fields
 from fractions import Fraction
 from typing import Any, get_origin
 
@@ -32,10 +32,11 @@ def knob(
     low: float | None = None,
     high: float | None = None,
     above: float | None = None,
+    later: bool = False,
 ) -> Any:
     """A field with its default and what it may be: one of `choices`, at least `low`, at most
-    `high`, greater than `above`."""
-    meta = {"choices": choices, "low": low, "high": high, "above": above}
+    `high`, greater than `above`. later: it came when there were results already, see `recorded`."""
+    meta = {"choices": choices, "low": low, "high": high, "above": above, "later": later}
     if isinstance(default, dict):
         return field(default_factory=lambda: dict(default), metadata=meta)
     return field(default=default, metadata=meta)
@@ -57,6 +58,14 @@ def build(cls: type, values: Mapping[str, object], owner: str) -> Any:
         if name not in known:
             raise unknown(name, f"a setting of {owner}", known)
     return cls(**{name: convert(known[name], value, owner) for name, value in values.items()})
+
+
+def recorded(config: Any) -> dict[str, object]:
+    """All settings as plain values, for a run's spec. One that came later is left out at its
+    default, which is what runs from before it had: their digests stay."""
+    plain = asdict(config)
+    later = {f.name: default_of(f) for f in fields(config) if f.metadata.get("later")}
+    return {k: v for k, v in plain.items() if k not in later or v != later[k]}
 
 
 def convert(spec: Field, value: object, owner: str) -> Any:

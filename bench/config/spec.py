@@ -91,8 +91,28 @@ class RunSpec:
     def digest(self) -> str:
         """12 hex digits of SHA-256 over the canonical JSON without the seed."""
         plain = {k: v for k, v in self.to_json().items() if k != "seed"}
-        text = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return digest_of(plain)
+
+    @property
+    def unfolded(self) -> str:
+        """The same for all folds of a configuration, see `unfolded`."""
+        return unfolded(self.to_json())
+
+
+def digest_of(plain: Mapping[str, object]) -> str:
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def unfolded(plain: Mapping[str, object]) -> str:
+    """A digest of what `RunSpec.to_json` wrote, without the seed and the fold."""
+    data = {k: v for k, v in plain["data"].items() if k != "fold"}
+    return digest_of({k: v for k, v in plain.items() if k != "seed"} | {"data": data})
+
+
+def fold_of(data: Mapping[str, object]) -> int:
+    """The fold that the settings of a data set name; 0 where they name none."""
+    return data.get("fold", 0)
 
 
 def check_protocols(protocols: Iterable[str]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from bench.report.read.settings import listed
+from bench.report.stats.paired import FoldSeed
 from bench.report.tables.columns import chosen
 from bench.report.tables.model import Table
 from bench.report.tables.numbers import Numbers
@@ -18,7 +19,8 @@ COLUMNS = (*WHO, "protocol", "quantity", "modality", "seed", "value")
 def frame(tables: Sequence[Table], protocols: tuple[str, ...], names: Sequence[str]) -> "DataFrame":
     """COLUMNS, in the words of tables as CSV. names: of quantities.
 
-    settings: what tells a configuration from others of its method. protocol: empty for costs, which
+    split: of each run its own, where the table has several folds. settings: what tells a
+    configuration from others of its method. protocol: empty for costs, which
     none changes. modality: empty for a number of all at once. A share stays a share; a number that
     a run lacks is no row.
     """
@@ -32,9 +34,11 @@ def rows_of(table: Table, protocols: tuple[str, ...], names: Sequence[str]) -> I
     numbers = Numbers(table)
     shown = chosen(numbers, protocols, names)
     for row in table.rows:
-        run = row.runs[0]
-        who = (table.dataset, table.name, row.method, row.family, listed(row.settings))
+        runs = {run.draw: run for run in row.runs}
+        who = (row.method, row.family, listed(row.settings))
         for column in shown:
             place = column.protocol, column.kind, column.modality
             for seed, value in numbers.cell(row, column).values.items():
-                yield (*who, run.digest, run.data_hash, *place, seed, value)
+                run = runs[seed]
+                data = table.dataset, run.split if isinstance(seed, FoldSeed) else table.name
+                yield (*data, *who, run.digest, run.data_hash, *place, run.seed, value)

@@ -4,13 +4,13 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
-from bench.config.experiment import Experiment, read_seeds
+from bench.config.experiment import Experiment, read_folds, read_seeds
 from bench.config.text import parse_yaml, read_text
 from bench.errors import UserError, unknown
 
 KEYS = (
     *("name", "datasets", "methods", "seeds", "settings", "train", "network", "data"),
-    "ablation",
+    *("folds", "ablation"),
 )
 RESERVED = ("runs", "reference", "figures", "submissions")  # folders of results/ with other uses
 
@@ -63,6 +63,7 @@ def parse(text: str, where: str) -> Suite:
         tuple(method(item, where) for item in listed(plain, "methods", where)),
         read_seeds(plain.get("seeds", 5)),
         **maps,
+        folds=read_folds(plain["folds"]) if "folds" in plain else (),
     )
     return Suite(name, experiment, ablation(plain, [m for m, _ in experiment.methods], where))
 

@@ -15,9 +15,10 @@ from bench.datasets.core.splits.hashing import carve
 from bench.types import DatasetSpec, Modality
 
 COLUMNS = {"left": slice(0, 5), "right": slice(5, 8)}
-# Over the pixels of the part `train` of the split `clean`.
+# Over the pixels of the part `train` of the split `clean`, fold 0, for every split and fold.
 STATISTICS = {"left": (5.7558, 6.2692), "right": (3.4066, 5.2372)}
 TEST, VAL = 0.2, 0.25  # of a class, and of what then remains: 60/20/20
+FOLDS = 5  # of `clean`: each class in five equal parts, one of which tests
 SPLITS = ("clean", "literature", "literature+val")
 
 
@@ -30,6 +31,11 @@ class Digits(Adapter):
     @dataclass(frozen=True)
     class Config(Adapter.Config):
         split: str = knob("clean", choices=SPLITS)
+        fold: int = knob(0, low=0, high=FOLDS - 1, later=True)  # the one that tests
+
+        def idle(self, epochs):
+            folded = self.split == "clean"
+            return {} if folded else {"fold": f"the split {self.split} has no folds"}
 
     def describe(self):
         modalities = {
@@ -42,10 +48,12 @@ class Digits(Adapter):
         views, labels = arrays()
         ids = [f"digit-{i:04d}" for i in range(len(labels))]
         inputs = {m: torch.from_numpy(x) for m, x in views.items()}
-        rows = part_rows(self.config.split, ids, labels)
+        split, fold = self.config.split, self.config.fold
+        rows = part_rows(split, fold, ids, labels)
         found = hash_of(ids, labels, views)
         answers = {part: labels[places] for part, places in rows.items()}
-        return bundle(self.describe(), self.config.split, rows, inputs, answers, ids, found)
+        name = f"{split}-fold-{fold}" if fold else split
+        return bundle(self.describe(), name, rows, inputs, answers, ids, found)
 
     def check(self, cache):
         return Card(self.title, tuple(bundle_rows(self.open(cache))))
@@ -59,12 +67,12 @@ def arrays() -> tuple[dict[str, np.ndarray], np.ndarray]:
     return {m: np.ascontiguousarray(x, dtype="<f4") for m, x in views.items()}, data.target
 
 
-def part_rows(split: str, ids: list[str], labels: np.ndarray) -> dict[str, np.ndarray]:
+def part_rows(split: str, fold: int, ids: list[str], labels: np.ndarray) -> dict[str, np.ndarray]:
     """Part -> rows. `literature` is scikit-learn's own example of a classifier: the first half
-    trains, the second tests."""
+    trains, the second tests. fold: of `clean`; the folds' test parts are all of the images."""
     train = np.arange(len(ids)) < len(ids) // 2
     if split == "clean":
-        train = ~carve("digits", "test", ids, labels, TEST)
+        train = ~carve("digits", "test", ids, labels, TEST, fold)
     rows = {"train": np.flatnonzero(train), "test": np.flatnonzero(~train)}
     if split == "literature":
         return rows

@@ -55,6 +55,10 @@ class Features(CachedAdapter):
         """The settings with nothing left open."""
         return FeatureSettings(**self.complete(asdict(self.config), self.root))
 
+    @property
+    def folds(self):
+        return self.config.folds
+
     @cached_property
     def members(self) -> Members:
         return members(self.raw(), self.full.rename)

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from bench import FORMAT, configure
-from bench.config.experiment import Experiment, read_roots, read_seeds
-from bench.config.spec import from_json
+from bench.config.experiment import Experiment, read_folds, read_roots, read_seeds
+from bench.config.spec import fold_of, from_json
 from bench.errors import UserError
 from bench.suites import parse
 from tests.helpers.experiments import experiment
@@ -155,6 +155,61 @@ def test_seeds_beyond_what_the_generators_take_are_refused():
 def test_a_count_of_seeds_is_bounded_before_they_are_listed():
     with pytest.raises(UserError, match=r"2000000000 is a count, and the most is 10000.*comma"):
         read_seeds("2000000000")
+
+
+@pytest.mark.parametrize(
+    ("value", "folds"), [("3", (0, 1, 2)), ("0,2,", (0, 2)), ([4], (4,)), ("all", "all")]
+)
+def test_folds_are_asked_for_as_seeds_are_or_all(value, folds):
+    assert read_folds(value) == folds
+
+
+@pytest.mark.parametrize("value", ["0", "x", "1,1", "", [None], "All"])
+def test_folds_that_name_none_are_refused(value):
+    with pytest.raises(UserError, match="folds"):
+        read_folds(value)
+
+
+def folded(folds, *methods, sets=(), dataset="digits"):
+    chosen = tuple((m, {}) for m in methods or ["joint"])
+    asked = Experiment((dataset,), chosen, (0, 1), folds=folds)
+    return configure.specs(asked.with_settings(sets))
+
+
+def test_every_fold_is_a_configuration_of_its_own_with_all_seeds():
+    found = folded((0, 2), "unimodal", "joint")
+    methods = ["unimodal-left", "unimodal-right", "joint"]
+    assert [(s.method, fold_of(s.data), s.seed) for s in found] == [
+        (method, fold, seed) for method in methods for fold in (0, 2) for seed in (0, 1)
+    ]
+    assert len({s.digest for s in found}) == 6 and len({s.unfolded for s in found}) == 3
+
+
+def test_all_folds_are_those_of_the_split_and_fold_0_is_as_without_a_choice():
+    found = folded("all")
+    assert [fold_of(s.data) for s in found] == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert found[:2] == folded(()) and found[0].data == {"split": "clean"}
+
+
+@pytest.mark.parametrize(
+    ("folds", "sets", "sentence"),
+    [
+        ("all", ["data.split=literature"], "split 'literature' of digits has no folds"),
+        ((0, 5), [], "digits has folds 0 to 4, and no fold 5; give --folds all"),
+        ((0, 1), ["data.fold=1"], "--folds and data.fold=1 exclude each other"),
+    ],
+)
+def test_folds_that_a_data_set_does_not_have_are_refused(folds, sets, sentence):
+    with pytest.raises(UserError, match=sentence):
+        folded(folds, sets=sets)
+
+
+def test_a_suite_may_ask_for_folds():
+    text = "name: x\ndatasets: [digits]\nmethods: [joint]\nseeds: 1\nfolds: {}"
+    assert parse(text.format("[1, 3]"), "x").experiment.folds == (1, 3)
+    assert parse(text.format("all"), "x").experiment.folds == "all"
+    with pytest.raises(UserError, match="folds 0 name no runs"):
+        parse(text.format(0), "x")
 
 
 def test_roots_are_named_where_there_are_several_data_sets(tmp_path):

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from bench.__main__ import main
 from bench.report.comparison.answers import answers
@@ -120,6 +121,53 @@ def test_equivalence_is_of_this_test_set(tmp_path, capsys):
     assert lines(text)["toy, clean"]["A is"] == "equivalent"
     assert "equivalent: on this test set they differ by less than one point; the bootstrap" in text
     assert "on another test set of this size it may be more" in text
+
+
+def folded(folder, shifts, seeds=2):
+    """A and B, the first better by a fold's shift."""
+    for fold, shift in enumerate(shifts):
+        for seed in range(seeds):
+            for name, share in (("one", 0.7 + shift), ("two", 0.7)):
+                share += 0.05 * fold + 0.002 * seed
+                add(folder, name, seed, accuracy=share, data={"fold": fold})
+
+
+def test_folds_are_one_line_and_each_is_one_value(tmp_path, capsys):
+    shifts = (0.03, 0.05, 0.04, 0.02, 0.06)
+    folded(tmp_path, shifts)
+    text = shown(capsys, "one", "two", "--results", tmp_path)
+    (cells,) = lines(text).values()
+    assert cells["Data"] == "toy, clean (folds=0 to 4)" and cells["Seeds"] == "10 in 5 folds"
+    assert cells["A - B"] == "+4.00" and cells["P(A beats B)"] == "1.00"
+    spread = np.std(shifts, ddof=1) * np.sqrt(1 / 5 + 200 / 600)
+    half = 100 * stats.t.isf(0.025, 4) * spread
+    assert cells["t interval"] == f"[{4 - half:+.2f}, {4 + half:+.2f}]"
+    assert float(cells["p"]) == pytest.approx(2 * stats.t.sf(0.04 / spread, 4), abs=6e-4)
+    assert cells["Exact p"] == cells["Bootstrap"] == DASH and cells["A is"] == "**better**"
+    assert "paired t test over folds, each with the mean of its seeds, corrected for the" in text
+
+
+def test_more_seeds_of_the_same_folds_resolve_nothing_more(tmp_path, capsys):
+    said = []
+    for seeds in (1, 8):
+        folded(tmp_path / str(seeds), (0.08, -0.01, 0.05, 0.0, 0.03), seeds)
+        text = shown(capsys, "one", "two", "--results", tmp_path / str(seeds))
+        (cells,) = lines(text).values()
+        said.append((cells["p"], cells["t interval"], cells["A is"]))
+    assert said[0] == said[1] and said[0][2] == "not resolved with 5 folds"
+
+
+def test_a_fold_that_both_folders_have_is_compared_alone(tmp_path, capsys):
+    folded(tmp_path / "a", (0.1, 0.2))
+    for seed in (0, 1):
+        add(tmp_path / "b", "one", seed, accuracy=0.8 + 0.05, data={"fold": 1})
+        add(tmp_path / "c", "one", seed, accuracy=0.8 + 0.05, data={"fold": 3})
+    text = shown(capsys, tmp_path / "a", tmp_path / "b")
+    (cells,) = lines(text).values()
+    assert cells["Seeds"] == "2" and cells["A"].startswith("95.")
+    assert "unpaired seeds are left out, 0, 1 of fold 0 in A alone" in text
+    code, _, said = compare(capsys, tmp_path / "b", tmp_path / "c")
+    assert code == 2 and "A has 0, 1 of fold 1 and B 0, 1 of fold 3" in said
 
 
 def test_what_the_seeds_do_not_resolve_is_no_win(tmp_path, capsys):

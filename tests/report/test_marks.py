@@ -7,6 +7,7 @@ import pandas
 import pytest
 
 from bench.errors import UserError
+from bench.report.frame import frame
 from bench.report.quantities import ACCURACY
 from bench.report.stats.paired import paired
 from bench.report.stats.verdicts import Verdict, judge
@@ -44,6 +45,29 @@ def signs(text):
 def test_each_verdict_has_its_mark_and_the_baseline_none(tmp_path):
     text = render(results(tmp_path), "md", baseline="base")
     assert signs(text) == {"base": "", "up": "▲", "down": "▼", "same": "≈", "open": "∘"}
+
+
+def test_over_folds_marks_and_captions_speak_of_them(tmp_path):
+    for fold, shift in enumerate((0.1, 0.12, 0.11)):
+        for seed in (0, 1):
+            for order, share in enumerate((0.7, 0.7 + shift, 0.7 - 0.2 * (fold - 1))):
+                method, add_up = ("base", "up", "open")[order], 0.01 * (fold + seed)
+                options = {"order": order, "data": {"fold": fold}}
+                digests = {p: f"{p}{fold}" for p in COUNTS}
+                add(tmp_path, method, seed, accuracy=share + add_up, digests=digests, **options)
+    tables = collect(tmp_path)
+    text = render(tables, "md", baseline="base")
+    assert signs(text) == {"base": "", "up": "▲", "open": "∘"}
+    assert "over seeds 0, 1 of folds 0 to 2; each fold is another split of the same data" in text
+    assert "fold 1 train 600 (`train1`), val 200 (`val1`), test 200 (`test1`); fold 2" in text
+    assert "Paired t test over folds, each with" in text and "with 3 folds, which is no win" in text
+    assert "As the folds scatter, a difference marked ∘" in text
+    line = next(one for one in render(tables, "csv").splitlines() if ",base," in one)
+    assert ",6,0/0 0/1 1/0 1/1 2/0 2/1," in line
+    for form in ("latex", "html"):
+        assert "of folds 0 to 2" in render(tables, form)
+    rows = frame(tables, ("val",), ["accuracy"])
+    assert sorted(set(rows.seed)) == [0, 1] and len(set(rows.digest)) == 9
 
 
 def test_without_a_baseline_there_is_no_mark(tmp_path):

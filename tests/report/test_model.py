@@ -9,7 +9,9 @@ import pytest
 from bench.errors import UserError
 from bench.report.quantities import ACCURACY, HEAD, PROBE
 from bench.report.read.settings import natural, told_apart
+from bench.report.stats.paired import FoldSeed
 from bench.report.tables.collect import collect
+from bench.report.tables.grounds import seed_words
 from bench.report.tables.model import Column
 from bench.runs.rundir import every
 from tests.helpers.results import add
@@ -94,10 +96,58 @@ def test_each_split_is_a_table(tmp_path):
     assert all(len(t.rows) == 1 and not t.rows[0].settings for t in collect(tmp_path))
 
 
-def test_each_fold_is_a_table_that_says_so(tmp_path):
-    for fold in (10, 9):
-        add(tmp_path, "x", data={"fold": fold})
-    assert [t.name for t in collect(tmp_path)] == ["clean (fold=9)", "clean (fold=10)"]
+def digests(fold, state=0):
+    return {part: f"{fold}{state}{i}" for i, part in enumerate(("train", "val", "test"))}
+
+
+def test_folds_of_a_method_are_one_row_and_count_alike(tmp_path):
+    for fold, seed, accuracy in ((0, 0, 0.5), (0, 1, 0.7), (2, 0, 0.8)):
+        data = {"fold": fold} if fold else {}  # fold 0 from before there was a choice
+        add(tmp_path, "x", seed, accuracy=accuracy, data=data, digests=digests(fold))
+    (table,) = collect(tmp_path)
+    assert table.name == "clean (folds=0, 2)"
+    (row,) = table.rows
+    cell = row.cell(ACC)
+    assert cell.values == {(0, 0): 0.5, (0, 1): 0.7, (2, 0): 0.8} and row.seeds == table.seeds
+    assert " ".join(map(str, cell.values)) == "0/0 0/1 2/0"
+    assert cell.mean == pytest.approx(0.7) and cell.std == pytest.approx(0.1527525)
+    assert row.variant == "" and row.settings == {} and "; " in row.digests
+    # Two folds: one degree of freedom, and a third as many samples test as train.
+    half = 12.7062047 * 0.2 / 2**0.5 * (1 / 2 + 200 / 600) ** 0.5
+    assert cell.interval == pytest.approx((0.7 - half, 0.7 + half))
+
+
+def test_one_fold_is_a_table_as_without_folds(tmp_path):
+    for seed in (0, 1):
+        add(tmp_path, "x", seed, accuracy=0.5 + seed / 10, data={"fold": 2})
+    (table,) = collect(tmp_path)
+    assert table.name == "clean" and table.seeds == (0, 1)
+    assert table.rows[0].cell(ACC).values == {0: 0.5, 1: 0.6}
+
+
+def test_another_split_of_a_fold_is_a_row_of_its_own_in_all_folds(tmp_path):
+    for method, state in (("x", 0), ("y", 1)):
+        for fold in (0, 1):
+            add(tmp_path, method, data={"fold": fold}, digests=digests(fold, state))
+    (table,) = collect(tmp_path)
+    assert [(r.method, r.variant, len(r.runs)) for r in table.rows] == [
+        ("x", "a", 2),
+        ("y", "b", 2),
+    ]
+
+
+def test_folds_that_were_asked_for_are_expected_though_no_row_has_them(tmp_path):
+    wanted = [add(tmp_path, "x", data={"fold": k}, digests=digests(k)) for k in (0, 1)]
+    wanted[1].result.unlink()
+    (table,) = collect(tmp_path, wanted)
+    assert table.seeds == ((0, 0), (1, 0)) and table.unfinished == ()
+    assert list(table.rows[0].cell(ACC).values) == [(0, 0)]
+
+
+def test_seeds_of_folds_in_words():
+    product = tuple(FoldSeed(fold, seed) for fold in range(5) for seed in (0, 1))
+    assert seed_words(product) == "0, 1 of folds 0 to 4"
+    assert seed_words(product[:-1]) == "0, 1 of folds 0 to 3; 0 of fold 4"
 
 
 def test_rows_follow_the_order_of_methods_and_families_stay_together(tmp_path):

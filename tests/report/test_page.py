@@ -211,6 +211,18 @@ def test_single_runs_are_redone_with_what_was_set(tmp_path):
     assert note == ""
 
 
+def test_folds_are_redone_by_one_command(tmp_path):
+    tail = "--dataset digits --seeds 2 --folds"
+    for folds in ("3", "2,4"):
+        words = f"run --method joint,ogm {tail} {folds}"
+        assert redone(tmp_path / folds, words.split()) == ([f"python -m bench {words}"], "")
+    words = f"run --method joint {tail} 3,"
+    told = f"python -m bench run --method joint {tail.removesuffix(' --folds')} --set data.fold=3"
+    assert redone(tmp_path / "one", words.split()) == ([told], "")
+    told = redone(tmp_path / "b", ["sweep", "quick", "--folds", "all"], "quick")
+    assert told == (["python -m bench sweep quick --seeds 5 --folds 5"], "")
+
+
 def test_a_run_that_no_command_asks_for_is_named(tmp_path):
     spec = spec_of("joint", dataset="digits", train={"epochs": 3})
     run = place(tmp_path, spec)

@@ -110,6 +110,20 @@ def test_a_modality_is_read_from_the_first_stage_that_scores_it(tmp_path):
     assert (found["m1"].stage, list(found["m1"].points)) == ("second", [0, 1, 2])
 
 
+def test_epochs_of_stages_of_one_kind_count_on(tmp_path):
+    log = [
+        *learning({"m0": 0.7}, epochs=2, stage="turn-0"),
+        {"stage": "rest-0", "epoch": 0},
+        *learning({"m0": 0.9}, epochs=2, stage="turn-1"),
+        *learning({"m0": 0.1}, epochs=1, stage="fusion"),
+    ]
+    add(tmp_path, "x", log=log)
+    (curve,) = curves(collect(tmp_path)[0])
+    assert curve.stage == "turn" and list(curve.points) == [0, 1, 2, 3]
+    scored = [row["val_unimodal"]["m0"] for row in log if "val_unimodal" in row][:4]
+    assert [cell.mean for cell in curve.points.values()] == scored
+
+
 def test_a_mean_never_changes_its_seeds_on_the_way(tmp_path):
     for seed, epochs in enumerate((3, 5)):
         add(tmp_path, "x", seed, log=learning({"m0": 0.9}, epochs=epochs))

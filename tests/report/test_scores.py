@@ -36,13 +36,28 @@ def test_what_some_data_set_lacks_is_left_out_and_named(tmp_path):
     made(tmp_path)
     add(tmp_path, "alone", dataset="one", accuracy=0.5)
     add(tmp_path, "x", 7, dataset="two", accuracy=0.5)
-    add(tmp_path, "x", dataset="two", accuracy=0.5, data={"fold": 2})
+    add(tmp_path, "x", dataset="two", accuracy=0.5, data={"split": "literature"})
     add(tmp_path, "y", 8, dataset="two", accuracy=0.5, data_hash="e" * 64)
     found = scores(collect(tmp_path), ACC)
     assert found.values.shape == (3, 3, 2)
     text = " ".join(found.left_out)
     assert "alone: no accuracy on two." in text and "a data set counts once" in text
     assert "Only seeds 0 to 2" in text
+
+
+def test_over_folds_a_seed_counts_with_its_mean_over_those_that_all_methods_have(tmp_path):
+    made(tmp_path)
+    for method, fold, seed, accuracy in (
+        *(("x", 1, s, 0.9) for s in (0, 1, 2)),
+        *(("y", 1, s, 0.8) for s in (0, 1)),
+        *(("z", f, s, 0.7) for f in (1, 2) for s in (0, 1)),
+    ):
+        add(tmp_path, method, seed, dataset="two", accuracy=accuracy, data={"fold": fold})
+    found = scores(collect(tmp_path), ACC)
+    assert found.seeds == (0, 1) and found.datasets == ("one", "two")
+    assert np.allclose(found.values[:, :, 0], [[0, 0.001], [0.1, 0.101], [0.2, 0.201]])
+    own = np.array([[0.01, 0.011], [0.11, 0.111], [0.21, 0.211]])
+    assert np.allclose(found.values[:, :, 1], (own + np.array([[0.9], [0.8], [0.7]])) / 2)
 
 
 def test_nothing_in_common_is_refused(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from bench.report.stats import permutation, skew
-from bench.report.stats.paired import TINY, Paired, paired, t_interval
+from bench.report.stats.paired import TINY, FoldSeed, Paired, paired, t_interval
 from bench.report.stats.verdicts import Verdict, holm, judge, resolvable
 
 DRAW = np.random.default_rng(0)
@@ -15,6 +15,60 @@ DRAW = np.random.default_rng(0)
 
 def of(*values):
     return Paired(dict(enumerate(values)))
+
+
+# Folds
+
+
+def shifted(draw, folds, seeds, split):
+    """Differences of two methods that are equal over all splits: `split` times as much scatter from
+    the split as from the seed, and folds correlate as their shared training samples make them."""
+    alike = OVERLAP / (1 + OVERLAP)
+    common, own = draw.normal(), draw.normal(size=folds)
+    shift = split * (np.sqrt(alike) * common + np.sqrt(1 - alike) * own)
+    values = shift[:, None] + draw.normal(size=(folds, seeds))
+    return {FoldSeed(f, s): v for (f, s), v in np.ndenumerate(values)}
+
+
+OVERLAP = 1 / 3  # 60 % of the samples train, 20 % test
+
+
+@pytest.mark.parametrize(("seeds", "split"), [(1, 3.0), (5, 1.0), (5, 3.0)])
+def test_a_split_that_shifts_the_difference_keeps_the_level_over_folds(seeds, split):
+    draw, repeats = np.random.default_rng(17), 2000
+    wrong = {"ours": 0, "folds as independent": 0, "all seeds": 0}
+    for _ in range(repeats):
+        values = shifted(draw, 5, seeds, split)
+        wrong["ours"] += Paired(values, overlap=OVERLAP).p_symmetric <= 0.05
+        wrong["folds as independent"] += Paired(values).p_symmetric <= 0.05
+        wrong["all seeds"] += of(*values.values()).p_symmetric <= 0.05
+    assert wrong["ours"] <= 0.06 * repeats
+    assert wrong["folds as independent"] > 0.12 * repeats
+    assert wrong["all seeds"] > 0.12 * repeats
+
+
+def test_seeds_of_a_fold_are_one_value_and_its_error_is_corrected():
+    values = {FoldSeed(f, s): v for f, s, v in ((0, 0, 1.0), (0, 1, 3.0), (1, 0, 4.0), (2, 0, 6.0))}
+    one = Paired(values, overlap=OVERLAP)
+    assert (one.count, one.unit, one.units) == (3, "fold", [2.0, 4.0, 6.0])
+    assert one.mean == 4 and one.error == pytest.approx(2 * np.sqrt(1 / 3 + OVERLAP))
+    assert one.p == pytest.approx(2 * stats.t.sf(4 / one.error, 2))
+    low, high = one.interval
+    assert (low + high) / 2 == pytest.approx(4) and one.interval == pytest.approx(
+        t_interval(one.units, overlap=OVERLAP)
+    )
+
+
+def test_one_fold_is_judged_by_its_seeds():
+    values = (0.1, 0.3, 0.4)
+    alone = Paired({FoldSeed(2, s): v for s, v in enumerate(values)}, overlap=OVERLAP)
+    assert alone.unit == "seed" and alone.p == of(*values).p and alone.error == of(*values).error
+
+
+def test_seeds_are_paired_inside_a_fold():
+    a = {FoldSeed(0, 0): 0.9, FoldSeed(1, 0): 0.5, FoldSeed(1, 1): 0.6}
+    b = {FoldSeed(0, 0): 0.8, FoldSeed(0, 1): 0.1, FoldSeed(1, 1): 0.2}
+    assert paired(a, b).values == pytest.approx({FoldSeed(0, 0): 0.1, FoldSeed(1, 1): 0.4})
 
 
 # Paired differences

@@ -13,7 +13,7 @@ from bench.report.comparison.pairs import Pair
 from bench.report.quantities import RESAMPLED, Quantity
 from bench.report.stats import aggregates, bayes, permutation
 from bench.report.stats.draws import REPEATS, generator
-from bench.report.stats.paired import ROPE, Paired, paired
+from bench.report.stats.paired import ROPE, FoldSeed, Paired, paired
 from bench.report.stats.resampling import percentiles
 from bench.report.stats.verdicts import Judgement, judge
 from bench.report.tables.model import Cell, Column, Row, grain
@@ -24,8 +24,9 @@ class Compared:
     """One line of a comparison, over the seeds that both have.
 
     a, b: values of the quantity. difference: oriented, positive where A is better. exact: p of the
-    sign-flip test. interval: the two-level bootstrap's of A - B, not oriented; None without stored
-    predictions. improvement: probability that a run of A beats one of B. same: seeds under which
+    sign-flip test, None over folds, which are not independent. interval: the two-level bootstrap's
+    of A - B, not oriented; None without stored predictions and over folds. improvement: probability
+    that a run of A beats one of B, of the same fold. same: seeds under which
     the predictions are equal bit for bit.
     """
 
@@ -34,7 +35,7 @@ class Compared:
     a: Cell
     b: Cell
     difference: Paired
-    exact: float
+    exact: float | None
     interval: tuple[float, float] | None
     improvement: float
     same: int
@@ -87,7 +88,7 @@ def compare(pairs: Sequence[Pair], name: str, protocols: tuple[str, ...]) -> Com
             f"{' or '.join(protocols)}; choose another --protocol, or train with a split that has "
             "a validation part."
         )
-    tested = [one for one in lines if one.same < one.difference.count]
+    tested = [one for one in lines if one.same < len(one.difference.values)]
     rope = ROPE if RESAMPLED[name].share else None
     verdicts = judge([one.difference for one in tested], rope=rope)
     judged = {id(one): verdict for one, verdict in zip(tested, verdicts, strict=True)}
@@ -112,26 +113,37 @@ def line(pair: Pair, name: str, protocol: str) -> Compared | None:
     a, b = ({s: side[s] for s in seeds} for side in values)
     sign = RESAMPLED[name].better
     oriented = ({s: sign * v for s, v in side.items()} for side in (a, b))
-    difference = paired(*oriented, grain(pair.a, share=RESAMPLED[name].share))
+    grained = grain(pair.a, share=RESAMPLED[name].share)
+    difference = paired(*oriented, grained, pair.a.overlap)
+    folded = bool(difference.folds)
     return Compared(
         pair=pair,
         protocol=protocol,
-        a=Cell(a),
-        b=Cell(b),
+        a=pair.a.of(a),
+        b=pair.b.of(b),
         difference=difference,
-        exact=permutation.sign_flip(list(difference.values.values())),
-        interval=resampled(pair, name, protocol, stored, seeds),
-        improvement=beats(a, b, sign),
+        exact=None if folded else permutation.sign_flip(list(difference.values.values())),
+        interval=None if folded else resampled(pair, name, protocol, stored, seeds),
+        improvement=fmean(beats(*sides, sign) for sides in by_fold(pair.a.of(a), pair.b.of(b))),
         same=sum(s in stored[0] and s in stored[1] and equal(stored, s) for s in seeds),
     )
 
 
-def stored_of(row: Row, name: str, protocol: str) -> dict[int, Answers]:
-    by_seed = {r.seed: answers(r.directory, protocol, RESAMPLED[name]) for r in row.runs}
+def by_fold(a: Cell, b: Cell) -> list[tuple[list[float], list[float]]]:
+    """The values of the two in each fold, or of all seeds."""
+    if not a.folds:
+        return [(list(a.values.values()), list(b.values.values()))]
+    return [(a.folds[fold], b.folds[fold]) for fold in a.folds]
+
+
+def stored_of(row: Row, name: str, protocol: str) -> dict[int | FoldSeed, Answers]:
+    by_seed = {r.draw: answers(r.directory, protocol, RESAMPLED[name]) for r in row.runs}
     return {seed: one for seed, one in by_seed.items() if one is not None}
 
 
-def values_of(row: Row, name: str, protocol: str, stored: dict[int, Answers]) -> dict[int, float]:
+def values_of(
+    row: Row, name: str, protocol: str, stored: dict[int | FoldSeed, Answers]
+) -> dict[int | FoldSeed, float]:
     """seed -> value: what the result states, such as the accuracy, else of stored predictions."""
     if RESAMPLED[name].of_run:
         return row.cell(Column(protocol, name)).values
@@ -163,8 +175,8 @@ def equal(stored: Sequence[dict[int, Answers]], seed: int) -> bool:
     return stored[0][seed].mark == stored[1][seed].mark
 
 
-def beats(a: dict[int, float], b: dict[int, float], sign: int) -> float:
-    sides = (sign * np.array(list(side.values()))[:, None] for side in (a, b))
+def beats(a: list[float], b: list[float], sign: int) -> float:
+    sides = (sign * np.array(side)[:, None] for side in (a, b))
     return float(aggregates.improvement(*sides))
 
 
@@ -189,10 +201,13 @@ def over_datasets(lines: Sequence[Compared], name: str) -> Overall:
 
 
 def chances(one: Compared, sign: int, draw: np.random.Generator) -> NDArray:
-    """Probabilities of improvement with A's seeds and B's drawn anew, [REPEATS]."""
-    sides = []
-    for cell in (one.a, one.b):
-        scores = sign * np.array(list(cell.values.values()))[:, None]  # [seed, 1]
-        index = aggregates.stratified(len(scores), 1, draw, REPEATS)
-        sides.append(np.take_along_axis(scores[None], index, axis=1))
-    return aggregates.improvement(*sides)
+    """Probabilities of improvement with A's seeds and B's drawn anew, in each fold, [REPEATS]."""
+    drawn = []
+    for both in by_fold(one.a, one.b):
+        sides = []
+        for values in both:
+            scores = sign * np.array(values)[:, None]  # [seed, 1]
+            index = aggregates.stratified(len(scores), 1, draw, REPEATS)
+            sides.append(np.take_along_axis(scores[None], index, axis=1))
+        drawn.append(aggregates.improvement(*sides))
+    return np.mean(drawn, axis=0)

@@ -2,11 +2,11 @@
 configurations of two folders. Rows on other data or splits, or without a common seed, never are."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.errors import UserError
-from bench.report.tables.captions import PREFIX, seed_words
-from bench.report.tables.model import Row, Table, check_named, rows_named, state_of
+from bench.report.tables.grounds import PREFIX, seed_words
+from bench.report.tables.model import Row, Table, check_named, rows_named
 
 
 @dataclass(frozen=True)
@@ -80,23 +80,30 @@ def of_folders(a: Sequence[Table], b: Sequence[Table]) -> Pairs:
         pair = Pair(table, row, there.pop(key, row), row.label)
         if pair.b is row:
             skipped.append(f"{pair.where}: in A alone.")
-        elif state_of(row.runs[0]) != state_of(pair.b.runs[0]):
+        elif any(pair.b.state(r.fold) not in (None, row.state(r.fold)) for r in row.runs):
             skipped.append(f"{pair.where}: {other_data(row, pair.b)}")
         else:
-            pairs.append(pair)
+            pairs.append(alike(pair))
     left = {key: table for key, table, _ in configurations(b) if key in there}
     for key, row in there.items():
         skipped.append(f"{Pair(left[key], row, row, row.label).where}: in B alone.")
     return checked(pairs, skipped)
 
 
+def alike(pair: Pair) -> Pair:
+    """With runs told apart by fold too, unless both are of one and the same."""
+    if len({run.fold for run in (*pair.a.runs, *pair.b.runs)}) == 1:
+        return pair
+    return replace(pair, a=pair.a.by_fold(), b=pair.b.by_fold())
+
+
 def configurations(tables: Sequence[Table]) -> Iterator[tuple[tuple[str, str, str], Table, Row]]:
-    """(data set, method, digest), table and row of each configuration. Raises UserError where one
-    has runs on two states of the data: which of them is meant is not known."""
+    """(data set, method, digest without the fold), table and row of each configuration. Raises
+    UserError where one has runs on two states of the data: which of them is meant is not known."""
     seen = set()
     for table in tables:
         for row in table.rows:
-            key = (table.dataset, row.method, row.runs[0].digest)
+            key = (table.dataset, row.method, row.runs[0].unfolded)
             if key in seen:
                 raise UserError(
                     f"`{row.label}` has runs on two states of {table.dataset} in one folder; "

@@ -9,11 +9,11 @@ from bench.config.spec import PROTOCOLS
 from bench.report.comparison.compare import Compared, Comparison, Overall
 from bench.report.comparison.pairs import Pair, Pairs
 from bench.report.quantities import Quantity
-from bench.report.stats.paired import LEVEL, ORDER, ROPE, TINY
+from bench.report.stats.paired import LEVEL, ORDER, ROPE, TINY, Paired
 from bench.report.stats.skew import LAW
 from bench.report.stats.verdicts import Judgement, Verdict
-from bench.report.tables import captions
-from bench.report.tables.captions import seed_words
+from bench.report.tables import captions, marks
+from bench.report.tables.grounds import seed_words
 from bench.report.tables.model import Cell
 from bench.report.tables.writers.markdown import escape
 
@@ -30,10 +30,12 @@ def render(comparison: Comparison, pairs: Pairs, a: str, b: str) -> str:
     read = "; ".join(f"`{p}`, {PROTOCOLS[p]}" for p in comparison.protocols)
     label = "Protocols" if len(comparison.protocols) > 1 else "Protocol"
     unit = " in percent, differences in points" if quantity.share else ""
+    folded = any(one.difference.folds for one in comparison.lines)
+    runs = "seeds of all folds" if folded else "seeds"
     better = "higher" if quantity.better > 0 else "lower"
     intro = (
         f"A is `{a}`, B is `{b}`. Test {quantity.title}{unit}, mean ± sample standard deviation "
-        f"(ddof 1) over the seeds that both have; {better} is better. {label} {read}."
+        f"(ddof 1) over the {runs} that both have; {better} is better. {label} {read}."
     )
     said = "\n".join(f"- {one}" for one in verdicts(comparison))
     parts = [f"### A against B: {quantity.title}", intro, table(comparison), said]
@@ -63,7 +65,7 @@ def numbers_of(one: Compared, judged: Judgement | None, quantity: Quantity) -> l
     if interval and quantity.better < 0:
         interval = (-interval[1], -interval[0])
     return [
-        str(one.difference.count),
+        seed_count(one.difference),
         cell(one.a, quantity),
         cell(one.b, quantity),
         signed(mean, quantity),
@@ -74,6 +76,11 @@ def numbers_of(one: Compared, judged: Judgement | None, quantity: Quantity) -> l
         probability(judged.skewed if judged else None),
         probability(one.exact if judged else None),
     ]
+
+
+def seed_count(difference: Paired) -> str:
+    folds = len(difference.folds)
+    return f"{len(difference.values)} in {folds} folds" if folds else str(difference.count)
 
 
 def cell(of: Cell, quantity: Quantity) -> str:
@@ -126,7 +133,8 @@ def shown(one: Compared, judged: Judgement, quantity: Quantity) -> str:
         unit = " points" if quantity.share else ""
         return f"{judged.words}; as they scatter, they resolve {least}{unit} or more"
     if judged.verdict is Verdict.EQUIVALENT:
-        text = f"A and B are {judged.words}: on this test set they differ by less than one point"
+        where = "over these folds" if judged.unit == "fold" else "on this test set"
+        text = f"A and B are {judged.words}: {where} they differ by less than one point"
         if one.interval and max(map(abs, one.interval)) > ROPE:
             text += "; the bootstrap leaves it, so on another test set of this size it may be more"
         return text
@@ -174,18 +182,25 @@ def footnotes(comparison: Comparison, pairs: Pairs) -> Iterator[str]:
     count = sum(one is not None for one in comparison.judged)
     family = f", after Holm over the {count} lines" if count > 1 else ""
     level = f"{100 * LEVEL:g} %"
+    over = marks.over([one for one in comparison.judged if one])
     yield (
-        f"`p`: paired t test over seeds{family}; the verdict rests on it, at the level "
+        f"`p`: paired t test over {over}{family}; the verdict rests on it, at the level "
         f"{1 - LEVEL:.2g}, and it supposes that the differences scatter symmetrically. "
         f"`Skewed p`: the same if they are as skewed as {LAW}; where one row scatters more than "
         f"{ORDER:.1f} times as much as the other, it is `p`. `Exact p`: flips of the differences' "
         "signs, of the line alone, at least 2 / 2^n with n seeds. `t interval`: of the line alone, "
-        "over seeds on this test set."
+        f"over {'folds' if over != 'seeds' else 'seeds on this test set'}."
     )
     yield (
         f"`Bootstrap`: {level} interval over seeds and test samples at once; it covers the choice "
         "of the test set, not another training set, split or search for settings."
     )
+    if any(one.difference.folds for one in comparison.lines):
+        yield (
+            "Over folds, A and B are compared inside each, and its seeds' mean difference is one "
+            "value: seeds of a fold share its split. `Exact p` and `Bootstrap` suppose independent "
+            "values, which folds are not, so they have none."
+        )
     if any(one and one.verdict is Verdict.EQUIVALENT for one in comparison.judged):
         yield "`equivalent`: two one-sided tests, corrected likewise, put it inside one point."
     for pair in pairs.kept:

@@ -7,8 +7,17 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.report.figures.series import INTERVAL, reach, summary
-from bench.report.figures.style import BLACK, SMALL, STYLE, WIDTH, colours, name_figure, name_of
+from bench.report.figures.series import interval, over, reach, summary
+from bench.report.figures.style import (
+    BLACK,
+    LINE,
+    SMALL,
+    STYLE,
+    WIDTH,
+    colours,
+    name_figure,
+    name_of,
+)
 from bench.report.quantities import ACCURACY, PROBE
 from bench.report.tables.model import Cell, Column, Row, Table
 from bench.report.tables.numbers import Numbers
@@ -46,13 +55,13 @@ def draw(table: Table, protocol: str) -> Figure:
             name = "Accuracy" if column.kind == ACCURACY else f"Probe of {column.modality}"
             axes.set_title(fill(name, 64 // len(shown)))
         name_figure(figure, table, f"protocol {protocol}")
-        dashed = any(row.alone for row in table.rows) and len(shown) > 1
-        figure.supxlabel(
-            f"Test accuracy (%): mean over seeds, {INTERVAL}, seeds as faint dots"
-            + ("; dashed: the probe of the modality trained alone" if dashed else ""),
-            fontsize=SMALL,
-            color="#555555",
+        text = (
+            f"Test accuracy (%): mean over {over(table)}, {interval(table)}, "
+            f"{'runs' if table.folded else 'seeds'} as faint dots"
         )
+        if any(row.alone for row in table.rows) and len(shown) > 1:
+            text += "; dashed: the probe of the modality trained alone"
+        figure.supxlabel(fill(text, LINE), fontsize=SMALL, color="#555555")
     return figure
 
 

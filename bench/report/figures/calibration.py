@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bench.metrics.calibration import Bins, equal_width
 from bench.report.figures.grid import Words, grid, tag
-from bench.report.figures.series import LeftOut, origin, who
+from bench.report.figures.series import LeftOut, origin, over, who
 from bench.report.figures.style import GREY, STYLE, heading, name_of
 from bench.report.quantities import QUANTITIES
 from bench.report.read import predictions
@@ -55,9 +55,9 @@ def reliability(row: Row, protocol: str) -> Reliability:
             if stored := read(run.directory, protocol):
                 answers.setdefault(key, []).append(confidences(stored))
                 error = QUANTITIES[ERRORS[key]].value(run, protocol)
-                errors.setdefault(key, {})[run.seed] = error
+                errors.setdefault(key, {})[run.draw] = error
         warmth = QUANTITIES[TEMPERATURE].value(run, protocol)
-        temperature |= {} if warmth is None else {run.seed: warmth}
+        temperature |= {} if warmth is None else {run.draw: warmth}
     bins = {key: pooled(each) for key, each in answers.items()}
     return Reliability(row, bins, {k: Cell(v) for k, v in errors.items()}, Cell(temperature))
 
@@ -105,9 +105,9 @@ def draw(table: Table, protocol: str, diagrams: list[Reliability]) -> Figure:
 
 def words(table: Table, protocol: str, both: bool) -> Words:
     note = (
-        "Samples of all seeds in 15 bins of equal width; the larger a mark, the more samples; "
-        f"lines leave bins of fewer than {FEW} out. Below the diagonal: too confident. ECE: "
-        "expected calibration error in percent, mean over seeds"
+        f"Samples of all {over(table)} in 15 bins of equal width; the larger a mark, the more "
+        f"samples; lines leave bins of fewer than {FEW} out. Below the diagonal: too confident. "
+        f"ECE: expected calibration error in percent, mean over {over(table)}"
     )
     note += ", before and after scaling; T: temperature, fitted on validation." if both else "."
     return Words(

@@ -12,7 +12,16 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from bench.report.figures.accuracy import SEEDS, limits, mark, places, row_panels, rows_with
-from bench.report.figures.series import INTERVAL, LeftOut, by_name, origin, reach, summary, who
+from bench.report.figures.series import (
+    LeftOut,
+    by_name,
+    interval,
+    origin,
+    over,
+    reach,
+    summary,
+    who,
+)
 from bench.report.figures.style import BELOW, BLACK, STYLE, colours, name_figure
 from bench.report.tables.model import Cell, Column, Table
 
@@ -20,7 +29,6 @@ BARS = 0.76  # of the distance between two rows, what bars take
 NOTE = (
     "Bars of a row sum to its accuracy above that without any modality. Imbalance: mean difference "
     "between modalities.\n"
-    f"Means over seeds, {INTERVAL}, seeds as faint dots."
 )
 VALUE, IMBALANCE = "shapley", "imbalance"  # quantities
 Contributions = list[
@@ -55,7 +63,8 @@ def draw(table: Table, protocol: str, contributions: Contributions) -> Figure:
         name_figure(figure, table, f"protocol {protocol}, contribution of each modality")
         figure.legend(
             handles=[Patch(color=c, lw=0, label=m) for m, c in shades.items()],
-            title=NOTE,
+            title=f"{NOTE}Means over {over(table)}, {interval(table)}, "
+            f"{'runs' if table.folded else 'seeds'} as faint dots.",
             **BELOW,
         )
     return figure

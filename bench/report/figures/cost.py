@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from textwrap import fill
 
 import numpy as np
 from matplotlib import rc_context
@@ -14,11 +15,12 @@ from matplotlib.transforms import Bbox
 
 from bench.report.figures.accuracy import limits
 from bench.report.figures.labels import place_names
-from bench.report.figures.series import INTERVAL, LeftOut, origin, reach, summary, who
+from bench.report.figures.series import LeftOut, interval, origin, over, reach, summary, who
 from bench.report.figures.style import (
     BELOW,
     BLACK,
     GREY,
+    LINE,
     STYLE,
     WIDTH,
     colours,
@@ -29,10 +31,7 @@ from bench.report.quantities import ACCURACY, QUANTITIES
 from bench.report.tables.model import Cell, Column, Row, Table
 
 COSTS = ("training_flops", "seconds")  # quantities, a panel each
-NOTE = (
-    f"Means over seeds, bars: {INTERVAL}. Every stage that a method trains "
-    "counts, encoders trained alone included."
-)
+NOTE = "Every stage that a method trains counts, encoders trained alone included."
 AXES = {"training_flops": "Operations of training (FLOP)", "seconds": "Time of training (s)"}
 
 
@@ -88,7 +87,8 @@ def draw(table: Table, protocol: str, by_cost: dict[str, list[Point]]) -> Figure
         for axes in panels if columns == 1 else panels[:1]:
             axes.set_ylabel("Test accuracy (%)")
         name_figure(figure, table, f"protocol {protocol}, accuracy against cost")
-        figure.legend(handles=handles(table, by_cost), title=NOTE, **BELOW)
+        note = f"Means over {over(table)}, bars: {interval(table)}. {NOTE}"
+        figure.legend(handles=handles(table, by_cost), title=fill(note, LINE), **BELOW)
         figure.draw_without_rendering()  # settles the layout, which the names are placed in
         figure.set_layout_engine("none")
         for axes, rows in zip(panels, by_cost.values(), strict=True):

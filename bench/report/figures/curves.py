@@ -1,6 +1,7 @@
 """Learning curves: each modality's validation accuracy over the epochs, inside a method against
 the same modality trained alone."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from bench.report.figures.grid import Words, grid, tag
-from bench.report.figures.series import LeftOut, origin, who
+from bench.report.figures.series import LeftOut, origin, over, who
 from bench.report.figures.style import BLACK, GREY, STYLE, colours, heading, name_of, signed
 from bench.report.read.results import Finished
 from bench.report.tables.captions import DAGGER
@@ -21,7 +22,8 @@ from bench.report.tables.model import Cell, Row, Table, alone
 
 @dataclass(frozen=True)
 class Curve:
-    """points: epoch within `stage` -> that epoch's accuracies, seed by seed."""
+    """points: epoch within `stage`, or within the stages of that kind one after the other -> that
+    epoch's accuracies, seed by seed."""
 
     row: Row
     modality: str
@@ -34,7 +36,7 @@ def curves(table: Table) -> list[Curve]:
     series = []
     for m in table.modalities:
         for row in table.rows:
-            logs = {run.seed: accuracies(run, m) for run in row.runs}
+            logs = {run.draw: accuracies(run, m) for run in row.runs}
             stages = {stage for stage, _ in logs.values() if stage}
             points = aligned({seed: points for seed, (_, points) in logs.items() if points})
             if points:
@@ -43,16 +45,17 @@ def curves(table: Table) -> list[Curve]:
 
 
 def accuracies(run: Finished, modality: str) -> tuple[str, dict[int, float]]:
-    """The first stage that scores the modality, and epoch -> share in it.
+    """The first kind of stage that scores the modality, and epoch -> share in it.
 
-    Where modalities are trained one after the other, each has a stage of its own.
+    Where modalities are trained one after the other, each has a stage of its own. Stages that
+    differ by a number alone are one kind, in turns with others, and their epochs count on.
     """
     first, points = "", {}
     for row in run.rows():
-        scored = row.get("val_unimodal") or {}
-        if modality in scored and first in ("", row["stage"]):
-            first = row["stage"]
-            points[row["epoch"]] = scored[modality]
+        scored, kind = row.get("val_unimodal") or {}, re.sub(r"[ -]?\d+", "", row["stage"])
+        if modality in scored and first in ("", kind):
+            first = kind
+            points[len(points)] = scored[modality]
     return first, points
 
 
@@ -105,7 +108,7 @@ def pairs_of(table: Table, row: Row, by_place: dict[tuple[int, str], Curve]) -> 
 
 
 def words(table: Table, rows: Sequence[Row], compared: bool) -> Words:
-    note = "Lines: means over seeds, bands: sample std."
+    note = f"Lines: means over {over(table)}, bands: sample std."
     if compared:
         note += (
             " Shaded: what competition costs a modality, as far as a head can show it. Numbers: "

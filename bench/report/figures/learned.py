@@ -81,7 +81,7 @@ def series_of(row: Row, kind: tuple[str, str, bool]) -> Series:
     for run in row.runs:
         for one in run.learned:
             if (one.title, one.unit, bool(one.logged)) == kind:
-                by_seed[run.seed] = logged(run, one) if one.logged else ("", one.values)
+                by_seed[run.draw] = logged(run, one) if one.logged else ("", one.values)
     stages = sorted({stage for stage, _ in by_seed.values() if stage})
     numbers = {seed: finite(points) for seed, (_, points) in by_seed.items()}
     numbers = {seed: points for seed, points in numbers.items() if points}
@@ -177,7 +177,8 @@ def words(panels: list[Panel]) -> str:
     cells = [c for panel in panels for one in panel.series for c in one.points.values()]
     parts = []
     if any(c.std is not None for c in cells):
-        parts.append("Mean over seeds; bars and ribbons: sample std; faint: single seeds")
+        over = ("folds and seeds", "runs") if any(c.folds for c in cells) else ("seeds", "seeds")
+        parts.append(f"Mean over {over[0]}; bars and ribbons: sample std; faint: single {over[1]}")
     if any(len(set(curves)) < len(curves) for curves in map(curves_of, panels)):
         parts.append("colours that take turns: the same curve")
     return "; ".join(parts)

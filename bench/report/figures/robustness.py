@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bench.report.figures.grid import Words, grid, tag
-from bench.report.figures.series import LeftOut, by_name, origin, summary, who
+from bench.report.figures.series import LeftOut, by_name, origin, over, summary, who
 from bench.report.figures.style import BLACK, PALE, STYLE, colours, heading, name_of
 from bench.report.quantities import IMPERFECTIONS
 from bench.report.tables.model import Cell, Row, Table
@@ -51,13 +51,13 @@ def curves(table: Table, row: Row, protocol: str, kind: str) -> Curves:
     by_modality = {}
     for m in (*table.modalities, ALL_AT_ONCE):
         seeds = {
-            run.seed: dict(zip(run.evaluated.levels, run.evaluated.curves[kind, m], strict=True))
+            run.draw: dict(zip(run.evaluated.levels, run.evaluated.curves[kind, m], strict=True))
             for run in runs
             if (kind, m) in run.evaluated.curves
         }
         levels = sorted(set.intersection(*map(set, seeds.values()))) if seeds else []
         if levels:
-            by_modality[m] = {x: Cell({s: seeds[s][x] for s in sorted(seeds)}) for x in levels}
+            by_modality[m] = {x: row.of({s: seeds[s][x] for s in sorted(seeds)}) for x in levels}
     return by_modality
 
 
@@ -90,8 +90,8 @@ def draw(table: Table, protocol: str, kind: str, by_row: Sequence[tuple[Row, Cur
 
 def words(table: Table, protocol: str, kind: str, several: bool) -> Words:
     note = (
-        "Lines: means over seeds, bands: sample std. Numbers: mean accuracy over the levels as a "
-        "percentage of the clean accuracy, the higher the more robust."
+        f"Lines: means over {over(table)}, bands: sample std. Numbers: mean accuracy over the "
+        "levels as a percentage of the clean accuracy, the higher the more robust."
     )
     return Words(
         heading(table, f"protocol {protocol}, robustness: {IMPERFECTIONS[kind]}"),

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import UserError
 from bench.report.figures.series import LeftOut
-from bench.report.tables.captions import seed_words
-from bench.report.tables.model import Column, Row, Table
+from bench.report.stats.paired import FoldSeed
+from bench.report.tables.grounds import seed_words
+from bench.report.tables.model import Cell, Column, Row, Table
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ def scores(tables: Sequence[Table], column: Column) -> Scores:
         absent = [name for name, rows in by_dataset.items() if label not in rows]
         if absent:
             notes.append(f"{label}: no {column.name} on {', '.join(absent)}.")
-    by_method = [[by_dataset[d][m].cell(column).values for d in by_dataset] for m in kept]
+    columns = [by_seed([rows[m].cell(column) for m in kept]) for rows in by_dataset.values()]
+    by_method = list(zip(*columns, strict=True))
     cells = [cell for row in by_method for cell in row]
     seeds = sorted(set.intersection(*map(set, cells))) if cells else []
     if not seeds:
@@ -55,6 +58,22 @@ def scores(tables: Sequence[Table], column: Column) -> Scores:
         notes.append(f"Only seeds {seed_words(tuple(seeds))}, which all methods have everywhere.")
     values = np.array([[[cell[s] for cell in row] for s in seeds] for row in by_method])
     return Scores(tuple(kept), tuple(seeds), tuple(by_dataset), values, tuple(notes))
+
+
+def by_seed(cells: Sequence[Cell]) -> list[dict[int, float]]:
+    """seed -> number, of the methods of one data set; over the folds that all of them have, the
+    mean of a seed that has all of these."""
+    keys = [[k if isinstance(k, FoldSeed) else FoldSeed(0, k) for k in c.values] for c in cells]
+    folds = set.intersection(*({k.fold for k in own} for own in keys)) if keys else set()
+    reduced = []
+    for own, cell in zip(keys, cells, strict=True):
+        by_key = dict(zip(own, cell.values.values(), strict=True))
+        of_seed: dict[int, set[int]] = {}
+        for key in own:
+            of_seed.setdefault(key.seed, set()).add(key.fold)
+        whole = [seed for seed, there in of_seed.items() if folds and folds <= there]
+        reduced.append({s: fmean(by_key[FoldSeed(f, s)] for f in sorted(folds)) for s in whole})
+    return reduced
 
 
 def size(table: Table) -> int:

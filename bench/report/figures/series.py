@@ -6,12 +6,23 @@ from bench.report.quantities import QUANTITIES
 from bench.report.read.settings import listed
 from bench.report.tables.model import Cell, Row, Table
 
-FEWEST = 3  # seeds whose interval is drawn
-INTERVAL = f"95 % t interval (from {FEWEST} seeds on)"
+FEWEST = 3  # seeds, or folds, whose interval is drawn
 
 
 class LeftOut(Exception):
     """A figure that these results do not allow; the message says why, as a clause."""
+
+
+def over(table: Table) -> str:
+    """What means are over, in words."""
+    return "folds and seeds" if table.folded else "seeds"
+
+
+def interval(table: Table) -> str:
+    """What is drawn about a mean, in words."""
+    if table.folded:
+        return f"95 % t interval (corrected, from {FEWEST} folds on)"
+    return f"95 % t interval (from {FEWEST} seeds on)"
 
 
 def first_protocol(table: Table, protocols: Sequence[str]) -> str:
@@ -24,9 +35,9 @@ def first_protocol(table: Table, protocols: Sequence[str]) -> str:
 
 def by_name(row: Row, protocol: str, quantity: str) -> dict[str, Cell]:
     """Of a quantity of QUANTITIES by modality: modality -> the seeds' values, empty without any."""
-    values = {run.seed: QUANTITIES[quantity].value(run, protocol) or {} for run in row.runs}
+    values = {run.draw: QUANTITIES[quantity].value(run, protocol) or {} for run in row.runs}
     names = dict.fromkeys(m for each in values.values() for m in each)
-    return {m: Cell({s: each[m] for s, each in values.items() if m in each}) for m in names}
+    return {m: row.of({s: each[m] for s, each in values.items() if m in each}) for m in names}
 
 
 def who(table: Table, row: Row) -> dict[str, object]:
@@ -41,13 +52,13 @@ def who(table: Table, row: Row) -> dict[str, object]:
 
 def origin(row: Row) -> dict[str, object]:
     """The last columns."""
-    return {"digest": row.runs[0].digest, "data_hash": row.runs[0].data_hash}
+    return {"digest": row.digests, "data_hash": row.runs[0].data_hash}
 
 
 def reach(cell: Cell) -> float | None:
     """Half the 95 % t interval in percent; None below FEWEST seeds, whose interval would span the
     panel and tell nothing that the seeds do not."""
-    return 100 * (cell.interval[1] - cell.mean) if len(cell.values) >= FEWEST else None
+    return 100 * (cell.interval[1] - cell.mean) if len(cell.units) >= FEWEST else None
 
 
 def summary(cell: Cell) -> dict[str, object]:

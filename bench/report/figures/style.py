@@ -19,6 +19,7 @@ MODALITY = ("#0072B2", "#E69F00", "#882255", "#009E73", "#56B4E9")  # a modality
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")  # Okabe and Ito's
 NAME = 30  # letters of a line of a row's name
 WIDTH = 7.0  # inches: two columns of a page
+LINE = 140  # small characters that fit in it
 SMALL = 6.5  # points
 STYLE = {
     "font.family": "DejaVu Sans",

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from bench.config.spec import PROTOCOLS
 from bench.report.quantities import ACCURACY, UNDER_TRAINING
 from bench.report.stats.paired import LEVEL, paired
-from bench.report.stats.verdicts import Verdict
-from bench.report.tables import captions
+from bench.report.stats.verdicts import Verdict, counted
+from bench.report.tables import captions, grounds
 from bench.report.tables.columns import chosen
 from bench.report.tables.display import label
 from bench.report.tables.layout import TableView, name_of
 from bench.report.tables.marks import SIGNS, Judged, compared, judged
-from bench.report.tables.model import Column, Row, Table, rows_named, state_of
+from bench.report.tables.model import Column, Row, Table, rows_named
 from bench.report.tables.numbers import Numbers
 
 WORDS = {
@@ -78,7 +78,7 @@ def summary(table: Table, protocol: str) -> str:
     rows, seeds = len(table.rows), table.seeds
     return (
         f"{rows} configuration{'' if rows == 1 else 's'}, seed{'' if len(seeds) == 1 else 's'} "
-        f"{captions.seed_words(seeds)}, test accuracy at {PROTOCOLS[protocol]}."
+        f"{grounds.seed_words(seeds)}, test accuracy at {PROTOCOLS[protocol]}."
     )
 
 
@@ -88,9 +88,9 @@ def facts(table: Table) -> Iterator[tuple[str, str]]:
     several = f"{len(labels)} configurations: " if len(labels) > 1 else ""
     yield "Methods", several + captions.listed_code(labels)
     yield "Modalities", ", ".join(table.modalities)
-    yield "Seeds", captions.seed_words(table.seeds)
-    yield "Split", f"`{table.name}`. {captions.state_words(table)}"
-    for note in captions.overlap_notes(table):
+    yield "Seeds", grounds.seed_words(table.seeds)
+    yield "Split", f"`{table.name}`. {grounds.state_words(table)}"
+    for note in grounds.overlap_notes(table):
         yield "Parts", note
     yield "Machine", captions.machine_words(table).removeprefix("Trained on ")
     yield "Code", captions.code_words(table).removeprefix("Code ")
@@ -104,7 +104,7 @@ def claimed(numbers: Numbers, verdicts: Judged, protocol: str) -> Iterator[Claim
         if at == column:
             row = numbers.table.rows[place]
             open_ = one.verdict is Verdict.NOT_RESOLVED
-            seeds = f"{one.seeds} seed{'' if one.seeds == 1 else 's'}" if open_ else ""
+            seeds = counted(one.count, one.unit) if open_ else ""
             difference = against(numbers, row, verdicts.baseline, column)
             groups.setdefault((one.verdict, seeds), []).append((difference, row.label))
     for verdict, words in WORDS.items():
@@ -121,7 +121,7 @@ def signed(difference: float) -> str:
 
 def against(numbers: Numbers, row: Row, baseline: str, column: Column) -> float:
     """Mean difference over the seeds that both have."""
-    other = rows_named(numbers.table, baseline)[state_of(row.runs[0])]
+    other = rows_named(numbers.table, baseline)[row.variant]
     return paired(*(numbers.cell(one, column).values for one in (row, other))).mean or 0.0
 
 

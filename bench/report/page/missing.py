@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.report.tables.captions import seed_words
+from bench.report.tables.grounds import seed_words
 from bench.runs.rundir import RunDir
 
 DONE, FAILED = "done", "failed"

@@ -8,6 +8,7 @@ from bench.report.page.run_curves import Sketch, sketch
 from bench.report.quantities import ACCURACY
 from bench.report.read.results import Finished
 from bench.report.read.settings import words
+from bench.report.stats.paired import FoldSeed
 from bench.report.tables import captions
 from bench.report.tables.layout import percent
 from bench.report.tables.model import Cell, Column, Row
@@ -22,9 +23,9 @@ Facts = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Run:
-    """One seed. tail: the log's last lines."""
+    """One seed, of a fold where there are several: `draw` in words. tail: the log's last lines."""
 
-    seed: int
+    draw: str
     accuracy: str
     facts: Facts
     sketch: Sketch | None
@@ -64,14 +65,16 @@ def of_row(row: Row, cell: Cell, protocol: str) -> Configuration:
     """cell: its accuracy."""
     spread = f" ± {percent(cell.std)}" if cell.std is not None else ""
     first = row.runs[0]
-    settings = first.settings | {f"data.{k}": v for k, v in first.data.items()}
+    folds = {run.fold for run in row.runs}
+    data = first.data | ({"fold": " ".join(map(str, sorted(folds)))} if len(folds) > 1 else {})
+    settings = first.settings | {f"data.{k}": v for k, v in data.items()}
     method = first.directory.read_result().method
     return Configuration(
         label=row.label,
         variant=row.variant,
         title=", ".join(str(one) for one in (method.title, method.paper) if one not in NOTHING),
         accuracy=f"{percent(cell.mean)}{spread} %" if cell.values else captions.DASH,
-        digest=first.digest,
+        digest=row.digests,
         settings=tuple((name, words([value])[0]) for name, value in settings.items()),
         runs=tuple(of_run(run, protocol) for run in row.runs),
     )
@@ -81,12 +84,17 @@ def of_run(run: Finished, protocol: str) -> Run:
     result, rows = run.directory.read_result(), run.directory.rows()
     accuracy = run.accuracy.get(protocol)
     return Run(
-        seed=run.seed,
+        draw=draw_words(run.draw),
         accuracy=captions.DASH if accuracy is None else f"{percent(accuracy)} %",
         facts=tuple(facts(run, result)),
         sketch=sketch(rows, chosen(result, protocol)),
         tail="\n".join(json.dumps(rounded(row), ensure_ascii=False) for row in rows[-TAIL:]),
     )
+
+
+def draw_words(draw: int | FoldSeed) -> str:
+    """ "Seed 3", or "Fold 1, seed 3"."""
+    return f"Fold {draw.fold}, seed {draw.seed}" if isinstance(draw, FoldSeed) else f"Seed {draw}"
 
 
 def chosen(result: Result, protocol: str) -> tuple[str, int] | None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bench.config.spec import BEFORE, BEST
+from bench.config.spec import BEFORE, BEST, fold_of, unfolded
 from bench.errors import UserError
 from bench.report.read import evaluated
 from bench.report.read.evaluated import Evaluated
@@ -62,7 +62,10 @@ class Finished:
     departures: tuple[str, ...]  # what else the method does that its paper does not
     order: float  # the method's place in tables; methods outside the registry come last
     digest: str
+    unfolded: str  # the same for all folds of a configuration
     seed: int
+    fold: int  # 0 for data sets without folds
+    draw: int | tuple[int, int]  # its seed; fold and seed where the table has several folds
     settings: dict[str, object]  # of method, recipe and network; dotted names
     data: dict[str, object]  # settings of the data set; dotted names
     modalities: tuple[str, ...]
@@ -129,7 +132,10 @@ def parse(directory: RunDir, result: Result) -> Finished:
         departures=tuple(result.departures or ()),
         order=float("inf") if method.order is None else method.order,
         digest=result.digest,
+        unfolded=unfolded(spec),
         seed=spec["seed"],
+        fold=fold_of(spec["data"]),
+        draw=spec["seed"],
         settings=flatten(spec["settings"]) | shared,
         data=flatten(spec["data"]),
         modalities=tuple(result.modalities),

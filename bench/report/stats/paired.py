@@ -1,11 +1,14 @@
 """Differences of two methods, paired by seed: under one seed both have the same splits, initial
-weights and batch order, so what the seed does to both cancels."""
+weights and batch order, so what the seed does to both cancels. Over several folds they are paired
+inside each, and the folds' means are judged: by a t test corrected for the training samples that
+folds share (Nadeau and Bengio, "Inference for the Generalization Error", Machine Learning 2003)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import isfinite, sqrt
 from statistics import fmean, stdev
+from typing import NamedTuple
 
 from bench.report.stats import skew
 
@@ -15,13 +18,36 @@ ORDER = sqrt(10)  # between two standard deviations: nearer to ten times than to
 TINY = 1e-7  # below it a difference of shares is rounding
 
 
-def t_interval(values: Iterable[float], level: float = LEVEL) -> tuple[float, float] | None:
-    """Of the mean, with n - 1 degrees of freedom; None below two values."""
+class FoldSeed(NamedTuple):
+    """What tells a run from others of its row, where they are of several folds."""
+
+    fold: int
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.fold}/{self.seed}"
+
+
+def t_interval(
+    values: Iterable[float], level: float = LEVEL, overlap: float = 0.0
+) -> tuple[float, float] | None:
+    """Of the mean, with n - 1 degrees of freedom; None below two values. overlap: see
+    `standard_error`."""
     numbers = list(values)
     if len(numbers) < 2:
         return None
-    half = critical(len(numbers), level) * stdev(numbers) / sqrt(len(numbers))
+    spread = critical(len(numbers), level) * stdev(numbers)
+    half = standard_error(spread, len(numbers), overlap)
     return fmean(numbers) - half, fmean(numbers) + half
+
+
+def standard_error(spread: float, count: int, overlap: float) -> float:
+    """Of the mean of `count` values that scatter by `spread`, s sqrt(1 / n + overlap).
+
+    overlap: test samples for each one that trains, for values of folds, whose training parts are
+    mostly the same samples: Nadeau and Bengio's correction. 0 for values that share nothing.
+    """
+    return spread / sqrt(count) * sqrt(1 + count * overlap)
 
 
 def critical(count: int, level: float = LEVEL) -> float:
@@ -40,23 +66,46 @@ def tail(count: int, t: float) -> float:
 
 @dataclass(frozen=True)
 class SeedValues:
-    """values: seed -> number."""
+    """values: seed -> number. overlap: test samples for each one that trains; it counts where the
+    values are of several folds."""
 
-    values: Mapping[int, float]
+    values: Mapping[int | FoldSeed, float]
+    overlap: float = field(default=0.0, kw_only=True)
+
+    @cached_property
+    def folds(self) -> dict[int, list[float]]:
+        """The values of each fold, where there are several; else empty."""
+        folds = {}
+        for key, value in self.values.items():
+            if isinstance(key, FoldSeed):
+                folds.setdefault(key.fold, []).append(value)
+        return folds if len(folds) > 1 else {}
+
+    @cached_property
+    def units(self) -> list[float]:
+        """What scatters by itself: the means of several folds, else the seeds' values. Seeds of one
+        fold share its split, so that more of them say nothing about other splits."""
+        return [fmean(each) for each in self.folds.values()] or list(self.values.values())
+
+    @property
+    def shared(self) -> float:
+        """The overlap of the units, 0 for seeds."""
+        return self.overlap if self.folds else 0.0
 
     @cached_property
     def mean(self) -> float | None:
-        return fmean(self.values.values()) if self.values else None
+        """Every fold counts alike."""
+        return fmean(self.units) if self.values else None
 
     @property
     def std(self) -> float | None:
-        """Sample standard deviation (ddof 1); None below two seeds."""
+        """Sample standard deviation (ddof 1) of all values; None below two."""
         return stdev(self.values.values()) if len(self.values) > 1 else None
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """t interval of the mean over seeds at LEVEL; None below two seeds."""
-        return t_interval(self.values.values())
+        """t interval of the mean over the units at LEVEL; None below two."""
+        return t_interval(self.units, overlap=self.shared)
 
 
 @dataclass(frozen=True)
@@ -80,12 +129,19 @@ class Paired(SeedValues):
 
     @property
     def count(self) -> int:
-        return len(self.values)
+        """Of the units."""
+        return len(self.units)
+
+    @property
+    def unit(self) -> str:
+        return "fold" if self.folds else "seed"
 
     @cached_property
     def error(self) -> float | None:
-        """Standard error of the mean, with the grain's scatter at least; None below two seeds."""
-        return max(self.std, self.grain) / sqrt(self.count) if self.count > 1 else None
+        """Standard error of the mean, with the grain's scatter at least; None below two units."""
+        if self.count < 2:
+            return None
+        return standard_error(max(stdev(self.units), self.grain), self.count, self.shared)
 
     @property
     def uneven(self) -> bool:
@@ -141,13 +197,17 @@ class Paired(SeedValues):
         return max(symmetric, skew.tail(self.count, max(0.0, room))) if self.uneven else symmetric
 
 
-def paired(a: Mapping[int, float], b: Mapping[int, float], grain: float = TINY) -> Paired:
+Scores = Mapping[int | FoldSeed, float]
+
+
+def paired(a: Scores, b: Scores, grain: float = TINY, overlap: float = 0.0) -> Paired:
     """Of the seeds that both have; a, b: seed -> score, a higher one is better."""
     seeds = [seed for seed in a if seed in b]
-    differences = Paired({seed: a[seed] - b[seed] for seed in seeds}, grain)
+    differences = Paired({seed: a[seed] - b[seed] for seed in seeds}, grain, overlap=overlap)
     return replace(differences, ratio=scatter(a, seeds, grain) / scatter(b, seeds, grain))
 
 
-def scatter(scores: Mapping[int, float], seeds: list[int], grain: float) -> float:
-    """Standard deviation over the seeds, at least the grain."""
-    return max(stdev(scores[s] for s in seeds), grain) if len(seeds) > 1 else grain
+def scatter(scores: Scores, seeds: list[int | FoldSeed], grain: float) -> float:
+    """Standard deviation over the units, at least the grain."""
+    units = SeedValues({s: scores[s] for s in seeds}).units
+    return max(stdev(units), grain) if len(units) > 1 else grain

@@ -23,10 +23,10 @@ class Judgement:
 
     p: of the test that the verdict rests on, Paired.p. adjusted: after Holm. skewed: p_skewed after
     Holm. ratio: A's scatter over B's. uneven: whether these are of two orders of magnitude, where p
-    is p_skewed. seeds: that both have. resolvable: the smallest mean difference that would have
-    counted as one, with these seeds, their scatter and this family; None below two seeds. small:
-    the whole difference is shown to be inside the rope, also where it is resolved. firm: resolved,
-    and would be so if the differences were skewed.
+    is p_skewed. count: of what scatters by itself, the `unit`, seeds that both have or folds.
+    resolvable: the smallest mean difference that would have counted as one, with these, their
+    scatter and this family; None below two. small: the whole difference is shown to be inside the
+    rope, also where it is resolved. firm: resolved, and would be so if differences were skewed.
     """
 
     verdict: Verdict
@@ -35,7 +35,8 @@ class Judgement:
     skewed: float
     ratio: float
     uneven: bool
-    seeds: int
+    count: int
+    unit: str
     resolvable: float | None
     small: bool
     firm: bool
@@ -50,7 +51,12 @@ class Judgement:
         """ "better", or "not resolved with 5 seeds"; never a win in other words."""
         if self.verdict is not Verdict.NOT_RESOLVED:
             return str(self.verdict)
-        return f"{self.verdict} with {self.seeds} seed{'' if self.seeds == 1 else 's'}"
+        return f"{self.verdict} with {counted(self.count, self.unit)}"
+
+
+def counted(count: int, unit: str) -> str:
+    """ "5 seeds" """
+    return f"{count} {unit}{'' if count == 1 else 's'}"
 
 
 def judge(
@@ -64,16 +70,16 @@ def judge(
     likewise, say that the difference is smaller. rope None: nothing is ever equivalent. Comparisons
     of fewer than two seeds claim nothing and do not count in the family.
     """
-    counted = [i for i, one in enumerate(family) if one.count > 1]
+    several = [i for i, one in enumerate(family) if one.count > 1]
 
     def corrected(p: Callable[[Paired], float]) -> list[float]:
-        return spread([p(family[i]) for i in counted], counted, len(family))
+        return spread([p(family[i]) for i in several], several, len(family))
 
     adjusted = corrected(lambda one: one.p)
     skewed = corrected(lambda one: one.p_skewed)
     inside = corrected(lambda one: 1.0 if rope is None else one.p_equivalent(rope))
     alpha = 1 - level
-    open_ = max(1, len(counted) - sum(p <= alpha for p in adjusted))
+    open_ = max(1, len(several) - sum(p <= alpha for p in adjusted))
     return [
         Judgement(
             verdict=verdict(one, p <= alpha, q <= alpha),
@@ -82,7 +88,8 @@ def judge(
             skewed=s,
             ratio=one.ratio,
             uneven=one.uneven,
-            seeds=one.count,
+            count=one.count,
+            unit=one.unit,
             resolvable=resolvable(one, alpha / open_),
             small=q <= alpha,
             firm=max(p, s) <= alpha,

@@ -11,7 +11,7 @@ from bench.config.spec import check_protocols
 from bench.report.quantities import ACCURACY
 from bench.report.stats.paired import LEVEL, Paired, paired
 from bench.report.stats.verdicts import Judgement, Verdict, judge
-from bench.report.tables import captions
+from bench.report.tables import captions, marks
 from bench.report.tables.columns import DECIMALS
 from bench.report.tables.display import DisplayCell, DisplayColumn, DisplayRow, DisplayTable
 from bench.report.tables.layout import fewer, percent
@@ -50,7 +50,7 @@ class Ablation:
         if method == self.full or None in pair or pair[0].variant != pair[1].variant:
             return Paired({})
         values = (self.numbers.cell(row, column).values for row in pair)
-        return paired(*values, grain(pair[0], share=True))
+        return paired(*values, grain(pair[0], share=True), pair[0].overlap)
 
     def judged(self, column: Column) -> dict[str, Judgement]:
         """method -> what its difference shows, of all that have one: they are one family."""
@@ -164,13 +164,15 @@ def heading(ablation: Ablation) -> str:
 def footnotes(ablation: Ablation, column: Column) -> list[str]:
     """What a difference is, every way in which a cell is not what the caption says, a verdict."""
     judged = ablation.judged(column)
-    counts = sorted({one.seeds for one in judged.values() if one.seeds > 1})
-    seeds = " to ".join(map(str, dict.fromkeys([*counts[:1], *counts[-1:]])))
-    n = f" (n = {seeds})" if seeds else ""
+    several = [one for one in judged.values() if one.count > 1]
+    seeds = marks.counts(several)
+    n = f" (n = {seeds.removesuffix(' seeds')})" if seeds else ""
+    folds = "" if marks.over(several) == "seeds" else f" over {marks.over(several)}"
     what = (
         f"A mark: the row has the component. Difference to `{ablation.full}` in percentage "
         f"points, paired by seed{n}, with its own {100 * LEVEL:g} % t interval (n - 1 degrees of "
-        "freedom). What is said below rests on paired t tests, corrected for the number of rows "
+        f"freedom). What is said below rests on paired t tests{folds}, corrected for the number of "
+        "rows "
         "(Holm), so that an interval may leave 0 out and the difference not be resolved. They "
         "suppose that differences scatter symmetrically."
     )
@@ -190,12 +192,12 @@ def verdict(ablation: Ablation, judged: dict[str, Judgement], seeds: str) -> lis
     """What the numbers show and what they do not, and who has too few seeds to say."""
     groups = {}
     for method, one in judged.items():
-        groups.setdefault(one.verdict if one.seeds > 1 else None, []).append(method)
+        groups.setdefault(one.verdict if one.count > 1 else None, []).append(method)
     named = {v: ", ".join(without(ablation, m) for m in members) for v, members in groups.items()}
     parts = [text.format(named[v]) for v, text in PHRASES.items() if v in named]
     if set(named) <= {Verdict.NOT_RESOLVED, None}:
         parts = ["no difference is resolved"]
-    sentences = [f"With {seeds} seeds, {'; '.join(parts)}."] if seeds else []
+    sentences = [f"With {seeds}, {'; '.join(parts)}."] if seeds else []
     uneven = [m for m, one in judged.items() if one.uneven]
     if uneven:
         sentences.append(

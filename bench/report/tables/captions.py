@@ -8,11 +8,11 @@ from bench.report.quantities import ACCURACY, HEAD, PROBE
 from bench.report.read.results import Finished
 from bench.report.read.settings import MISSING, told_apart
 from bench.report.tables.columns import NAMES
+from bench.report.tables.grounds import fold_words, overlap_notes, seed_words, state_words
 from bench.report.tables.model import Cell, Column, Row, Table
 from bench.report.tables.numbers import Numbers
 
 DAGGER, DASH = "†", "\N{EN DASH}"
-PREFIX = 8  # hex digits of a hash
 MEANS = "Mean: of the family's rows on all modalities, each row counting once."
 
 
@@ -29,7 +29,7 @@ def caption(table: Table, protocols: tuple[str, ...], shown: Sequence[Column] = 
     spread = "mean ± sample standard deviation (ddof 1) over seeds" if several else "seed"
     label = "Protocols" if len(protocols) > 1 else "Protocol"
     return (
-        f"{what}, {spread} {seed_words(table.seeds)}. "
+        f"{what}, {spread} {seed_words(table.seeds)}{fold_words(table)}. "
         f"{label} {read}. {state_words(table)} "
         f"{tuning_words(table)} {machine_words(table)} {code_words(table)}"
     )
@@ -39,29 +39,6 @@ def protocol_words(table: Table, protocol: str) -> str:
     if protocol == VAL and all(run.settings["train.selection"] == LAST for run in runs(table)):
         return "the last epoch: the recipe selects none"
     return PROTOCOLS[protocol]
-
-
-def seed_words(seeds: tuple[int, ...]) -> str:
-    """ "0 to 4", or "3, 7"."""
-    if len(seeds) > 2 and seeds[-1] - seeds[0] == len(seeds) - 1:
-        return f"{seeds[0]} to {seeds[-1]}"
-    return ", ".join(map(str, seeds))
-
-
-def state_words(table: Table) -> str:
-    """The data's hash, and the split's sizes and digests; by letter if there are several."""
-    states = {row.variant: row.runs[0] for row in table.rows}
-    return " ".join(
-        (f"[{variant}] data" if variant else "Data")
-        + f" `{run.data_hash[:PREFIX]}`: "
-        + ", ".join(part_words(run, part) for part in run.counts)
-        + "."
-        for variant, run in sorted(states.items())
-    )
-
-
-def part_words(run: Finished, part: str) -> str:
-    return f"{part} {run.counts[part]} (`{run.digests.get(part, 'unknown')[:PREFIX]}`)"
 
 
 def tuning_words(table: Table) -> str:
@@ -256,17 +233,6 @@ def departure_notes(table: Table) -> list[str]:
         for text in row.runs[0].departures:
             rows.setdefault(text, []).append(named(row))
     return [f"Not as in the paper, {', '.join(names)}: {text}." for text, names in rows.items()]
-
-
-def overlap_notes(table: Table) -> list[str]:
-    """Splits of which parts are not apart."""
-    states = {row.variant: row.runs[0] for row in table.rows}
-    return [
-        (f"[{variant}] " if variant else "")
-        + f"The parts of split `{run.split}` are not independent: {' '.join(run.overlaps)}"
-        for variant, run in sorted(states.items())
-        if run.overlaps
-    ]
 
 
 def machine_notes(table: Table) -> list[str]:

@@ -1,18 +1,22 @@
 """Finished runs as tables of cells: a table per data set and data configuration.
 
 A row is one configuration of one method on one state of the data, so that no cell mixes two data
-hashes or two splits; a cell holds a number per seed.
+hashes or two splits of one fold; a cell holds a number per seed, of each fold.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from string import ascii_lowercase
 
+from bench.config.spec import fold_of
 from bench.errors import UserError
-from bench.report.read.results import Finished, read
+from bench.report.read.results import Finished, flatten, read
 from bench.report.read.settings import natural, told_apart
-from bench.report.tables.model import Row, Table, configuration, state_of
+from bench.report.stats.paired import FoldSeed
+from bench.report.tables.grounds import seed_words
+from bench.report.tables.model import Row, Table, by_fold, configuration
 from bench.runs.rundir import RunDir, every
 
 
@@ -35,9 +39,18 @@ def collect(
         raise nothing_finished(results, datasets, methods)
     groups = {}
     for run in finished:
-        groups.setdefault(run.dataset, {}).setdefault(configuration(run.data), []).append(run)
+        groups.setdefault(run.dataset, {}).setdefault(options_key(run.data), []).append(run)
     missing = [] if runs is None else [d for d in chosen if not d.result.exists()]
     return [t for parts in groups.values() for t in tables_of(list(parts.values()), missing)]
+
+
+def options_key(data: dict[str, object]) -> str:
+    """The same for all folds."""
+    return configuration(without_fold(data))
+
+
+def without_fold(data: dict[str, object]) -> dict[str, object]:
+    return {k: v for k, v in data.items() if k != "fold"}
 
 
 def matches(directory: RunDir, datasets: tuple[str, ...], methods: tuple[str, ...]) -> bool:
@@ -62,13 +75,11 @@ def nothing_finished(
 
 def tables_of(parts: list[list[Finished]], missing: list[RunDir]) -> list[Table]:
     """One data set's tables; parts: its runs by data configuration."""
-    apart = told_apart([runs[0].data for runs in parts])
+    apart = told_apart([without_fold(runs[0].data) for runs in parts])
     tables = []
     for i, (runs, settings) in enumerate(zip(parts, apart, strict=True)):
-        split = runs[0].split
-        options = {k: v for k, v in settings.items() if v != split}
-        absent = [d for d in missing if belongs(d, runs[0], i)]
-        tables.append(table_of(runs, options, absent))
+        absent = [absence(d, runs[0]) for d in missing if belongs(d, runs[0], i)]
+        tables.append(table_of(runs, settings, absent))
     return sorted(tables, key=lambda t: (t.split, natural(t.options)))
 
 
@@ -76,20 +87,54 @@ def belongs(directory: RunDir, run: Finished, place: int) -> bool:
     """Whether a run without a result would be in `run`'s table; the first, if it has no spec."""
     if directory.path.parents[2] != run.directory.path.parents[2]:
         return False
-    return directory.spec().data == run.data if directory.spec_file.exists() else place == 0
+    if not directory.spec_file.exists():
+        return place == 0
+    return options_key(flatten(directory.spec().data)) == options_key(run.data)
 
 
-def table_of(runs: list[Finished], options: dict[str, str], absent: list[RunDir]) -> Table:
+@dataclass(frozen=True)
+class Absence:
+    """A run that was asked for and has no result. unfolded: of its configuration, or
+    the digest where there is no spec."""
+
+    method: str
+    unfolded: str
+    draw: FoldSeed
+
+
+def absence(directory: RunDir, run: Finished) -> Absence:
+    """run: a finished one of the same table, whose fold is taken where there is no spec."""
+    method, digest, name = directory.path.parts[-3:]
+    seed = int(name.removeprefix("seed-"))
+    if not directory.spec_file.exists():
+        return Absence(method, digest, FoldSeed(run.fold, seed))
+    spec = directory.spec()
+    return Absence(method, spec.unfolded, FoldSeed(fold_of(spec.data), seed))
+
+
+def table_of(runs: list[Finished], settings: dict[str, str], absent: list[Absence]) -> Table:
+    """settings: of the data set, that tell the table from others."""
+    folds = sorted({run.fold for run in runs} | {one.draw.fold for one in absent})
+    several, split = len(folds) > 1, runs[0].split
+    if several:
+        runs, split = list(map(by_fold, runs)), str(runs[0].data.get("split", split))
+    options = {k: v for k, v in settings.items() if v != split}
+    if several:
+        options["folds"] = seed_words(tuple(folds))
     ranked = sorted(runs, key=lambda r: -len(r.modalities))
     modalities = tuple(dict.fromkeys(m for r in ranked for m in r.modalities))
     rows = rows_of(runs, modalities)
-    begun = {run.directory.path.parent for run in runs}
-    seeds = {r.seed for r in runs} | {int(d.path.name.removeprefix("seed-")) for d in absent}
-    unfinished = [d.path.parents[1].name for d in absent if d.path.parent not in begun]
+    begun = {
+        (run.directory.path.parents[1].name, name)
+        for run in runs
+        for name in (run.unfolded, run.digest)
+    }
+    seeds = {r.draw for r in runs} | {o.draw if several else o.draw.seed for o in absent}
+    unfinished = [one.method for one in absent if (one.method, one.unfolded) not in begun]
     return Table(
         dataset=runs[0].dataset,
         title=runs[0].title,
-        split=runs[0].split,
+        split=split,
         options=options,
         modalities=modalities,
         rows=tuple(rows),
@@ -100,17 +145,18 @@ def table_of(runs: list[Finished], options: dict[str, str], absent: list[RunDir]
 
 def rows_of(runs: list[Finished], modalities: tuple[str, ...]) -> list[Row]:
     """Rows by the methods' order, a family's together; configurations by their settings."""
-    groups, states, configurations = {}, {}, {}
-    for run in runs:
-        state = states.setdefault(state_of(run), len(states))
-        groups.setdefault((run.method, run.digest, state), []).append(run)
-        configurations.setdefault(run.method, {})[run.digest] = run.settings
+    groups, configurations = {}, {}
+    states = states_of(runs)
+    for run, state in zip(runs, states, strict=True):
+        groups.setdefault((run.method, run.unfolded, state), []).append(run)
+        configurations.setdefault(run.method, {})[run.unfolded] = run.settings
     settings = {}
     for method, by_digest in configurations.items():
         settings[method] = dict(zip(by_digest, told_apart(list(by_digest.values())), strict=True))
-    letters = [letter(i) if len(states) > 1 else "" for i in range(len(states))]
+    count = len(set(states))
+    letters = [letter(i) if count > 1 else "" for i in range(count)]
     rows = [
-        Row(tuple(sorted(group, key=lambda r: r.seed)), settings[method][digest], letters[state])
+        Row(tuple(sorted(group, key=lambda r: r.draw)), settings[method][digest], letters[state])
         for (method, digest, state), group in groups.items()
     ]
 
@@ -121,6 +167,21 @@ def rows_of(runs: list[Finished], modalities: tuple[str, ...]) -> list[Row]:
     ordered = sorted(rows, key=key)
     families = list(dict.fromkeys(row.family for row in ordered))
     return sorted(ordered, key=lambda row: families.index(row.family))
+
+
+def states_of(runs: list[Finished]) -> list[int]:
+    """Of each run the number of its state of the data, by first appearance: one data hash, and in
+    each fold one split."""
+    splits: dict[tuple[str, int], list[str]] = {}
+    numbers: dict[tuple[str, int], int] = {}
+    states = []
+    for run in runs:
+        known, split = splits.setdefault((run.data_hash, run.fold), []), configuration(run.digests)
+        if split not in known:
+            known.append(split)
+        key = run.data_hash, known.index(split)
+        states.append(numbers.setdefault(key, len(numbers)))
+    return states
 
 
 def letter(place: int) -> str:

@@ -4,7 +4,7 @@ The first of the table's quantities that has a better and a worse and is no cost
 of its columns; every further comparison would make all of them harder to resolve.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.report.quantities import COST
@@ -13,7 +13,7 @@ from bench.report.stats.skew import LAW
 from bench.report.stats.verdicts import Judgement, Verdict, judge
 from bench.report.tables import captions
 from bench.report.tables.columns import NAMES
-from bench.report.tables.model import Column, Row, Table, grain, rows_named, state_of
+from bench.report.tables.model import Column, Row, Table, grain, rows_named
 from bench.report.tables.numbers import Numbers
 
 SIGNS = {
@@ -60,12 +60,12 @@ class Judged:
             Verdict.BETTER: "better",
             Verdict.WORSE: "worse",
             Verdict.EQUIVALENT: "equivalent (less than one point apart on this test set)",
-            Verdict.NOT_RESOLVED: f"not resolved with {self.seeds}, which is no win",
+            Verdict.NOT_RESOLVED: f"not resolved with {self.open_counts}, which is no win",
         }
         marks = "; ".join(f"{SIGNS[v]} {text}" for v, text in words.items() if v in verdicts)
         yield f"Against `{self.baseline}` ({what(self.kind)}): {marks}."
-        count = sum(one.seeds > 1 for one in self.judgements.values())
-        test = f"Paired t test over seeds, level {1 - LEVEL:.2g}"
+        count = sum(one.count > 1 for one in self.judgements.values())
+        test = f"Paired t test over {over(self.judgements.values())}, level {1 - LEVEL:.2g}"
         family = f" after Holm over the table's {count} comparisons" if count > 1 else ""
         equal = "; equivalence by two one-sided tests, corrected likewise"
         yield f"{test}{family}{equal if Verdict.EQUIVALENT in verdicts else ''}."
@@ -94,12 +94,9 @@ class Judged:
         )
 
     @property
-    def seeds(self) -> str:
+    def open_counts(self) -> str:
         """Of what is not resolved: "5 seeds", or "3 to 5 seeds"."""
-        open_ = (one for one in self.judgements.values() if one.verdict is Verdict.NOT_RESOLVED)
-        counts = sorted({one.seeds for one in open_})
-        ends = " to ".join(map(str, dict.fromkeys([*counts[:1], *counts[-1:]])))
-        return f"{ends} seed{'' if counts == [1] else 's'}"
+        return counts(o for o in self.judgements.values() if o.verdict is Verdict.NOT_RESOLVED)
 
     def resolvable(self) -> Iterator[str]:
         """The smallest difference that would have counted, where none did."""
@@ -113,16 +110,41 @@ class Judged:
         ends = dict.fromkeys(self.text(one) for one in (least[0], least[-1]))
         unit = " points" if NAMES[self.kind].share else ""
         yield (
-            f"As the seeds scatter, a difference marked {SIGNS[Verdict.NOT_RESOLVED]} would have "
-            f"to be {' to '.join(ends)}{unit} to be resolved."
+            f"As the {self.units} scatter, a difference marked {SIGNS[Verdict.NOT_RESOLVED]} would "
+            f"have to be {' to '.join(ends)}{unit} to be resolved."
         )
+
+    @property
+    def units(self) -> str:
+        return " or ".join(f"{u}s" for u in dict.fromkeys(o.unit for o in self.judgements.values()))
 
     def text(self, difference: float) -> str:
         return f"{100 * difference:.1f}" if NAMES[self.kind].share else f"{difference:.3g}"
 
 
+def counts(judged: Iterable[Judgement]) -> str:
+    """ "3 to 5 seeds"; of seeds and folds, "5 seeds or 5 folds". Empty for none."""
+    by_unit: dict[str, set[int]] = {}
+    for one in judged:
+        by_unit.setdefault(one.unit, set()).add(one.count)
+    return " or ".join(
+        f"{' to '.join(map(str, dict.fromkeys([min(several), max(several)])))} {unit}"
+        f"{'' if several == {1} else 's'}"
+        for unit, several in by_unit.items()
+    )
+
+
+def over(judged: Iterable[Judgement]) -> str:
+    """What the tests are over, in words."""
+    if all(one.unit == "seed" for one in judged):
+        return "seeds"
+    return (
+        "folds, each with the mean of its seeds, corrected for the training samples that they share"
+    )
+
+
 def tested(one: Judgement) -> str:
-    if one.seeds < 2:
+    if one.count < 2:
         return ""
     skewed = "" if one.uneven else f", {one.skewed:.3g} if skewed"
     return f", p {one.adjusted:.3g} after Holm{skewed}"
@@ -140,11 +162,11 @@ def judged(numbers: Numbers, shown: Sequence[Column], baseline: str) -> Judged:
     differences = {}
     for column in (c for c in shown if c.kind == kind):
         for i, row in enumerate(table.rows):
-            other = references.get(state_of(row.runs[0]))
+            other = references.get(row.variant)
             if other is None or other is row:
                 continue
             sides = (oriented(numbers, one, column) for one in (row, other))
-            difference = paired(*sides, grain(row, share=NAMES[kind].share))
+            difference = paired(*sides, grain(row, share=NAMES[kind].share), row.overlap)
             if difference.values:
                 differences[i, column] = difference
     rope = ROPE if kind and NAMES[kind].share else None

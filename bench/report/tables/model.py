@@ -2,14 +2,14 @@
 that an encoder is compared with."""
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from bench.errors import UserError, unknown
 from bench.report.quantities import QUANTITIES, Value
 from bench.report.read.results import Finished
 from bench.report.read.settings import listed
-from bench.report.stats.paired import TINY, SeedValues
+from bench.report.stats.paired import TINY, FoldSeed, SeedValues
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def value(run: Finished, protocol: str, kind: str) -> Value:
 
 @dataclass(frozen=True)
 class Row:
-    """runs: one per seed. settings: what tells it from other rows of its method.
+    """runs: one per seed, of each fold. settings: what tells it from other rows of its method.
 
     variant: a letter if the table's rows rest on more than one state of the data.
     """
@@ -60,8 +60,26 @@ class Row:
         return f"{self.method} ({listed(self.settings)})" if self.settings else self.method
 
     @property
-    def seeds(self) -> tuple[int, ...]:
-        return tuple(sorted(r.seed for r in self.runs))
+    def seeds(self) -> tuple[int | FoldSeed, ...]:
+        return tuple(sorted(r.draw for r in self.runs))
+
+    @property
+    def digests(self) -> str:
+        """One, or the folds'."""
+        return "; ".join(dict.fromkeys(r.digest for r in self.runs))
+
+    @property
+    def overlap(self) -> float:
+        """Test samples for each one that trains."""
+        return max(r.counts["test"] / r.counts["train"] for r in self.runs)
+
+    def state(self, fold: int) -> tuple[str, str] | None:
+        """Of a fold; None if the row lacks it."""
+        return next((state_of(r) for r in self.runs if r.fold == fold), None)
+
+    def by_fold(self) -> "Row":
+        """With fold and seed to tell runs apart."""
+        return replace(self, runs=tuple(map(by_fold, self.runs)))
 
     @property
     def alone(self) -> str:
@@ -77,10 +95,14 @@ class Row:
 
     def cell(self, column: Column, ask: Callable[[Finished, str, str], Value] = value) -> Cell:
         """ask: what gives a run's value by a protocol of a quantity."""
-        numbers = {run.seed: ask(run, column.protocol, column.kind) for run in self.runs}
+        numbers = {run.draw: ask(run, column.protocol, column.kind) for run in self.runs}
         if QUANTITIES[column.kind].modalities:
             numbers = {seed: (each or {}).get(column.modality) for seed, each in numbers.items()}
-        return Cell({seed: n for seed, n in sorted(numbers.items()) if n is not None})
+        return self.of({seed: n for seed, n in sorted(numbers.items()) if n is not None})
+
+    def of(self, numbers: Mapping[int | FoldSeed, float]) -> Cell:
+        """A cell of this row. numbers: by Finished.draw."""
+        return Cell(numbers, overlap=self.overlap)
 
 
 @dataclass(frozen=True)
@@ -88,7 +110,8 @@ class Table:
     """Rows in the order they are shown, those of a family together.
 
     options: data settings, besides the split, that tell it from other tables of its data set.
-    seeds: those asked for, or all that any row has. unfinished: methods asked for without a row.
+    seeds: those asked for, or all that any row has; with their folds where there are several of
+    them, which rows are over. unfinished: methods asked for without a row.
     """
 
     dataset: str
@@ -97,13 +120,18 @@ class Table:
     options: dict[str, str]
     modalities: tuple[str, ...]
     rows: tuple[Row, ...]
-    seeds: tuple[int, ...]
+    seeds: tuple[int | FoldSeed, ...]
     unfinished: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
-        """Of its split, with the options: "clean (fold=2)"."""
+        """Of its split, with the options: "clean (folds=0 to 4)"."""
         return f"{self.split} ({listed(self.options)})" if self.options else self.split
+
+    @property
+    def folded(self) -> bool:
+        """Whether rows are over several folds."""
+        return any(isinstance(seed, FoldSeed) for seed in self.seeds)
 
     @property
     def families(self) -> dict[str, list[Row]]:
@@ -146,16 +174,17 @@ def check_named(tables: Sequence[Table], name: str) -> None:
 def named(row: Row, name: str) -> bool:
     method, at, digest = name.rpartition("@")
     if at and digest and method == row.method:
-        return row.runs[0].digest.startswith(digest)
+        return any(run.digest.startswith(digest) for run in row.runs)
     return name in (row.method, row.label)
 
 
-def rows_named(table: Table, name: str) -> dict[tuple[str, str], Row]:
-    """State of the data -> the row of that name. Raises UserError for several on one state."""
+def rows_named(table: Table, name: str) -> dict[str, Row]:
+    """Variant, the state of the data -> the row of that name. Raises UserError for several on one
+    state."""
     by_state = {}
     for row in table.rows:
         if named(row, name):
-            by_state.setdefault(state_of(row.runs[0]), []).append(row)
+            by_state.setdefault(row.variant, []).append(row)
     for rows in by_state.values():
         if len(rows) > 1:
             each = ", ".join(f"{r.label!r} or {r.method}@{r.runs[0].digest[:6]}" for r in rows)
@@ -163,11 +192,15 @@ def rows_named(table: Table, name: str) -> dict[tuple[str, str], Row]:
                 f"{name!r} names {len(rows)} configurations on {table.dataset}, {table.name}; "
                 f"name one: {each}."
             )
-    return {state: rows[0] for state, rows in by_state.items()}
+    return {variant: rows[0] for variant, rows in by_state.items()}
+
+
+def by_fold(run: Finished) -> Finished:
+    return replace(run, draw=FoldSeed(run.fold, run.seed))
 
 
 def state_of(run: Finished) -> tuple[str, str]:
-    """What must be the same for two numbers to be comparable: the data and its split."""
+    """What must be the same for two numbers of a fold to be comparable: the data and its split."""
     return run.data_hash, configuration(run.digests)
 
 

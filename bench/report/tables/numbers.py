@@ -42,10 +42,10 @@ class Numbers:
         """How far a row's encoder is by probe behind the one trained alone, seed by seed."""
         other = alone(self.table, row, column.modality)
         if other is None:
-            return Cell({})
+            return row.of({})
         probes = self.cell(row, Column(column.protocol, PROBE, column.modality)).values
         whole = self.cell(other, Column(column.protocol, ACCURACY)).values
-        return Cell({seed: whole[seed] - p for seed, p in probes.items() if seed in whole})
+        return row.of({seed: whole[seed] - p for seed, p in probes.items() if seed in whole})
 
     def column(self, column: Column) -> list[Cell]:
         """In the order of the rows."""

@@ -1,13 +1,14 @@
 """What every adapter offers: settings, a description, the data, and a check of both."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from bench.config.settings import Settings, build, knob
+from bench.config.experiment import ALL, Experiment
+from bench.config.settings import Settings, build, knob, recorded
 from bench.datasets.core.cache.format import Say
 from bench.datasets.core.files.download import Archive, Download
 from bench.datasets.core.prepare.clips import class_counts
@@ -63,6 +64,14 @@ class Adapter:
                 raise UserError(f"data.{key} would have no effect: {reason}; leave it out.")
         return asdict(config)
 
+    @property
+    def folds(self) -> int:
+        """How many folds the split has, which `data.fold` counts from 0; 0 if it has none."""
+        number = {f.name: f for f in fields(self.config)}.get("fold")
+        if number is None or "fold" in self.config.idle(0):
+            return 0
+        return number.metadata["high"] + 1
+
     def describe(self) -> DatasetSpec:
         """What a method may know. Reads no samples."""
         raise NotImplementedError
@@ -82,6 +91,29 @@ class Adapter:
     def raw(self) -> Path:
         """The root, which exists. Raises UserError."""
         return existing(self.root, self.name, self.holds)
+
+
+def folded(adapter: Adapter, experiment: Experiment) -> list[dict[str, object]]:
+    """The settings of the data set, once for each fold that is asked for. Raises UserError for
+    folds that it does not have."""
+    if not experiment.folds:
+        return [recorded(adapter.config)]
+    if "fold" in experiment.data:
+        raise UserError(
+            f"--folds and data.fold={experiment.data['fold']} exclude each other; leave one out."
+        )
+    folds = range(adapter.folds) if experiment.folds == ALL else experiment.folds
+    if not adapter.folds:
+        raise UserError(
+            f"--folds would have no effect: split {adapter.config.split!r} of {adapter.name} has "
+            "no folds; leave it out, or choose a split that has some (docs/datasets.md)."
+        )
+    if max(folds) >= adapter.folds:
+        raise UserError(
+            f"{adapter.name} has folds 0 to {adapter.folds - 1}, and no fold {max(folds)}; give "
+            f"--folds {ALL}, or numbers below {adapter.folds}."
+        )
+    return [recorded(replace(adapter.config, fold=fold)) for fold in folds]
 
 
 def existing(root: Path | None, name: str, holds: str) -> Path:

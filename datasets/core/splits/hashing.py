@@ -32,16 +32,18 @@ def share_of(count: int, frac: float) -> int:
 
 
 def carve(
-    dataset: str, salt: str, groups: Sequence[str], labels: np.ndarray, frac: float
+    dataset: str, salt: str, groups: Sequence[str], labels: np.ndarray, frac: float, place: int = 0
 ) -> np.ndarray:
     """GV1: which samples a share `frac` of the groups of each class takes out, [N] bool.
 
-    groups: [N], whole groups move; a sample's own id as its group gives SV1. labels: [N].
+    groups: [N], whole groups move; a sample's own id as its group gives SV1. labels: [N]. place:
+    how many such shares come before it, so that those of different places share nothing.
     """
     taken = set()
     for members in groups_by_class(groups, labels).values():
         ordered = hash_order(dataset, salt, members)
-        taken.update(ordered[: share_of(len(ordered), frac)])
+        start, end = (share_of(len(ordered), shares * frac) for shares in (place, place + 1))
+        taken.update(ordered[start:end])
     return np.fromiter((g in taken for g in groups), dtype=bool, count=len(groups))
 
 

@@ -42,6 +42,13 @@ def test_carve_takes_the_first_in_hash_order():
     assert {i for i, t in zip(ids, taken, strict=True) if t} == set(hash_order("d", "val", ids)[:2])
 
 
+def test_shares_of_different_places_are_all_samples_once():
+    ids, labels = [f"i{i}" for i in range(43)], np.array([0] * 25 + [1] * 4 + [2] * 14)
+    taken = [carve("d", "test", ids, labels, 0.2, place) for place in range(5)]
+    assert (np.sum(taken, axis=0) == 1).all()
+    assert (taken[0] == carve("d", "test", ids, labels, 0.2)).all()
+
+
 def test_carve_never_cuts_a_group():
     groups = [f"g{i // 5}" for i in range(100)]
     taken = carve("d", "test", groups, np.arange(100) % 2, 0.2)

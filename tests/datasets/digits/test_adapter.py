@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from bench.config.settings import build
+from bench.config.settings import build, recorded
 from bench.config.spec import NetworkConfig, TrainConfig
 from bench.datasets import ENTRIES
 from bench.datasets.core.recipes import recipe
-from bench.datasets.digits.adapter import Digits
+from bench.datasets.digits.adapter import FOLDS, Digits
 from bench.errors import UserError
 from bench.registry import load
 
@@ -86,7 +86,33 @@ def test_an_unknown_split_is_refused_with_the_nearest():
 
 
 def test_complete_gives_every_setting():
-    assert Digits.complete({}, None) == {"split": "clean"}
+    assert Digits.complete({}, None) == {"split": "clean", "fold": 0}
+
+
+def test_fold_0_is_the_split_from_before_there_were_folds(tmp_path):
+    config = Digits.Config(split="clean", fold=0)
+    data = Digits(config, None).open(tmp_path)
+    assert (data.split, data.digests) == ("clean", DIGESTS["clean"])
+    assert recorded(config) == {"split": "clean"}
+
+
+def test_every_image_is_tested_in_one_of_the_folds_and_parts_share_none(tmp_path):
+    folds = [Digits(Digits.Config(fold=k), None).open(tmp_path) for k in range(FOLDS)]
+    tested = np.concatenate([data.parts["test"].rows.numpy() for data in folds])
+    assert sorted(tested.tolist()) == list(range(1797))
+    for k, data in enumerate(folds):
+        rows = np.concatenate([part.rows.numpy() for part in data.parts.values()])
+        assert sorted(rows.tolist()) == list(range(1797))
+        counts = [len(part) for part in data.parts.values()]
+        assert np.abs(np.array(counts) - [1078, 359, 360]).max() <= 4
+        assert data.hash == HASH and data.split == ("clean" if k == 0 else f"clean-fold-{k}")
+        assert recorded(Digits.Config(fold=k)) == {"split": "clean"} | ({"fold": k} if k else {})
+
+
+def test_only_the_clean_split_has_folds():
+    assert [Digits(Digits.Config(split=s), None).folds for s in DIGESTS] == [FOLDS, 0, 0]
+    with pytest.raises(UserError, match="fold would have no effect: the split literature has no"):
+        Digits.complete({"split": "literature", "fold": 1}, None)
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)

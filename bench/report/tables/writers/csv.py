@@ -78,7 +78,7 @@ def lines(numbers: Numbers, shown: Sequence[Column]) -> Iterator[dict[str, objec
                 len(cell.values),
                 " ".join(map(str, cell.values)),
                 " ".join(map(repr, cell.values.values())),
-                row.runs[0].digest,
+                row.digests,
                 row.runs[0].data_hash,
                 *(
                     among(run.environment.get(key, UNRECORDED) for run in row.runs)

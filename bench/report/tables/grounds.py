@@ -1,0 +1,69 @@
+"""What a table rests on, in words: seeds, folds, data and splits."""
+
+from bench.report.read.results import Finished
+from bench.report.stats.paired import FoldSeed
+from bench.report.tables.model import Table
+
+PREFIX = 8  # hex digits of a hash
+
+
+def fold_words(table: Table) -> str:
+    """What the spread is where rows are over folds."""
+    if not table.folded:
+        return ""
+    return (
+        "; each fold is another split of the same data, and the spread is that of single runs, "
+        "over folds and seeds at once"
+    )
+
+
+def seed_words(seeds: tuple[int | FoldSeed, ...]) -> str:
+    """ "0 to 4", or "3, 7"; of several folds "0, 1 of folds 0 to 4", or of each fold by itself."""
+    folds = {}
+    for key in seeds:
+        if isinstance(key, FoldSeed):
+            folds.setdefault(key.fold, []).append(key.seed)
+    alike: dict[tuple[int, ...], list[int]] = {}
+    for fold, own in folds.items():
+        alike.setdefault(tuple(own), []).append(fold)
+    if folds:
+        return "; ".join(
+            f"{seed_words(own)} of fold{'s' * (len(several) > 1)} {seed_words(tuple(several))}"
+            for own, several in alike.items()
+        )
+    if len(seeds) > 2 and seeds[-1] - seeds[0] == len(seeds) - 1:
+        return f"{seeds[0]} to {seeds[-1]}"
+    return ", ".join(map(str, seeds))
+
+
+def state_words(table: Table) -> str:
+    """The data's hash, and the split's sizes and digests; by letter if there are several."""
+    states: dict[str, dict[int, Finished]] = {}
+    for row in table.rows:
+        states.setdefault(row.variant, {}).update({run.fold: run for run in row.runs})
+    return " ".join(
+        (f"[{variant}] data" if variant else "Data")
+        + f" `{next(iter(folds.values())).data_hash[:PREFIX]}`: "
+        + "; ".join(
+            (f"fold {fold} " if len(folds) > 1 else "")
+            + ", ".join(part_words(run, part) for part in run.counts)
+            for fold, run in sorted(folds.items())
+        )
+        + "."
+        for variant, folds in sorted(states.items())
+    )
+
+
+def part_words(run: Finished, part: str) -> str:
+    return f"{part} {run.counts[part]} (`{run.digests.get(part, 'unknown')[:PREFIX]}`)"
+
+
+def overlap_notes(table: Table) -> list[str]:
+    """Splits of which parts are not apart."""
+    states = {(row.variant, run.split): run for row in table.rows for run in row.runs}
+    return [
+        (f"[{variant}] " if variant else "")
+        + f"The parts of split `{split}` are not independent: {' '.join(run.overlaps)}"
+        for (variant, split), run in sorted(states.items(), key=lambda item: item[0])
+        if run.overlaps
+    ]
