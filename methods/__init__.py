@@ -10,7 +10,7 @@ MATCHING = "Matching of modalities"
 SCHEDULE, ALTERNATING = "Schedules", "Alternating training"
 RESAMPLING = "Choice of samples"
 OGM, OGM_PAPER = "bench.methods.ogm:OGM", "Peng et al., CVPR 2022"
-MSLR_PAPER = "Yao and Mihalcea, Findings of ACL 2022"
+MSLR_PAPER = "Yao, Mihalcea, Findings of ACL 2022"
 VALUATION, VALUATION_PAPER = "bench.methods.valuation:Valuation", "Wei et al., CVPR 2024"
 # What is ours where there are more than two modalities, of several rows.
 OGM_BEYOND = "a modality's ratio is to the mean score of the others"

@@ -244,14 +244,14 @@ def test_stopped_at_any_moment_it_ends_like_an_uninterrupted_run(name):
 
 def sitting(name, state, questions):
     """A trainer that goes on from a state until it ends, or is stopped after so many questions;
-    then the state that it saved comes with it."""
+    then the state that is to be gone on from comes with it."""
     saved, stop = [], Countdown(questions)
     trainer = trainer_of(spec_of(name, epochs=2), save=saved.append, stop=stop)
     torch.manual_seed(99)
     try:
         trainer.train(loaded(state))
     except Stopped:
-        return trainer, dump(saved[-1])
+        return trainer, dump(saved[-1]) if saved else state
     return trainer, None
 
 
