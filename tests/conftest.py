@@ -1,8 +1,12 @@
+import os
+
 import pytest
 import torch
 
 from bench.runs import processes
 from tests.helpers.warm import START
+
+os.environ.pop("COLUMNS", None)  # xdist says that its workers have a terminal of 80
 
 
 @pytest.fixture(autouse=True)
