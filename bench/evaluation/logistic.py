@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.blas import ssyrk
 
 TOLERANCE = 1e-6  # norm of the gradient at an optimum
 STEPS = 200  # Newton steps to it; some 5 are usual
@@ -125,11 +126,11 @@ class Problem:
         return lambda rest: scale * rest
 
     def by_hessian(self, point: Iterate) -> Callable[[NDArray], NDArray]:
-        """The whole one, single precision being enough here."""
+        """The whole one, its upper triangle alone, single precision being enough here."""
         width, classes = point.weights.shape
         rows, probs = self.rows.astype(np.float32), point.probs.astype(np.float32)
         spread = (rows[:, None] * probs[:, :, None]).reshape(self.samples, -1)  # [N, K (D + 1)]
-        hessian = -(spread.T @ spread)
+        hessian = ssyrk(-1.0, spread.T)  # [K (D + 1)] squared
         for k in range(classes):
             block = slice(k * width, (k + 1) * width)
             hessian[block, block] += spread[:, block].T @ rows
