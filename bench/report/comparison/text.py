@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from tabulate import tabulate
 
-from bench.config.spec import PROTOCOLS
 from bench.report.comparison.compare import Compared, Comparison, Overall
 from bench.report.comparison.pairs import Pair, Pairs
 from bench.report.quantities import Quantity
@@ -13,7 +12,7 @@ from bench.report.stats.paired import LEVEL, ORDER, ROPE, TINY, Paired
 from bench.report.stats.skew import LAW
 from bench.report.stats.verdicts import Judgement, Verdict
 from bench.report.tables import captions, marks
-from bench.report.tables.grounds import seed_words
+from bench.report.tables.grounds import protocol_words, seed_words
 from bench.report.tables.model import Cell
 from bench.report.tables.writers.markdown import escape
 
@@ -27,7 +26,8 @@ HEAD = (
 def render(comparison: Comparison, pairs: Pairs, a: str, b: str) -> str:
     """a, b: what A and B are, as the user named them."""
     quantity = comparison.quantity
-    read = "; ".join(f"`{p}`, {PROTOCOLS[p]}" for p in comparison.protocols)
+    rows = [row for one in comparison.lines for row in (one.pair.a, one.pair.b)]
+    read = "; ".join(f"`{p}`, {protocol_words(rows, p)}" for p in comparison.protocols)
     label = "Protocols" if len(comparison.protocols) > 1 else "Protocol"
     unit = " in percent, differences in points" if quantity.share else ""
     folded = any(one.difference.folds for one in comparison.lines)

@@ -15,9 +15,8 @@ import jinja2
 from markupsafe import Markup
 
 from bench import __version__
-from bench.config.spec import PROTOCOLS
 from bench.report.page import figures, findings, missing, runs
-from bench.report.tables import ablation, render
+from bench.report.tables import ablation, grounds, render
 from bench.report.tables.layout import TableView
 from bench.report.tables.model import Table
 from bench.report.tables.numbers import Numbers
@@ -52,6 +51,7 @@ def build(content: Content) -> str:
     style, script = ((HERE / name).read_text("utf-8") for name in ("style.css", "sort.js"))
     view, protocols = content.view, content.view.protocols
     numbers = [Numbers(table) for table in content.tables]
+    rows = [row for table in content.tables for row in table.rows]
     unfinished = missing.listed(content.runs)
     parts = {
         "heads": [findings.of_table(one, view) for one in numbers],
@@ -60,7 +60,7 @@ def build(content: Content) -> str:
         "sections": [runs.of_table(one, protocols) for one in numbers],
         "unfinished": unfinished,
         "open": sum(one.count for one in unfinished),
-        "protocols": {p: PROTOCOLS[p] for p in protocols},
+        "protocols": {p: grounds.protocol_words(rows, p) for p in protocols},
     }
     return page_template().render(
         title=f"Report: {content.name}" if content.name else "Report",

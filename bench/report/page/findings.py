@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bench.config.spec import PROTOCOLS
 from bench.report.quantities import ACCURACY, UNDER_TRAINING
 from bench.report.stats.paired import LEVEL, paired
 from bench.report.stats.verdicts import Verdict, counted
@@ -78,7 +77,8 @@ def summary(table: Table, protocol: str) -> str:
     rows, seeds = len(table.rows), table.seeds
     return (
         f"{rows} configuration{'' if rows == 1 else 's'}, seed{'' if len(seeds) == 1 else 's'} "
-        f"{grounds.seed_words(seeds)}, test accuracy at {PROTOCOLS[protocol]}."
+        f"{grounds.seed_words(seeds)}, test accuracy at "
+        f"{grounds.protocol_words(table.rows, protocol)}."
     )
 
 

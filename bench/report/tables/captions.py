@@ -3,12 +3,18 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from bench.config.spec import LAST, PROTOCOLS, TEST_BEST, VAL
+from bench.config.spec import TEST_BEST, VAL
 from bench.report.quantities import ACCURACY, HEAD, PROBE
 from bench.report.read.results import Finished
 from bench.report.read.settings import MISSING, told_apart
 from bench.report.tables.columns import NAMES
-from bench.report.tables.grounds import fold_words, overlap_notes, seed_words, state_words
+from bench.report.tables.grounds import (
+    fold_words,
+    overlap_notes,
+    protocol_words,
+    seed_words,
+    state_words,
+)
 from bench.report.tables.model import Cell, Column, Row, Table
 from bench.report.tables.numbers import Numbers
 
@@ -24,7 +30,7 @@ def caption(table: Table, protocols: tuple[str, ...], shown: Sequence[Column] = 
     """What the numbers are and what they rest on. shown: empty for accuracies alone."""
     plain = all(c.kind in (ACCURACY, HEAD, PROBE) for c in shown)
     what = "Test accuracy in percent" if plain else "On the test split, shares in percent"
-    read = "; ".join(f"`{p}`, {protocol_words(table, p)}" for p in protocols)
+    read = "; ".join(f"`{p}`, {protocol_words(table.rows, p)}" for p in protocols)
     several = len(table.seeds) > 1
     spread = "mean ± sample standard deviation (ddof 1) over seeds" if several else "seed"
     label = "Protocols" if len(protocols) > 1 else "Protocol"
@@ -33,12 +39,6 @@ def caption(table: Table, protocols: tuple[str, ...], shown: Sequence[Column] = 
         f"{label} {read}. {state_words(table)} "
         f"{tuning_words(table)} {machine_words(table)} {code_words(table)}"
     )
-
-
-def protocol_words(table: Table, protocol: str) -> str:
-    if protocol == VAL and all(run.settings["train.selection"] == LAST for run in runs(table)):
-        return "the last epoch: the recipe selects none"
-    return PROTOCOLS[protocol]
 
 
 def tuning_words(table: Table) -> str:

@@ -1,8 +1,11 @@
 """What a table rests on, in words: seeds, folds, data and splits."""
 
+from collections.abc import Sequence
+
+from bench.config.spec import LAST, PROTOCOLS, VAL
 from bench.report.read.results import Finished
 from bench.report.stats.paired import FoldSeed
-from bench.report.tables.model import Table
+from bench.report.tables.model import Row, Table
 
 PREFIX = 8  # hex digits of a hash
 
@@ -15,6 +18,16 @@ def fold_words(table: Table) -> str:
         "; each fold is another split of the same data, and the spread is that of single runs, "
         "over folds and seeds at once"
     )
+
+
+def protocol_words(rows: Sequence[Row], protocol: str) -> str:
+    """Which epoch it reads of these rows' runs."""
+    kept = {run.settings["train.selection"] for row in rows for run in row.runs}
+    if protocol != VAL or LAST not in kept:
+        return PROTOCOLS[protocol]
+    if kept == {LAST}:
+        return "the last epoch: the recipe selects none"
+    return f"{PROTOCOLS[protocol]}, or the last where the recipe selects none"
 
 
 def seed_words(seeds: tuple[int | FoldSeed, ...]) -> str:
