@@ -117,8 +117,11 @@ def test_epochs_of_stages_of_one_kind_count_on(tmp_path):
         *learning({"m0": 0.9}, epochs=2, stage="turn-1"),
         *learning({"m0": 0.1}, epochs=1, stage="fusion"),
     ]
-    add(tmp_path, "x", log=log)
-    (curve,) = curves(collect(tmp_path)[0])
+    add(tmp_path, "y", log=[*log[:2], *learning({"m0": 0.9}, stage="turn1")])
+    (named,) = curves(collect(tmp_path)[0])
+    assert named.stage == "turn" and list(named.points) == [0, 1]  # a name with a number is a name
+    add(tmp_path / "turns", "x", log=log)
+    (curve,) = curves(collect(tmp_path / "turns")[0])
     assert curve.stage == "turn" and list(curve.points) == [0, 1, 2, 3]
     scored = [row["val_unimodal"]["m0"] for row in log if "val_unimodal" in row][:4]
     assert [cell.mean for cell in curve.points.values()] == scored

@@ -52,7 +52,7 @@ def accuracies(run: Finished, modality: str) -> tuple[str, dict[int, float]]:
     """
     first, points = "", {}
     for row in run.rows():
-        scored, kind = row.get("val_unimodal") or {}, re.sub(r"[ -]?\d+", "", row["stage"])
+        scored, kind = row.get("val_unimodal") or {}, re.sub(r"[ -]\d+", "", row["stage"])
         if modality in scored and first in ("", kind):
             first = kind
             points[len(points)] = scored[modality]
