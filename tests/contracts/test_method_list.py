@@ -11,7 +11,8 @@ import pytest
 from bench.__main__ import main
 from bench.commands.grid import columns
 from bench.methods import ENTRIES
-from bench.registry import declared, load
+from bench.registry import declared, load, lookup
+from bench.suites import read
 
 PAGE = Path(__file__).parents[2] / "docs/methods.md"
 LONGEST = 80  # characters of a cost
@@ -117,3 +118,18 @@ def test_a_last_cell_is_broken_beside_the_others_or_below_them():
     assert beside[0].startswith("a    one two") and beside[1].startswith("     one two")
     below = columns(rows, 30).splitlines()
     assert below[0] == "a" and below[1].startswith("     one two") and below[-1] == "     x"
+
+
+def test_the_suites_leave_out_no_row_of_the_table():
+    """`all` has every method, `variants` every other form beside the one it is a form of."""
+    everything = read("all").experiment.methods
+    assert {e.target for e in ENTRIES} == {
+        lookup(ENTRIES, m, "a method").target for m in everything
+    }
+    others = {e.name: e.base for e in ENTRIES if e.base and e.base != "dimml"}
+    beside = {"joint", "ensemble"}
+    assert set(read("variants").experiment.methods) == {*others, *others.values()} | beside
+    order = [e.name for e in ENTRIES]
+    for suite in ("all", "variants"):
+        methods = read(suite).experiment.methods
+        assert list(methods) == sorted(methods, key=order.index)
