@@ -3,7 +3,7 @@
 import ast
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -37,6 +37,22 @@ class MethodEntry:
         """Of the paper; empty if it tells none."""
         match = re.search(r"\b(19|20)\d\d\b(?!\.)", self.paper)  # with a dot it is arXiv's number
         return match.group() if match else ""
+
+
+def variants(entry: MethodEntry, *others: tuple) -> tuple[MethodEntry, ...]:
+    """The row, and rows of other settings: ends of their names and titles, their settings, and what
+    is ours for more than two modalities where that is not as in the row."""
+    return entry, *(
+        replace(
+            entry,
+            name=f"{entry.name}-{end}",
+            title=f"{entry.title}, {what}",
+            settings=settings,
+            base=entry.name,
+            more_than_two=beyond[0] if beyond else entry.more_than_two,
+        )
+        for end, what, settings, *beyond in others
+    )
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ PAGE = """\
 # Methods
 
 Written by `python -m bench list methods --format md > docs/methods.md` from the table in
-`methods/__init__.py` and the classes that it names; change those, and write it again.
+`methods/rows/` and the classes that it names; change those, and write it again.
 `python -m bench list methods` shows it in a terminal; `--format csv` has every field.
 
 - *Modalities*: how many a data set must have. What is ours for more than a paper's two stands

@@ -27,7 +27,7 @@ def lacking(entry):
     """What a row does not tell, in sentences."""
     cost = declared(entry.target)["cost"]
     if not entry.title or not entry.family:
-        yield f"the row {entry.name} of methods/__init__.py needs a title and a family."
+        yield f"the row {entry.name} of methods/rows needs a title and a family."
     if entry.paper != "-" and not entry.year:
         yield (
             f"the paper of {entry.name}, {entry.paper!r}, names no year: write "
