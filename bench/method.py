@@ -1,7 +1,7 @@
 """The contract between the harness and a method: all that a method file imports from the suite."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -17,7 +17,7 @@ from bench.passes import collect, eval_mode
 from bench.seeds import generator
 from bench.types import Batch, Clock, Prediction
 
-__all__ = ["Batch", "Clock", "Method", "Prediction", "Settings", "Stage", "UserError"]
+__all__ = ["Batch", "Clock", "Method", "OwnHeads", "Prediction", "Settings", "Stage", "UserError"]
 __all__ += ["collect", "descend", "eval_mode", "generator", "knob", "share"]
 
 Metrics = dict[str, Tensor]  # scalars, detached; the harness averages them over the epoch
@@ -217,3 +217,17 @@ class Method(nn.Module):
                 start_epoch=self.start_epoch,
             )
         ]
+
+
+class OwnHeads(Method):
+    """A method whose modalities have heads of their own, on the features that the fusion gets."""
+
+    has_own_heads = True
+
+    def __init__(self, task, config):
+        super().__init__(task, config)
+        self.own = task.heads(self.dims)
+
+    def forward(self, batch):
+        out = super().forward(batch)
+        return replace(out, unimodal={m: self.own[m](z) for m, z in out.features.items()})

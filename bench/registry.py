@@ -20,6 +20,7 @@ class MethodEntry:
     for one run of each modality; such a run is called `<name>-<modality>`. base: the row whose
     presets it takes when it has none of its own. more_than_two: what of it is our own where there
     are more than two modalities, in words; empty where the paper says it, or nothing depends on it.
+    controls: of a row that is there to be compared with, what it tells apart, in a sentence or two.
     """
 
     name: str
@@ -31,6 +32,7 @@ class MethodEntry:
     expand: str = ""
     base: str = ""
     more_than_two: str = ""
+    controls: str = ""
 
     @property
     def year(self) -> str:

@@ -8,20 +8,19 @@ held-out samples for its growth of over-fitting. One block as long as the run is
 """
 
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from bench.method import Method, Prediction, Settings, Stage, collect, descend, knob, share
+from bench.method import OwnHeads, Prediction, Settings, Stage, collect, descend, knob, share
 
 FLOOR = 1e-8  # of the squared growth; code of tsai
 MEASURED = ("fit before", "held before", "fit after", "held after")  # A, B, A', B'
 
 
-class GBlend(Method):
-    has_own_heads = True
+class GBlend(OwnHeads):
     min_modalities = 2
     cost = "M own heads; before each block, a training of every loss, forward over training"
 
@@ -35,7 +34,6 @@ class GBlend(Method):
 
     def __init__(self, task, config):
         super().__init__(task, config)
-        self.own = task.heads(self.dims)
         # What is tried: every modality alone and, on encoders of its own, the fusion.
         self.alone = nn.ModuleList(deepcopy([self.encoders, self.own]))
         self.together = nn.ModuleList(deepcopy([self.encoders, self.head]))
@@ -98,10 +96,6 @@ class GBlend(Method):
     def trial_step(self, batch, optimizer, clock):
         """One step of each, at once: neither's gradient reaches another's parameters."""
         return descend(head_losses(self.trial(batch), batch.label).sum(), optimizer)
-
-    def forward(self, batch):
-        out = super().forward(batch)
-        return replace(out, unimodal={m: self.own[m](z) for m, z in out.features.items()})
 
     def loss(self, out, batch, clock):
         return blended(head_losses(out, batch.label), self.weights)

@@ -4,28 +4,19 @@ The uni-modal losses reach the encoders directly, which makes this the plainest 
 competition. The answer is the fused logits.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from torch.nn.functional import cross_entropy
 
-from bench.method import Method, Settings, knob
+from bench.method import OwnHeads, Settings, knob
 
 
-class JointUni(Method):
-    has_own_heads = True
+class JointUni(OwnHeads):
     cost = "M own heads"
 
     @dataclass(frozen=True)
     class Config(Settings):
         unimodal_weight: float = knob(1.0, low=0.0)  # lambda, of the sum of uni-modal losses
-
-    def __init__(self, task, config):
-        super().__init__(task, config)
-        self.own = task.heads(self.dims)
-
-    def forward(self, batch):
-        out = super().forward(batch)
-        return replace(out, unimodal={m: self.own[m](z) for m, z in out.features.items()})
 
     def loss(self, out, batch, clock):
         unimodal = sum(cross_entropy(u, batch.label) for u in out.unimodal.values())

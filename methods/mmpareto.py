@@ -5,17 +5,16 @@ arXiv 2405.17730. Where the two gradients of an encoder conflict, their shortest
 takes the place of their sum, at the sum's magnitude or more.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from bench.method import Method, Settings, knob
+from bench.method import OwnHeads, Settings, knob
 
 
-class MMPareto(Method):
-    has_own_heads = True
+class MMPareto(OwnHeads):
     min_modalities = 2
     cost = "1 backward, M own heads; encoders' gradients kept twice"
 
@@ -25,14 +24,6 @@ class MMPareto(Method):
         # What is brought back to the sum's norm: every tensor (released code), or the whole encoder
         # (the natural reading of the text).
         rescaled: str = knob("tensor", choices=("tensor", "encoder"))
-
-    def __init__(self, task, config):
-        super().__init__(task, config)
-        self.own = task.heads(self.dims)
-
-    def forward(self, batch):
-        out = super().forward(batch)
-        return replace(out, unimodal={m: self.own[m](z) for m, z in out.features.items()})
 
     def step(self, batch, optimizer, clock):
         out = self(batch)

@@ -8,17 +8,16 @@ prediction; the others are withheld. So weak modalities get more samples, and si
 samples of one kept modality alone, no two modalities' gradients meet in it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from bench.method import Method, Settings, collect, descend, knob, share
+from bench.method import OwnHeads, Settings, collect, descend, knob, share
 
 
-class Remix(Method):
-    has_own_heads = True
+class Remix(OwnHeads):
     min_modalities = 2
     cost = "M own heads; forward over training each epoch; with skip_masked less"
 
@@ -41,7 +40,6 @@ class Remix(Method):
 
     def __init__(self, task, config):
         super().__init__(task, config)
-        self.own = task.heads(self.dims)
         self.turns: list[int] = []  # of the epoch's batches, the modality that each keeps
 
     def get_extra_state(self):
@@ -49,10 +47,6 @@ class Remix(Method):
 
     def set_extra_state(self, state):
         self.turns = state.tolist()
-
-    def forward(self, batch):
-        out = super().forward(batch)
-        return replace(out, unimodal={m: self.own[m](z) for m, z in out.features.items()})
 
     def start_epoch(self, data, clock):
         self.turns = []

@@ -46,6 +46,7 @@ def fields_of(entry: MethodEntry) -> Fields:
         "base": entry.base,
         "settings": " ".join(f"{key}={value}" for key, value in entry.settings.items()),
         "more_than_two": entry.more_than_two,
+        "controls": entry.controls,
     }
 
 
@@ -88,6 +89,8 @@ def page(rows: list[Fields]) -> str:
             shown = (row[key] for key in ("title", "paper", "modalities", "fusions"))
             lines.append((f"`{row['name']}`", *shown, cost(row)))
         text += f"\n## {family}\n\n{pipes(heading, lines)}"
+        told = [f"- `{row['name']}`: {row['controls']}\n" for row in members if row["controls"]]
+        text += "\nWhat they are compared for:\n\n" * bool(told) + "".join(told)
         if ours := beyond_two(members):
             text += f"\nOurs, for more than two modalities: {ours}.\n"
     return text
