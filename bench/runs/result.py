@@ -109,6 +109,7 @@ class Result:
     probe: dict[str, object] | None
     unimodal: dict[str, object] | None
     subsets: list[dict] | None
+    mismatched: float | None
     robustness: dict[str, list] | None
     alignment: list[dict] | None
     gradient_cosine: dict[str, float] | None

@@ -77,6 +77,9 @@ BALANCE = {
     "imbalance_range": unequal("imbalance, range", "range"),
     "imbalance_share": unequal("imbalance, share", "normalised"),
     "utilisation": each("utilisation", partial(of_sets, balance.utilisation)),
+    "mismatched": Quantity(
+        "mismatched pairs", of_network(lambda run: run.evaluated.mismatched), 0, share=True
+    ),
     "ogm_ratio": each("discrepancy ratio", ratios, share=False),
     "gradient_cosine": each(
         "gradient cosine", of_network(lambda run: run.evaluated.gradient_cosine), share=False

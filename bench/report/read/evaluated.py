@@ -16,6 +16,7 @@ class Evaluated:
     protocol: str
     readouts: dict[str, dict[str, float]]  # mask, slice, own_head, .. -> modality -> accuracy
     subsets: tuple[dict[str, object], ...]  # modalities, and the accuracy by each readout
+    mismatched: float | None  # joined samples that have all of their labels on top
     levels: tuple[float, ...]  # of imperfection
     curves: dict[tuple[str, str], tuple[float, ...]]  # (kind, modality or "" for all) -> [K]
     cka: dict[tuple[str, str], float]  # pair -> likeness of features
@@ -49,6 +50,7 @@ def parse(result: Result) -> Evaluated:
         protocol=unimodal.pop("protocol", ""),
         readouts=unimodal,
         subsets=tuple(result.subsets or ()),
+        mismatched=result.mismatched,
         levels=tuple(robustness.get("levels") or ()),
         curves={
             (one["kind"], one["modality"] or ""): tuple(one["accuracy"])
