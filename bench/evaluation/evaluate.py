@@ -73,6 +73,7 @@ def evaluate(
         "mismatched": mismatched,
         "robustness": {"levels": list(LEVELS), "curves": curves.records()},
         "alignment": alignment(looked["test"].features),
+        "norms": norms(method, looked["test"].features),
         "gradient_cosine": gradient_cosines(method, loaders["train"].source, seed),
     }
     return EvaluatedRun(entries, subsets.arrays() | {"label": labels})
@@ -131,6 +132,16 @@ def wide(looked: dict[str, EncodedSplit], names: list[str]) -> dict[str, NDArray
     return {
         p: np.hstack([one.features[m] for m in names]).astype(np.float64)
         for p, one in looked.items()
+    }
+
+
+def norms(method: Method, features: dict[str, NDArray]) -> dict[str, dict[str, float]]:
+    """By modality: how long features are, and the weights (Frobenius) that the fusion head has for
+    them, where it has such blocks."""
+    blocks = method.head.blocks() if hasattr(method.head, "blocks") else {}
+    return {
+        "features": {m: balance.mean_length(z.astype(np.float64)) for m, z in features.items()},
+        "blocks": {m: float(w.detach().double().norm()) for m, w in blocks.items()},
     }
 
 

@@ -103,6 +103,11 @@ def mismatched(logits: NDArray, labels: NDArray) -> float:
     return float((np.sort(highest, axis=1) == np.sort(labels.T, axis=1)).all(axis=1).mean())
 
 
+def mean_length(features: NDArray) -> float:
+    """Mean over samples of the Euclidean norm of their features, [N, D]."""
+    return float(np.linalg.norm(checked(features, "features"), axis=1).mean())
+
+
 def unit(features: NDArray) -> NDArray:
     """Each sample's features at length 1, [N, D] -> [N, D]; zero stays zero."""
     lengths = np.linalg.norm(checked(features, "features"), axis=1, keepdims=True)

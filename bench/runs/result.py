@@ -112,6 +112,7 @@ class Result:
     mismatched: float | None
     robustness: dict[str, list] | None
     alignment: list[dict] | None
+    norms: dict[str, dict[str, float]] | None  # features, blocks -> modality -> number
     gradient_cosine: dict[str, float] | None
     learned: list[dict] | None  # panels, see bench.method.Method.learned
     split: SplitUsed

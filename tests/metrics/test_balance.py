@@ -119,3 +119,7 @@ def test_mismatched_pairs_need_both_labels_on_top():
     assert balance.mismatched(logits, labels[1:]) == 1 / 4  # of one modality, the accuracy
     with pytest.raises(ValueError, match="the logits hold NaN"):
         balance.mismatched(logits * np.nan, labels)
+
+
+def test_the_mean_length_is_that_of_the_hand():
+    assert balance.mean_length(np.array([[3.0, 4.0], [0.0, 0.0], [0.0, -1.0]])) == 2.0

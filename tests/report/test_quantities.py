@@ -98,7 +98,7 @@ def test_one_modality_has_no_balance(tmp_path):
     assert value(one, "mask") == value(one, "own_head") == {"m1": value(one, "accuracy")}
 
 
-NEW = ("unimodal", "subsets", "mismatched", "robustness", "alignment", "gradient_cosine")
+NEW = ("unimodal", "subsets", "mismatched", "robustness", "alignment", "norms", "gradient_cosine")
 
 
 OLD_COST = ("epochs", "seconds", "parameters", "peak_memory_mib")
@@ -119,6 +119,7 @@ def test_an_older_result_has_dashes_and_nothing_breaks(tmp_path):
         "mask",
         "shapley",
         "mismatched",
+        "feature_norm",
         "vrr",
         "kept_missing_zero",
         "forward_flops",
