@@ -16,4 +16,15 @@ ROWS = (
         "others is. `joint` under the fusion sum differs in how its heads start, and in nothing "
         "else; under concat it has one bias besides.",
     ),
+    Entry(
+        "joint-long",
+        "bench.methods.joint_long:JointLong",
+        "Joint, twice as long",
+        CONTROL,
+        "-",
+        controls="Whether a method of two stages wins by its idea or by its updates: each encoder "
+        "is updated as often as where it is trained alone first and with the others then. Its "
+        "schedule has the double length too, so that it is not only further training at the "
+        "lowest rate.",
+    ),
 )
