@@ -27,4 +27,14 @@ ROWS = (
         "schedule has the double length too, so that it is not only further training at the "
         "lowest rate.",
     ),
+    Entry(
+        "joint-lr",
+        "bench.methods.joint_lr:JointLR",
+        "Joint, a rate per encoder",
+        CONTROL,
+        "-",
+        controls="Whether modulation does more than tuned learning rates: each encoder has a rate "
+        "of its own, found on held-out training samples before and fixed then. Where no other rate "
+        "is better it is `joint`, bit for bit.",
+    ),
 )
