@@ -37,4 +37,13 @@ ROWS = (
         "of its own, found on held-out training samples before and fixed then. Where no other rate "
         "is better it is `joint`, bit for bit.",
     ),
+    Entry(
+        "simbamm",
+        "bench.methods.simbamm:SimBaMM",
+        "SimBaMM",
+        CONTROL,
+        "arXiv 2512.22991, 2025",
+        controls="Whether a method does more than a better head would: features meet in a small "
+        "transformer, and training is plain.",
+    ),
 )
