@@ -46,6 +46,7 @@ class Stage:
     optimizer: stages that name the same optimizer continue its state; unnamed, each has its own.
     factors: asked before each epoch for the groups' factors, in place of those in `params`.
     first_epoch: where on the learning-rate schedule, and in the order of batches, the stage starts.
+    schedule: epochs that the learning-rate schedule stretches over; 0 for the planned ones.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Stage:
     optimizer: str = ""
     factors: Callable[[], Sequence[float]] | None = None
     first_epoch: int = 0
+    schedule: int = 0
 
     @property
     def rounds(self) -> int:
