@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -18,7 +19,7 @@ from bench.seeds import generator
 from bench.types import Batch, Clock, Prediction
 
 __all__ = ["Batch", "Clock", "Method", "OwnHeads", "Prediction", "Settings", "Stage", "UserError"]
-__all__ += ["collect", "descend", "eval_mode", "generator", "knob", "share"]
+__all__ += ["collect", "descend", "each_alone", "eval_mode", "generator", "knob", "share"]
 
 Metrics = dict[str, Tensor]  # scalars, detached; the harness averages them over the epoch
 Step = Callable[[Batch, Optimizer, Clock], Metrics]
@@ -233,3 +234,31 @@ class OwnHeads(Method):
     def forward(self, batch):
         out = super().forward(batch)
         return replace(out, unimodal={m: self.own[m](z) for m, z in out.features.items()})
+
+
+def each_alone(
+    method: Method, epochs: int, encoders: nn.ModuleDict, heads: nn.ModuleDict, name: str = "{}"
+) -> list[Stage]:
+    """A stage for every modality, in which its encoder and its head learn from their own loss alone
+    and end with the weights that validation selects. name: of the stages, with {} for the
+    modality. Each trains like the network of `unimodal` from the same start."""
+
+    def answer(modality: str, batch: Batch) -> Prediction:
+        z = method.through(encoders[modality], batch.inputs[modality])
+        logits = heads[modality](z)
+        return Prediction(logits, {modality: logits}, {modality: z})
+
+    def step(modality: str, batch: Batch, optimizer: Optimizer, clock: Clock) -> Metrics:
+        return descend(cross_entropy(answer(modality, batch).logits, batch.label), optimizer)
+
+    return [
+        Stage(
+            name.format(m),
+            epochs,
+            [*encoder.parameters(), *heads[m].parameters()],
+            partial(step, m),
+            answer=partial(answer, m),
+            select=True,
+        )
+        for m, encoder in encoders.items()
+    ]

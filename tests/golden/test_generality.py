@@ -13,6 +13,7 @@ import pytest
 from tests.golden import (
     made,
     made_forward,
+    made_g2d,
     made_gblend,
     made_gradients,
     made_greedy,
@@ -29,6 +30,7 @@ from tests.golden import (
     test_amco,
     test_cml,
     test_dimml,
+    test_g2d,
     test_gblend,
     test_greedy,
     test_inforeg,
@@ -67,6 +69,7 @@ MAKERS = {
     "greedy": (test_greedy, made_greedy.greedy),
     "amco": (test_amco, made_forward.amco),
     "umt": (test_umt, made_umt.umt),
+    "g2d": (test_g2d, made_g2d.g2d),
     "gblend": (test_gblend, made_gblend.gblend),
     "mbsd": (test_mbsd, made_linear_head.mbsd),
     "cml": (test_cml, made_linear_head.cml),
@@ -102,6 +105,7 @@ UNNOTICED = {
     "greedy": set(),
     "amco": {"M", "case1_dependent"},  # in that case none is
     "umt": {"M"},
+    "g2d": {"schedule_none"},  # everything learns in every epoch
     "gblend": set(),
     "mbsd": set(),
     "cml": set(),
