@@ -63,4 +63,9 @@ ROWS = (
             "the pull on all modalities but the first is that on the second",
         ),
     ),
+    *variants(
+        Entry("dgl", "bench.methods.dgl:DGL", "DGL", MODULATION, "Wei et al., ICCV 2025"),
+        ("fused-to-encoder", "fused loss to encoders", {"fused_to_encoder": True}),
+        ("uni-to-head", "uni-modal losses to the head", {"uni_to_head": True}),
+    ),
 )
