@@ -168,3 +168,62 @@ def dgl_steps(names, rng):
         network.update(gradients, *recipe.values())
     arrays["mean_losses"] = np.mean(losses, axis=0)
     return prefixed("step", arrays | network.arrays("after"))
+
+
+def factors(logits, temperature):
+    """ARL's, of logits [M, B, C], with all on the way to them."""
+    count = len(logits)
+    size = np.array([np.abs(u).sum() for u in logits])
+    d = size / size.sum()
+    probs = [softmax(u) for u in logits]
+    entropy = np.array([-(p * np.log(p)).sum() / len(p) for p in probs])
+    share = np.array([max(h, 0.6 / count) for h in entropy / entropy.sum()])
+    w = 1 / share / (1 / share).sum()
+    score = w * (1 - d) / (count - 1)
+    kappa = softmax(temperature * score)
+    keys = ("dependence", "entropy", "entropy_share", "certainty", "score", "kappa")
+    return dict(zip(keys, (d, entropy, share, w, score, kappa), strict=True))
+
+
+def arl(names, seed):
+    rng = np.random.default_rng(seed)
+    made = {}
+    for count in (2, 4):
+        logits = 6 * rng.normal(size=(count, BATCH, CLASSES))
+        logits[0] /= 6  # so that the others' entropies are below the floor
+        arrays = {"logits": logits, "temperature": 3.0} | factors(logits, 3.0)
+        made |= prefixed(f"given{count}", arrays)
+    for case, members in {"few": names, "many": (*names, "more")}.items():
+        head, arrays = concatenated(members, rng)
+        joint, losses = head.losses()
+        found = factors(np.array(head.alone), 5.0)
+        arrays |= {"gamma": 2.5, "temperature": 5.0} | found
+        arrays |= {"logits_fused": head.fused, "logits_uni": np.array(head.alone)}
+        arrays |= {"loss_fused": joint, "loss_uni": losses, "total": joint + 2.5 * losses.sum()}
+        z, *rest = head.gradients(1, 2.5, True, True)
+        enlarged = [(1 + k) * g for k, g in zip(found["kappa"], z, strict=True)]
+        arrays |= named(members, (enlarged, *rest)) | {"warmup_total": joint + losses.sum()}
+        plain = named(members, head.gradients(1, 1, True, True))
+        made |= prefixed(case, arrays | prefixed("warmup", plain))
+    return made | arl_steps(names, rng)
+
+
+def arl_steps(names, rng):
+    recipe = {"lr": 0.1, "momentum": 0.2, "weight_decay": 1e-3, "clip": 0.9}
+    arrays, network = {}, Network(names, rng)
+    begin = network.p
+    for released in (True, False):
+        network.p, network.velocity = dict(begin), dict.fromkeys(begin, 0)
+        if released:
+            arrays |= network.inputs() | recipe | {"gamma": 2.0, "temperature": 5.0}
+        kappas = []
+        for t in range(STEPS):
+            head = network.head(t)
+            kappas.append(factors(np.array(head.alone), 5.0)["kappa"])
+            z, *rest = head.gradients(1, 2.0, True, True)
+            used = np.full(len(names), 0.5) if released else kappas[-1]
+            z = [(1 + k) * g for k, g in zip(used, z, strict=True)]
+            network.update(network.gradients(t, head, z, *rest), *recipe.values())
+        arrays["ref_kappa_computed" if released else "kappa"] = np.array(kappas)
+        arrays |= network.arrays("ref_after" if released else "after")
+    return prefixed("step", arrays)
