@@ -18,8 +18,9 @@ from bench.passes import collect, eval_mode
 from bench.seeds import generator
 from bench.types import Batch, Clock, Prediction
 
-__all__ = ["Batch", "Clock", "Method", "OwnHeads", "Prediction", "Settings", "Stage", "UserError"]
-__all__ += ["collect", "descend", "each_alone", "eval_mode", "generator", "knob", "share"]
+__all__ = ["Batch", "Clock", "Method", "OwnHeads", "Prediction", "ReadAlone", "Settings", "Stage"]
+__all__ += ["UserError", "collect", "descend", "each_alone", "eval_mode", "generator", "knob"]
+__all__ += ["share"]
 
 Metrics = dict[str, Tensor]  # scalars, detached; the harness averages them over the epoch
 Step = Callable[[Batch, Optimizer, Clock], Metrics]
@@ -108,7 +109,7 @@ class Method(nn.Module):
     cost: ClassVar[str] = ""
     separable: ClassVar[bool] = False  # needs a fusion whose logits split into shares
     min_modalities: ClassVar[int] = 1  # fewest modalities that it makes sense for
-    has_own_heads: ClassVar[bool] = False  # `Prediction.unimodal` comes from heads trained for it
+    has_own_heads: ClassVar[bool] = False  # `Prediction.unimodal` is what training makes right
     uses_fusion: ClassVar[bool] = True  # uses the fusion that the network settings name
     # Whether `predict` sees the inputs through `feature` alone, each modality by itself; then what
     # withholds modalities from a trained network starts from stored features.
@@ -170,6 +171,16 @@ class Method(nn.Module):
         """Each modality's share of the fused logits [B, C]; empty if the fusion has none."""
         separable = hasattr(self.head, "contributions")
         return self.head.contributions(features) if separable else {}
+
+    def logits_alone(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What the head says of each modality with all other features zero, modality -> [B, C].
+
+        A linear head's bias stays whole, unlike in `shares`; of a sum of heads each has its own.
+        """
+        if hasattr(self.head, "addends"):
+            return self.shares(features)
+        zeros = {m: torch.zeros_like(z) for m, z in features.items()}
+        return {m: self.head(zeros | {m: z}) for m, z in features.items()}
 
     def forward(self, batch: Batch) -> Prediction:
         features = self.encode(batch)
@@ -262,3 +273,13 @@ def each_alone(
         )
         for m, encoder in encoders.items()
     ]
+
+
+class ReadAlone(Method):
+    """A method that trains what its fusion head says of each modality alone."""
+
+    has_own_heads = True
+
+    def forward(self, batch):
+        out = super().forward(batch)
+        return replace(out, unimodal=self.logits_alone(out.features))

@@ -33,6 +33,7 @@ NEUTRAL = {
     "mslr": {"search": False, "dynamic": False},
     "pmr": {"alpha": 0.0, "mu": 0.0},
     "inforeg": {"threshold": 1.0},
+    "dgl-fused-to-encoder": {"alpha": 0.0},
     "opm": {"chance": 0.0},
     "opm-no-rescaling": {"base_rate": 0.0},
     "umt": {"weight": 0.0},
