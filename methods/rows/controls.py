@@ -1,8 +1,10 @@
-"""What a method must beat before its own idea explains anything."""
+"""What a method must beat before its own idea explains anything; beside these, rows of other
+subjects that have `controls`."""
 
 from bench.registry import MethodEntry as Entry
 
 CONTROL = "Controls"
+PRETRAINED = "bench.methods.pretrained:Pretrained"
 
 ROWS = (
     Entry(
@@ -45,5 +47,27 @@ ROWS = (
         "arXiv 2512.22991, 2025",
         controls="Whether a method does more than a better head would: features meet in a small "
         "transformer, and training is plain.",
+    ),
+    Entry(
+        "pretrained-frozen",
+        PRETRAINED,
+        "Encoders trained alone, frozen",
+        CONTROL,
+        "-",
+        {"frozen": True},
+        controls="Whether encoders need each other at all: each is trained alone and selected on "
+        "validation, then a fusion head learns from their features. What a method has beyond this "
+        "its encoders learnt together.",
+    ),
+    Entry(
+        "pretrained-finetuned",
+        PRETRAINED,
+        "Encoders trained alone, fine-tuned",
+        CONTROL,
+        "-",
+        {"frozen": False},
+        controls="The first stage of methods with teachers or pre-trained encoders, by itself: "
+        "encoders trained alone and selected on validation, then joint training from there. What "
+        "such a method has beyond this is not its head start.",
     ),
 )

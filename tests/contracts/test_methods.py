@@ -38,6 +38,7 @@ NEUTRAL = {
     "opm-no-rescaling": {"base_rate": 0.0},
     "umt": {"weight": 0.0},
     "mbsd": {"start": 1.0},
+    "mcr": {"weight": 0.0, "contrast": 0.0, "unimodal_weight": 0.0, "pretrained": False},
     "cml": {"start": 1.0},
     "valuation-sample": {"warmup": 1.0},
     "valuation-modality": {"warmup": 1.0},

@@ -21,6 +21,7 @@ from tests.golden import (
     made_inforeg,
     made_lfm,
     made_linear_head,
+    made_mcr,
     made_metrics,
     made_midas,
     made_pmr,
@@ -40,6 +41,7 @@ from tests.golden import (
     test_inforeg,
     test_lfm,
     test_mbsd,
+    test_mcr,
     test_metrics_balance,
     test_metrics_calibration,
     test_metrics_classification,
@@ -77,6 +79,7 @@ MAKERS = {
     "g2d": (test_g2d, made_g2d.g2d),
     "gblend": (test_gblend, made_gblend.gblend),
     "mbsd": (test_mbsd, made_linear_head.mbsd),
+    "mcr": (test_mcr, made_mcr.mcr),
     "cml": (test_cml, made_linear_head.cml),
     "relearning": (test_relearning, made_schedules.relearning),
     "reconboost": (test_reconboost, made_schedules.reconboost),
@@ -116,6 +119,7 @@ UNNOTICED = {
     "g2d": {"schedule_none"},  # everything learns in every epoch
     "gblend": set(),
     "mbsd": set(),
+    "mcr": {"odd_con", "odd_tau"},  # of widths that are not compared
     "cml": set(),
     "relearning": {
         f"init.{m}_net.bn.{k}"
