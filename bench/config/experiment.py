@@ -54,6 +54,11 @@ def place(parts: dict[str, dict], path: list[str], value: str) -> None:
         parts[path[0]][path[1]] = value
     else:
         inner = parts[path[0]].get(path[1], {})
+        if not isinstance(inner, Mapping):
+            raise UserError(
+                f"--set {'.'.join(path)} and --set {path[0]}.{path[1]}={inner} exclude each "
+                "other; leave one out."
+            )
         parts[path[0]][path[1]] = {**inner, path[2]: value}
 
 
