@@ -83,6 +83,12 @@ ENTRIES: tuple[DatasetEntry, ...] = (
         "features of a face and of a voice",
     ),
     DatasetEntry(
+        "wikipedia",
+        "bench.datasets.wikipedia.adapter:Wikipedia",
+        "Wikipedia, articles by picture and text",
+        "visual words of a picture, topics of a text",
+    ),
+    DatasetEntry(
         "features",
         "bench.datasets.features.adapter:Features",
         "Your own arrays",

@@ -22,6 +22,14 @@ KNOWN = {
             "test": (240, "e2aa5e0dbf18"),
         },
     ),
+    "wikipedia": (
+        "e793062eae27",
+        {
+            "train": (1736, "4161a6f54cb9"),
+            "val": (434, "f65b89802a1e"),
+            "test": (693, "6157b5d65da5"),
+        },
+    ),
 }
 
 
@@ -41,6 +49,7 @@ def test_the_clean_split_is_the_one_that_is_described(name, tmp_path):
 @pytest.mark.parametrize(
     "name, counts, shared",
     [
+        ("wikipedia", {"train": 2173, "test": 693}, 6),
     ],
 )
 def test_the_published_split_is_the_one_that_is_described(name, counts, shared, tmp_path):
