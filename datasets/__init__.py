@@ -89,6 +89,12 @@ ENTRIES: tuple[DatasetEntry, ...] = (
         "visual words of a picture, topics of a text",
     ),
     DatasetEntry(
+        "bdgp",
+        "bench.datasets.bdgp.adapter:BDGP",
+        "BDGP, fly embryos from two sides",
+        "visual words of lateral and dorsal pictures",
+    ),
+    DatasetEntry(
         "features",
         "bench.datasets.features.adapter:Features",
         "Your own arrays",
