@@ -83,6 +83,12 @@ ENTRIES: tuple[DatasetEntry, ...] = (
         "features of a face and of a voice",
     ),
     DatasetEntry(
+        "mosi",
+        "bench.datasets.mosi.adapter:MOSI",
+        "CMU-MOSI, sentiment in speech, as features",
+        "features of words, of a voice and of a face",
+    ),
+    DatasetEntry(
         "wikipedia",
         "bench.datasets.wikipedia.adapter:Wikipedia",
         "Wikipedia, articles by picture and text",

@@ -22,6 +22,14 @@ KNOWN = {
             "test": (240, "e2aa5e0dbf18"),
         },
     ),
+    "mosi": (
+        "898f046fba63",
+        {
+            "train": (460, "77602a9dbcbc"),
+            "val": (157, "2bdd6338dc8c"),
+            "test": (135, "bc4049a56c04"),
+        },
+    ),
     "wikipedia": (
         "e793062eae27",
         {
@@ -57,6 +65,7 @@ def test_the_clean_split_is_the_one_that_is_described(name, tmp_path):
 @pytest.mark.parametrize(
     "name, counts, shared",
     [
+        ("mosi", {"train": 1447, "test": 752}, 0),
         ("wikipedia", {"train": 2173, "test": 693}, 6),
     ],
 )
