@@ -83,6 +83,24 @@ ENTRIES: tuple[DatasetEntry, ...] = (
         "features of a face and of a voice",
     ),
     DatasetEntry(
+        "mosi",
+        "bench.datasets.mosi.adapter:MOSI",
+        "CMU-MOSI, sentiment in speech, as features",
+        "features of words, of a voice and of a face",
+    ),
+    DatasetEntry(
+        "wikipedia",
+        "bench.datasets.wikipedia.adapter:Wikipedia",
+        "Wikipedia, articles by picture and text",
+        "visual words of a picture, topics of a text",
+    ),
+    DatasetEntry(
+        "bdgp",
+        "bench.datasets.bdgp.adapter:BDGP",
+        "BDGP, fly embryos from two sides",
+        "visual words of lateral and dorsal pictures",
+    ),
+    DatasetEntry(
         "features",
         "bench.datasets.features.adapter:Features",
         "Your own arrays",

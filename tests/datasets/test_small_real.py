@@ -22,6 +22,30 @@ KNOWN = {
             "test": (240, "e2aa5e0dbf18"),
         },
     ),
+    "mosi": (
+        "898f046fba63",
+        {
+            "train": (460, "77602a9dbcbc"),
+            "val": (157, "2bdd6338dc8c"),
+            "test": (135, "bc4049a56c04"),
+        },
+    ),
+    "wikipedia": (
+        "e793062eae27",
+        {
+            "train": (1736, "4161a6f54cb9"),
+            "val": (434, "f65b89802a1e"),
+            "test": (693, "6157b5d65da5"),
+        },
+    ),
+    "bdgp": (
+        "03894918ecd6",
+        {
+            "train": (1500, "680b7cbe1edc"),
+            "val": (500, "580b30c9fb13"),
+            "test": (500, "ddb2067cf245"),
+        },
+    ),
 }
 
 
@@ -41,6 +65,8 @@ def test_the_clean_split_is_the_one_that_is_described(name, tmp_path):
 @pytest.mark.parametrize(
     "name, counts, shared",
     [
+        ("mosi", {"train": 1447, "test": 752}, 0),
+        ("wikipedia", {"train": 2173, "test": 693}, 6),
     ],
 )
 def test_the_published_split_is_the_one_that_is_described(name, counts, shared, tmp_path):

@@ -28,7 +28,7 @@ LARGEST = 2**30  # bytes of an element when it is unpacked
 Elements = Iterator[tuple[int, memoryview]]
 
 
-class Damaged(Exception):
+class BadMatrix(Exception):
     """What is wrong with the bytes, in words."""
 
 
@@ -52,7 +52,7 @@ def load(path: Path, names: Sequence[str]) -> dict[str, list[np.ndarray]]:
             held = ", ".join(map(repr, there)) or "no variable"
             raise UserError(f"{path} holds {held} and no {absent!r}; take it from its source.")
         return {name: arrays(path, name, there[name]) for name in names}
-    except (Damaged, zlib.error) as error:
+    except (BadMatrix, zlib.error) as error:
         raise UserError(
             f"{path} is no MATLAB file that can be read ({error}); fetch it again."
         ) from None
@@ -71,32 +71,32 @@ def variables(raw: memoryview) -> dict[str, memoryview]:
 
 
 def elements(raw: memoryview) -> Elements:
-    """Type and content of the elements that follow one another. Raises Damaged."""
+    """Type and content of the elements that follow one another. Raises BadMatrix."""
     place = 0
     while place < len(raw):
         if len(raw) < place + 8:
-            raise Damaged("it is cut")
+            raise BadMatrix("it is cut")
         kind, size = struct.unpack_from("<2I", raw, place)
         start = place + 8
         if kind >> 16:  # up to four bytes lie in the tag itself
             kind, size, start = kind & 0xFFFF, kind >> 16, place + 4
         if start + size > len(raw) or (start < place + 8 and size > 4):
-            raise Damaged("it is cut, or a size is wrong")
+            raise BadMatrix("it is cut, or a size is wrong")
         yield kind, raw[start : start + size]
         place = start + size if kind == COMPRESSED else place + -(-(start + size - place) // 8) * 8
 
 
 def unpacked(content: memoryview) -> memoryview:
-    """What was compressed. Raises Damaged, or what zlib raises."""
+    """What was compressed. Raises BadMatrix, or what zlib raises."""
     unpacking = zlib.decompressobj()
     raw = unpacking.decompress(content, LARGEST)
     if not unpacking.eof:
-        raise Damaged("a compressed part is cut, or larger than can be")
+        raise BadMatrix("a compressed part is cut, or larger than can be")
     return memoryview(raw)
 
 
 def arrays(path: Path, name: str, matrix: memoryview) -> list[np.ndarray]:
-    """The arrays of a variable. Raises UserError for what is none of numbers, or Damaged."""
+    """The arrays of a variable. Raises UserError for what is none of numbers, or BadMatrix."""
     parts = elements(matrix)
     kind = array_class(parts)
     if kind != CELL:
@@ -105,12 +105,12 @@ def arrays(path: Path, name: str, matrix: memoryview) -> list[np.ndarray]:
     first(parts)  # its name
     cells = [elements(content) for part, content in parts if part == MATRIX]
     if len(cells) != count or not cells:
-        raise Damaged(f"a cell of {count} arrays has {len(cells)}")
+        raise BadMatrix(f"a cell of {count} arrays has {len(cells)}")
     return [numbers(path, name, array_class(c), c) for c in cells]
 
 
 def numbers(path: Path, name: str, kind: int, parts: Elements) -> np.ndarray:
-    """An array. kind: its class. parts: what follows that. Raises UserError, or Damaged."""
+    """An array. kind: its class. parts: what follows that. Raises UserError, or BadMatrix."""
     if kind not in NUMBERS:
         what = OTHERS.get(kind, "a cell" if kind == CELL else f"of class {kind}")
         raise UserError(
@@ -122,34 +122,34 @@ def numbers(path: Path, name: str, kind: int, parts: Elements) -> np.ndarray:
     stored, content = first(parts)
     dtype = np.dtype(STORED.get(stored, "V1")).newbyteorder("<")
     if dtype.kind == "V" or len(content) != dtype.itemsize * int(np.prod(size, dtype=object)):
-        raise Damaged(f"{len(content)} bytes of type {stored} for an array of {size}")
+        raise BadMatrix(f"{len(content)} bytes of type {stored} for an array of {size}")
     return np.frombuffer(content, dtype).reshape(size, order="F")
 
 
 def array_class(parts: Elements) -> int:
-    """The class of a matrix, by its first element. Raises Damaged."""
+    """The class of a matrix, by its first element. Raises BadMatrix."""
     _, content = first(parts)
     if len(content) != 8:
-        raise Damaged("an array without a class")
+        raise BadMatrix("an array without a class")
     (word,) = struct.unpack_from("<I", content)
     if word & COMPLEX:
-        raise Damaged("complex numbers")
+        raise BadMatrix("complex numbers")
     return word & 0xFF
 
 
 def shape(parts: Elements) -> tuple[int, ...]:
-    """The dimensions of a matrix, by its second element. Raises Damaged."""
+    """The dimensions of a matrix, by its second element. Raises BadMatrix."""
     _, content = first(parts)
     if len(content) % 4 or not 8 <= len(content) <= 128:
-        raise Damaged("an array without dimensions")
+        raise BadMatrix("an array without dimensions")
     size = struct.unpack(f"<{len(content) // 4}i", content)
     if min(size) < 0:
-        raise Damaged(f"an array of {size}")
+        raise BadMatrix(f"an array of {size}")
     return size
 
 
 def first(parts: Iterator) -> object:
-    """The next of them. Raises Damaged if there is none."""
+    """The next of them. Raises BadMatrix if there is none."""
     for part in parts:
         return part
-    raise Damaged("a part is missing")
+    raise BadMatrix("a part is missing")
