@@ -14,9 +14,10 @@ from torch import Tensor, nn
 
 from bench.config.spec import LAST, TEST_BEST, VAL, TrainConfig
 from bench.loading.loaders import OrderedLoader, TrainData
-from bench.method import Answer, Method, Metrics, Stage, nothing
+from bench.method import Answer, Method, Stage, nothing
 from bench.passes import collect
 from bench.training.optimizers import build_optimizers, learning_rate
+from bench.training.reports import WATCHED, GradientNorms, mean_norms, report
 from bench.training.timing import WARM_UP, Laps, Times
 from bench.types import Batch, Clock
 
@@ -135,8 +136,9 @@ class Trainer:
         at = {"steps": 0, "pass": self.data.passes - 1, "names": [], "table": None}
         return at | {"seconds": 0.0, "training": 0.0, "timed": False}
 
-    def train_epoch(self, stage: Stage) -> dict[str, float]:
-        """All batches once. Returns the means of what the steps report, and the learning rate."""
+    def train_epoch(self, stage: Stage) -> dict[str, object]:
+        """All batches once. Returns the means of what the steps report, the learning rate, and the
+        norms of the encoders' gradients."""
         epoch, optimizer = self.at.epoch, self.optimizers[stage.optimizer or stage.name]
         at = self.at.partial = self.at.partial or self.begin_epoch(stage)
         recipe = replace(self.config, epochs=stage.schedule or self.config.epochs)
@@ -149,19 +151,21 @@ class Trainer:
         set_modes(self.method, stage)
         steps, first, rows, stopped = len(self.data), at["steps"], [], False
         laps, started = Laps(self.method.device), time.perf_counter()
-        for i, batch in enumerate(self.data.batches(at["pass"], first), first):
-            laps.mark()
-            rows.append(stage.step(batch, optimizer, Clock(epoch, stage.epochs, i, steps)))
-            laps.mark()
-            if stopped := self.stop():
-                break
-        report(at, rows, time.perf_counter() - started)
+        with GradientNorms(self.method.encoders, optimizer) as norms:
+            for i, batch in enumerate(self.data.batches(at["pass"], first), first):
+                norms.on = i < WATCHED
+                laps.mark()
+                rows.append(stage.step(batch, optimizer, Clock(epoch, stage.epochs, i, steps)))
+                laps.mark()
+                if stopped := self.stop():
+                    break
+        report(at, rows, norms, time.perf_counter() - started)
         if stopped:
             raise Stopped
         if not at["timed"]:
             self.note(stage, laps, at["training"])
             at["timed"] = True
-        return self.means(at, stage) | {"lr": lr}
+        return self.means(at, stage) | {"lr": lr} | mean_norms(at)
 
     def note(self, stage: Stage, laps: Laps, seconds: float) -> None:
         times = Times(**self.at.times.get(stage.name, {}))
@@ -285,16 +289,6 @@ def set_modes(method: nn.Module, stage: Stage) -> None:
 
 def accuracy(logits: Tensor, labels: Tensor) -> float:
     return (logits.argmax(dim=1) == labels).float().mean().item()
-
-
-def report(at: dict, rows: list[Metrics], seconds: float) -> None:
-    """Adds what further steps of an epoch gave. The device is waited for here, once."""
-    at["training"] += seconds
-    if not rows:
-        return
-    new = torch.stack([torch.stack([r[k].float() for k in rows[0]]) for r in rows]).cpu()
-    at["names"], at["steps"] = list(rows[0]), at["steps"] + len(rows)
-    at["table"] = new if at["table"] is None else torch.cat([at["table"], new])
 
 
 def clone(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -56,6 +56,15 @@ def answers(accuracy, count, noise):
     return logits.astype(np.float32), label
 
 
+def pulled(log, shares):
+    """The log with gradients: of the first modality twice as long in the first epoch as its share,
+    then ever shorter; of the others their shares."""
+    first = next(iter(shares))
+    for row in log:
+        row["gradient_norm"] = dict(shares) | {first: 2 ** (1 - row["epoch"]) * shares[first]}
+    return log
+
+
 def campaign(results, methods=20, datasets=4, seeds=3, modalities=("m0", "m1"), epochs=12) -> None:
     """Each modality alone, and methods in three families, on every data set."""
     draw = np.random.default_rng(0)
@@ -92,7 +101,7 @@ def campaign(results, methods=20, datasets=4, seeds=3, modalities=("m0", "m1"), 
                     family=families[3 * i // methods],
                     order=1 + i,
                     readout="slice" if i % 3 == 0 else "own_head",
-                    log=learning(each, epochs=epochs, seed=seed),
+                    log=pulled(learning(each, epochs=epochs, seed=seed), each),
                     **common,
                 )
                 lost = {

@@ -256,7 +256,7 @@ def test_what_older_results_lack_is_left_out_with_one_sentence_each(tmp_path, ca
         stems = [one.stem for one in figures.drawings(found)]
     assert stems == ["accuracy", "curves"]
     said = [record.getMessage() for record in caplog.records]
-    assert len(said) == 5 and all(re.match(r"[a-z, ]+ (is|are) left out", one) for one in said)
+    assert len(said) == 6 and all(re.match(r"[a-z, ]+ (is|are) left out", one) for one in said)
     assert "ranks, profile are left out: a comparison over data sets needs 3" in said[-1]
     with pytest.raises(UserError, match="no numbers for the figure 'cost'"):
         write_figures(found, tmp_path / "out", kind="cost")
@@ -266,7 +266,7 @@ def test_only_the_rows_that_have_the_numbers_are_drawn(tmp_path):
     campaign(tmp_path, methods=2, datasets=1, seeds=2)
     add(tmp_path, "older", dataset="set0", title="Toy data number 0", log=learning({"m0": 0.5}))
     found = collect(tmp_path)
-    for kind in ("contribution", "robustness", "calibration", "cost"):
+    for kind in ("contribution", "robustness", "calibration", "cost", "gradients"):
         for one in figures.drawings(found, kind=kind):
             assert "older" not in set(frame(one)["method"])
 

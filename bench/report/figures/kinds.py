@@ -15,6 +15,7 @@ from bench.report.figures import (
     contribution,
     cost,
     curves,
+    gradients,
     learned,
     profile,
     ranks,
@@ -61,8 +62,13 @@ def by_protocol(make: Callable[[Table, str], Drawn]) -> Callable[[Table, Protoco
     return parts
 
 
-def learning_parts(table: Table, protocols: Protocols) -> Parts:
-    yield "", curves.make(table)  # of logs, which know no protocol
+def by_log(make: Callable[[Table], Drawn]) -> Callable[[Table, Protocols], Parts]:
+    """Of logs, which know no protocol."""
+
+    def parts(table: Table, protocols: Protocols) -> Parts:
+        yield "", make(table)
+
+    return parts
 
 
 def robustness_parts(table: Table, protocols: Protocols) -> Parts:
@@ -85,7 +91,8 @@ def over_all(
 
 KINDS = {
     "accuracy": Kind("Accuracy", by_protocol(accuracy.make)),
-    "curves": Kind("Learning curves: inside a method and alone", learning_parts),
+    "curves": Kind("Learning curves: inside a method and alone", by_log(curves.make)),
+    "gradients": Kind("Ratio of gradient norms", by_log(gradients.make)),
     "contribution": Kind("Contribution of each modality", by_protocol(contribution.make)),
     "robustness": Kind("Robustness", robustness_parts),
     "calibration": Kind("Calibration", by_protocol(calibration.make)),
