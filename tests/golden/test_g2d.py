@@ -1,6 +1,8 @@
 """G2D: answers, both distillation terms, the loss and its gradients; teachers' scores, the order of
 modalities, what each part of the epochs lets learn, and its schedules."""
 
+from functools import lru_cache
+
 import torch
 from torch import nn
 from torch.optim import SGD
@@ -50,6 +52,7 @@ class Case:
         close(actual.detach(), *self.need(key))
 
 
+@lru_cache(maxsize=1)  # building them takes longer than the tests
 def cases_of(golden):
     return [Case(golden, name) for name in golden.names("", "_labels")]
 

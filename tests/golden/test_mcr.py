@@ -2,6 +2,8 @@
 whole loss and its gradients. Games in which a player's terms flow into the base too (`*_live_*`,
 `released_colab_*`, `released_ind_*`) are not ours; the released greedy one is."""
 
+from functools import lru_cache
+
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, mse_loss
@@ -58,6 +60,7 @@ class Network(Case):
             close(gradient, *self.need(f"{prefix}grad_{key}"))
 
 
+@lru_cache(maxsize=1)  # building them takes longer than the tests, which change none
 def networks(golden):
     return [Network(golden, name) for name in golden.names("", "_labels")]
 
