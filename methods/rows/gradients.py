@@ -81,4 +81,8 @@ ROWS = (
         # It computes its factors and uses none of them.
         ("released", "as released", {"weights": "released"}, ""),
     ),
+    *variants(
+        Entry("cggm", "bench.methods.cggm:CGGM", "CGGM", MODULATION, "Guo et al., NeurIPS 2024"),
+        ("released", "as released", {"direction": "released", "limit": 0.0}),
+    ),
 )

@@ -12,6 +12,7 @@ import pytest
 
 from tests.golden import (
     made,
+    made_cggm,
     made_forward,
     made_g2d,
     made_gblend,
@@ -32,6 +33,7 @@ from tests.golden import (
     test_agm,
     test_amco,
     test_arl,
+    test_cggm,
     test_cml,
     test_dgl,
     test_dimml,
@@ -95,6 +97,7 @@ MAKERS = {
     "mslr": (test_mslr, made_gradients.mslr),
     "dgl": (test_dgl, made_head_alone.dgl),
     "arl": (test_arl, made_head_alone.arl),
+    "cggm": (test_cggm, made_cggm.cggm),
     "metrics_stats": (test_metrics_stats, made_stats.metrics_stats),
     "metrics_classification": (test_metrics_classification, made_metrics.metrics_classification),
     "metrics_balance": (test_metrics_balance, made_metrics.metrics_balance),
@@ -145,6 +148,7 @@ UNNOTICED = {
     "mslr": set(),
     "dgl": set(),
     "arl": set(),
+    "cggm": set(),
     "metrics_classification": {"n_classes"},
     "metrics_stats": set(),
     "metrics_balance": set(),
