@@ -168,6 +168,12 @@ class Method(nn.Module):
         separable = hasattr(self.head, "contributions")
         return self.head.contributions(features) if separable else {}
 
+    def answers_alone(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What the head says of each modality alone, modality -> [B, C]: its share, or with the
+        other features zeroed if the fusion has no shares."""
+        zeros = {m: torch.zeros_like(z) for m, z in features.items()}
+        return self.shares(features) or {m: self.head(zeros | {m: z}) for m, z in features.items()}
+
     def forward(self, batch: Batch) -> Prediction:
         features = self.encode(batch)
         return Prediction(self.head(features), self.shares(features), features)

@@ -59,12 +59,8 @@ class InfoReg(Method):
         self.window.copy_(rule(self.traces, clock.epoch) > self.config.threshold)
 
     def alone(self, out):
-        """l_m, what the head says of each modality alone: its share, or with the other features
-        zeroed if the fusion has no shares."""
-        if out.unimodal:
-            return out.unimodal
-        zeros = {m: torch.zeros_like(z) for m, z in out.features.items()}
-        return {m: self.head(zeros | {m: z}) for m, z in out.features.items()}
+        """l_m, what the head says of each modality alone."""
+        return out.unimodal or self.answers_alone(out.features)
 
     def loss(self, out, batch, clock):
         joint = cross_entropy(out.logits, batch.label)

@@ -63,4 +63,15 @@ ROWS = (
             "the pull on all modalities but the first is that on the second",
         ),
     ),
+    *variants(
+        Entry(
+            "amss",
+            "bench.methods.amss:AMSS",
+            "AMSS",
+            MODULATION,
+            "Yang et al., IEEE TPAMI 2025",
+        ),
+        ("plus", "weighed (AMSS+)", {"form": "plus"}),
+        ("released", "released code", {"form": "released"}),
+    ),
 )

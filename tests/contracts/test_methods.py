@@ -46,6 +46,10 @@ NEUTRAL = {
 # Recipes under which a method's settings act, where they do not under the usual one.
 ACTING = {
     "amco": {"lr": 0.01},  # units that are left have four times the gradient
+    # A share of units is at a bound once features are large.
+    "amss": {"lr": 1e-3},
+    "amss-plus": {"lr": 1e-3},
+    "amss-released": {"lr": 1e-3},
     "inforeg": {"lr": 5e-4},  # traces rise while little is learnt
     "inforeg-uni": {"lr": 5e-4},
     "mslr": {"lr": 5e-3},  # a rate three times as high is better

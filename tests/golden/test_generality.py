@@ -12,6 +12,7 @@ import pytest
 
 from tests.golden import (
     made,
+    made_amss,
     made_forward,
     made_gblend,
     made_gradients,
@@ -28,6 +29,7 @@ from tests.golden import (
     made_umt,
     test_agm,
     test_amco,
+    test_amss,
     test_cml,
     test_dimml,
     test_gblend,
@@ -64,6 +66,7 @@ MAKERS = {
     "ogm_ge": (test_ogm_ge, made.ogm_ge),
     "pmr": (test_pmr, made_pmr.pmr),
     "inforeg": (test_inforeg, made_inforeg.inforeg),
+    "amss": (test_amss, made_amss.amss),
     "mmcosine": (test_mmcosine, made_forward.mmcosine),
     "opm": (test_opm, made_forward.opm),
     "greedy": (test_greedy, made_greedy.greedy),
@@ -100,6 +103,16 @@ UNNOTICED = {
     "ogm_ge": {"coeff"},
     "pmr": {"tie_alpha", "tie_mu"},
     "inforeg": set(),
+    # A class that no sample has tells nothing, NaN stays NaN when spoiled, and units are drawn
+    # in any order.
+    "amss": {
+        *(f"{case}_classes" for case in ("few", "none", "many")),
+        "none_ratio",
+        "none_released_ratio",
+        "none_temperature",
+        "conv_drawn",
+        "linear_drawn",
+    },
     "mmcosine": {"M", "valid_grad_rows0", "valid_grad_W"},  # the latter are all true
     "opm": {"M"},
     "greedy": set(),
