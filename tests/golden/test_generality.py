@@ -13,6 +13,7 @@ import pytest
 from tests.golden import (
     made,
     made_amss,
+    made_aug,
     made_forward,
     made_gblend,
     made_gradients,
@@ -30,6 +31,7 @@ from tests.golden import (
     test_agm,
     test_amco,
     test_amss,
+    test_aug,
     test_cml,
     test_dimml,
     test_gblend,
@@ -78,6 +80,7 @@ MAKERS = {
     "relearning": (test_relearning, made_schedules.relearning),
     "reconboost": (test_reconboost, made_schedules.reconboost),
     "mla": (test_mla, made_schedules.mla),
+    "aug": (test_aug, made_aug.aug),
     "lfm": (test_lfm, made_lfm.lfm),
     "valuation": (test_valuation, made_samples.valuation),
     "remix": (test_remix, made_samples.remix),
@@ -129,6 +132,7 @@ UNNOTICED = {
     # The released code prints a term that it does not train.
     "reconboost": {"traj_stage1_loss", "traj_stage2_loss"},
     "mla": set(),
+    "aug": {"b1_lam"},  # a single block has nothing before it
     "lfm": set(),
     "valuation": {"subset", "modality_index", "modality_drop"},  # as drawn, in any order
     # No gradient is NaN, spoiled or not; a batch norm takes its convolution's bias away.
