@@ -64,6 +64,17 @@ ROWS = (
         ),
     ),
     *variants(
+        Entry(
+            "amss",
+            "bench.methods.amss:AMSS",
+            "AMSS",
+            MODULATION,
+            "Yang et al., IEEE TPAMI 2025",
+        ),
+        ("plus", "weighed (AMSS+)", {"form": "plus"}),
+        ("released", "released code", {"form": "released"}),
+    ),
+    *variants(
         Entry("dgl", "bench.methods.dgl:DGL", "DGL", MODULATION, "Wei et al., ICCV 2025"),
         ("fused-to-encoder", "fused loss to encoders", {"fused_to_encoder": True}),
         ("uni-to-head", "uni-modal losses to the head", {"uni_to_head": True}),

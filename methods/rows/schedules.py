@@ -1,11 +1,32 @@
 """Methods that say who is trained when, matching of modalities among them."""
 
+from dataclasses import replace
+
 from bench.registry import MethodEntry as Entry
 from bench.registry import variants
 
 MATCHING = "Matching of modalities"
 SCHEDULE = "Schedules"
 ALTERNATING = "Alternating training"
+# What is ours where there are more than two modalities.
+AUG_BEYOND = "the least sure grows, where the surest is further ahead of it than a hundredth"
+AUG, AUG_NO_GROWTH, AUG_RELEASED = variants(
+    Entry(
+        "aug",
+        "bench.methods.aug:AUG",
+        "AUG",
+        SCHEDULE,
+        "Jiang et al., NeurIPS 2025",
+        more_than_two=AUG_BEYOND,
+    ),
+    ("no-growth", "without growth", {"most": 1}, ""),
+    (
+        "released",
+        "released code",
+        {"train_blocks": False, "merge": "released"},
+        f"{AUG_BEYOND}; in the answer the first weighs 0.4, the others 0.6 together",
+    ),
+)
 
 ROWS = (
     Entry(
@@ -45,4 +66,11 @@ ROWS = (
         # Of its main script.
         ("released", "as released", {"matching": "js", "weighting": "fitted"}),
     ),
+    AUG,
+    replace(
+        AUG_NO_GROWTH,
+        controls="`aug` with one block a modality: encoders that take turns, an output layer that "
+        "they share, and late fusion. What `aug` has beyond it, growing adds.",
+    ),
+    AUG_RELEASED,
 )

@@ -12,6 +12,8 @@ import pytest
 
 from tests.golden import (
     made,
+    made_amss,
+    made_aug,
     made_cggm,
     made_forward,
     made_g2d,
@@ -32,7 +34,9 @@ from tests.golden import (
     made_umt,
     test_agm,
     test_amco,
+    test_amss,
     test_arl,
+    test_aug,
     test_cggm,
     test_cml,
     test_dgl,
@@ -73,6 +77,7 @@ MAKERS = {
     "ogm_ge": (test_ogm_ge, made.ogm_ge),
     "pmr": (test_pmr, made_pmr.pmr),
     "inforeg": (test_inforeg, made_inforeg.inforeg),
+    "amss": (test_amss, made_amss.amss),
     "mmcosine": (test_mmcosine, made_forward.mmcosine),
     "opm": (test_opm, made_forward.opm),
     "greedy": (test_greedy, made_greedy.greedy),
@@ -86,6 +91,7 @@ MAKERS = {
     "relearning": (test_relearning, made_schedules.relearning),
     "reconboost": (test_reconboost, made_schedules.reconboost),
     "mla": (test_mla, made_schedules.mla),
+    "aug": (test_aug, made_aug.aug),
     "lfm": (test_lfm, made_lfm.lfm),
     "valuation": (test_valuation, made_samples.valuation),
     "remix": (test_remix, made_samples.remix),
@@ -114,6 +120,16 @@ UNNOTICED = {
     "ogm_ge": {"coeff"},
     "pmr": {"tie_alpha", "tie_mu"},
     "inforeg": set(),
+    # A class that no sample has tells nothing, NaN stays NaN when spoiled, and units are drawn
+    # in any order.
+    "amss": {
+        *(f"{case}_classes" for case in ("few", "none", "many")),
+        "none_ratio",
+        "none_released_ratio",
+        "none_temperature",
+        "conv_drawn",
+        "linear_drawn",
+    },
     "mmcosine": {"M", "valid_grad_rows0", "valid_grad_W"},  # the latter are all true
     "opm": {"M"},
     "greedy": set(),
@@ -132,6 +148,7 @@ UNNOTICED = {
     # The released code prints a term that it does not train.
     "reconboost": {"traj_stage1_loss", "traj_stage2_loss"},
     "mla": set(),
+    "aug": {"b1_lam"},  # a single block has nothing before it
     "lfm": set(),
     "valuation": {"subset", "modality_index", "modality_drop"},  # as drawn, in any order
     # No gradient is NaN, spoiled or not; a batch norm takes its convolution's bias away.
