@@ -42,7 +42,7 @@ class Ensemble(Method):
         return [*alone, Stage("vote", 0, [], self.step, answer=self.predict)]
 
     def alone(self, modality, batch):
-        z = self.feature(batch, modality)
+        z = self.feature(batch, modality) * batch.kept(modality)
         logits = self.head[modality](z)
         return Prediction(logits, {modality: logits}, {modality: z})
 

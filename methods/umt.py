@@ -53,8 +53,13 @@ class UMT(Method):
         )
         return [*alone, student]
 
-    def teacher_answer(self, modality, batch):
+    def taught(self, batch, modality):
+        """A teacher's features, zero where the batch withholds the modality."""
         z = self.through(self.teachers[modality], batch.inputs[modality])
+        return z * batch.kept(modality)
+
+    def teacher_answer(self, modality, batch):
+        z = self.taught(batch, modality)
         logits = self.teacher_heads[modality](z)
         return Prediction(logits, {modality: logits}, {modality: z})
 
@@ -68,7 +73,7 @@ class UMT(Method):
         if not self.teachers:
             return descend(loss, optimizer)
         with torch.no_grad():
-            taught = {m: self.through(t, batch.inputs[m]) for m, t in self.teachers.items()}
+            taught = {m: self.taught(batch, m) for m in self.teachers}
         apart = distances(out.features, taught)
         loss = loss + self.config.weight * apart.sum()
         parts = zip(self.modalities, apart.detach(), strict=True)
