@@ -19,6 +19,7 @@ from bench.config.spec import LAST, PROTOCOLS, VAL, RunSpec
 from bench.configure import changed, open_adapter
 from bench.evaluation.cost import cost, training_operations
 from bench.evaluation.evaluate import evaluate
+from bench.loading.faults import faulty
 from bench.loading.loaders import OrderedLoader, Source, TrainData
 from bench.method import Method
 from bench.networks.task import Task
@@ -45,7 +46,7 @@ from bench.training.trainer import (
 )
 from bench.types import DataBundle, DatasetSpec, Split
 
-__all__ = ["Stopped", "TrainingFailed", "build_method", "execute", "open_data"]
+__all__ = ["Stopped", "TrainingFailed", "build_method", "execute", "open_data", "train_data"]
 
 
 def execute(run: RunDir, places: Places, stop: Callable[[], bool] = bool) -> None:
@@ -92,6 +93,12 @@ def build_method(spec: RunSpec, data: DatasetSpec) -> Method:
     return cls(Task(data, spec.network, spec.seed, spec.train.precision), config)
 
 
+def train_data(spec: RunSpec, bundle: DataBundle, device: torch.device) -> TrainData:
+    """What the run trains on, with the faults that it asks for."""
+    split = faulty(bundle.parts["train"], bundle.spec, spec.data, spec.seed)
+    return TrainData(split, bundle.spec, spec.train.batch_size, spec.seed, device)
+
+
 def make_trainer(method, bundle, spec, journal, device, stop) -> Trainer:
     parts = {
         name: Source(split, bundle.spec, device)
@@ -103,7 +110,7 @@ def make_trainer(method, bundle, spec, journal, device, stop) -> Trainer:
     )
     return Trainer(
         method,
-        TrainData(bundle.parts["train"], bundle.spec, spec.train.batch_size, spec.seed, device),
+        train_data(spec, bundle, device),
         evaluation,
         spec.train,
         log=journal.add,

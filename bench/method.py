@@ -111,6 +111,9 @@ class Method(nn.Module):
     min_modalities: ClassVar[int] = 1  # fewest modalities that it makes sense for
     has_own_heads: ClassVar[bool] = False  # `Prediction.unimodal` is what training makes right
     uses_fusion: ClassVar[bool] = True  # uses the fusion that the network settings name
+    # Whether it can be trained on samples that lack modalities: training looks at inputs through
+    # `encode` alone, or heeds `Batch.kept`, and does not choose by itself who is shown.
+    takes_missing: ClassVar[bool] = True
     # Whether `predict` sees the inputs through `feature` alone, each modality by itself; then what
     # withholds modalities from a trained network starts from stored features.
     independent_encoders: ClassVar[bool] = True
@@ -255,7 +258,7 @@ def each_alone(
     modality. Each trains like the network of `unimodal` from the same start."""
 
     def answer(modality: str, batch: Batch) -> Prediction:
-        z = method.through(encoders[modality], batch.inputs[modality])
+        z = method.through(encoders[modality], batch.inputs[modality]) * batch.kept(modality)
         logits = heads[modality](z)
         return Prediction(logits, {modality: logits}, {modality: z})
 

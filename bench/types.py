@@ -106,6 +106,7 @@ class Split:
     rows: Tensor  # [N] int64, the place of each sample in `inputs`
     labels: Tensor  # [N] int64
     ids: tuple[str, ...]  # [N], the sample's name, which never depends on its place
+    shown: Tensor | None = None  # [N, M] bool, modalities that a sample has; None: all have all
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -23,6 +23,7 @@ CLIP = 1.0  # threshold of the head's gradient, and the norm it is clipped to; r
 
 class AGM(Method):
     min_modalities = 2
+    takes_missing = False  # coalitions are made of inputs
     cost = "1 forward, 1 backward; the head 2^M - 1 times"
 
     @dataclass(frozen=True)

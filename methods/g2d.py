@@ -64,7 +64,10 @@ class G2D(Method):
     @torch.no_grad()
     def taught(self, batch):
         """The teachers' features and logits, modality -> [B, D] and [B, C]."""
-        features = {m: self.through(t, batch.inputs[m]) for m, t in self.teachers.items()}
+        features = {
+            m: self.through(teacher, batch.inputs[m]) * batch.kept(m)
+            for m, teacher in self.teachers.items()
+        }
         return features, {m: self.teacher_heads[m](z) for m, z in features.items()}
 
     def step(self, batch, optimizer, clock):

@@ -88,10 +88,13 @@ class GBlend(OwnHeads):
     def trial(self, batch):
         """What the networks on trial answer, which share no parameter."""
         (encoders, own), (fused_encoders, head) = self.alone, self.together
-        inputs = batch.inputs
-        unimodal = {m: own[m](self.through(encoders[m], inputs[m])) for m in self.modalities}
-        fused = {m: self.through(fused_encoders[m], inputs[m]) for m in self.modalities}
+        unimodal = {m: own[m](self.seen(encoders, batch, m)) for m in self.modalities}
+        fused = {m: self.seen(fused_encoders, batch, m) for m in self.modalities}
         return Prediction(head(fused), unimodal, {})
+
+    def seen(self, encoders, batch, modality):
+        z = self.through(encoders[modality], batch.inputs[modality])
+        return z * batch.kept(modality)
 
     def trial_step(self, batch, optimizer, clock):
         """One step of each, at once: neither's gradient reaches another's parameters."""

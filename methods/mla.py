@@ -56,7 +56,7 @@ class MLA(Method):
         damping = 0.1 ** (1 + clock.step / clock.steps)
         losses, lengths = [], []
         for m in self.modalities:
-            z = self.feature(batch, m)
+            z = self.feature(batch, m) * batch.kept(m)
             loss = cross_entropy(self.head(z), batch.label)
             optimizer.zero_grad()  # to None: no other encoder moves, by momentum or decay either
             loss.backward()

@@ -95,7 +95,8 @@ class MSLR(Method):
         self.scouts.load_state_dict(self.task.heads(self.dims).state_dict())
 
     def scout(self, modality, batch):
-        return Prediction(self.scouts[modality](self.feature(batch, modality)), {}, {})
+        z = self.feature(batch, modality) * batch.kept(modality)
+        return Prediction(self.scouts[modality](z), {}, {})
 
     def alone_step(self, modality, batch, optimizer, clock):
         loss = cross_entropy(self.scout(modality, batch).logits, batch.label)

@@ -18,6 +18,7 @@ from bench.method import Method, Settings, descend, knob, share
 
 class OPM(Method):
     min_modalities = 2
+    takes_missing = False  # what is dropped may be all that is left
     cost = "the head's share of each modality; where it has none, the head M times"
 
     @dataclass(frozen=True)

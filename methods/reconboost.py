@@ -91,13 +91,13 @@ class ReconBoost(Method):
         return [p for module in (*own, self.head) for p in module.parameters()]
 
     def logits(self, batch, modalities):
-        return {m: self.head(self.feature(batch, m)) for m in modalities}
+        return {m: self.head(self.feature(batch, m) * batch.kept(m)) for m in modalities}
 
     def boost_step(self, modality, others, previous, batch, optimizer, clock):
         with torch.no_grad():
             known = self.logits(batch, others)
             ensemble = self.rate * sum(known.values()) if known else None
-        logits = self.head(self.feature(batch, modality))
+        logits = self.logits(batch, [modality])[modality]
         c = self.config
         loss = boost(logits, ensemble, batch.label, c.agreement, c.reconcilement).mean()
         if previous is not None:

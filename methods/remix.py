@@ -19,6 +19,7 @@ from bench.method import OwnHeads, Settings, collect, descend, knob, share
 
 class Remix(OwnHeads):
     min_modalities = 2
+    takes_missing = False  # it shows one modality alone
     cost = "M own heads; forward over training each epoch; with skip_masked less"
 
     @dataclass(frozen=True)

@@ -48,7 +48,10 @@ class UMT(Method):
         if not self.teachers:
             return descend(loss, optimizer)
         with torch.no_grad():
-            taught = {m: self.through(t, batch.inputs[m]) for m, t in self.teachers.items()}
+            taught = {
+                m: self.through(teacher, batch.inputs[m]) * batch.kept(m)
+                for m, teacher in self.teachers.items()
+            }
         apart = distances(out.features, taught)
         loss = loss + self.config.weight * apart.sum()
         parts = zip(self.modalities, apart.detach(), strict=True)

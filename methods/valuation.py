@@ -22,6 +22,7 @@ SAMPLE, MODALITY = "sample", "modality"
 
 class Valuation(Method):
     min_modalities = 2
+    takes_missing = False  # copies show one modality alone
     cost = "each epoch forward over training, the head 2^M - 1 times; longer epochs"
 
     @dataclass(frozen=True)

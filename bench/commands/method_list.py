@@ -25,6 +25,12 @@ Written by `python -m bench list methods --format md > docs/methods.md` from the
   step, and what else training takes; M is the number of modalities, D the width of the features.
   A variant says what it changes. [performance.md](performance.md) has what was counted and timed.
 """
+WHOLE = """\
+## Not with samples that lack modalities
+
+`data.missing` ([data sets](datasets.md#training-under-faults)) is refused for those that withhold
+modalities themselves, or read inputs past what withholds them:
+"""
 
 
 def facts() -> list[Fields]:
@@ -45,6 +51,7 @@ def fields_of(entry: MethodEntry) -> Fields:
         "cost": constants["cost"],
         "base": entry.base,
         "settings": " ".join(f"{key}={value}" for key, value in entry.settings.items()),
+        "takes_missing": "yes" if constants["takes_missing"] else "no",
         "more_than_two": entry.more_than_two,
         "controls": entry.controls,
     }
@@ -93,7 +100,8 @@ def page(rows: list[Fields]) -> str:
         text += "\nWhat they are compared for:\n\n" * bool(told) + "".join(told)
         if ours := beyond_two(members):
             text += f"\nOurs, for more than two modalities: {ours}.\n"
-    return text
+    whole = [f"`{row['name']}`" for row in rows if row["takes_missing"] == "no"]
+    return text + f"\n{WHOLE}\n{', '.join(whole)}.\n"
 
 
 def beyond_two(rows: list[Fields]) -> str:

@@ -16,8 +16,7 @@ from bench.commands.listing import width
 from bench.commands.run import check_device
 from bench.config.experiment import Experiment, read_roots
 from bench.errors import UserError
-from bench.execute import build_method, open_data
-from bench.loading.loaders import TrainData
+from bench.execute import build_method, open_data, train_data
 from bench.perf.step import Trainee, measure, summary
 from bench.training.environment import device_of, environment
 
@@ -65,7 +64,7 @@ def prepared(args: argparse.Namespace) -> tuple[dict[str, object], list[Trainee]
     train, places = specs[0].train, request.places(args, experiment)
     device = device_of(args.device)
     bundle = open_data(specs[0], places)
-    data = TrainData(bundle.parts["train"], bundle.spec, train.batch_size, specs[0].seed, device)
+    data = train_data(specs[0], bundle, device)
     where = {
         "dataset": names[0],
         "samples": len(data.index),

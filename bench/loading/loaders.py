@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bench.loading.faults import blanked
 from bench.loading.streams import stream
 from bench.seeds import derive, generator, uniform
 from bench.types import Batch, DatasetSpec, Split
@@ -56,7 +57,7 @@ class Source:
         return source
 
     def batch(self, index: Tensor, keep: Tensor, epoch: int = 0) -> Batch:
-        """Samples `index` [B], showing modalities `keep` [B, M]."""
+        """Samples `index` [B], showing modalities `keep` [B, M]; of what a sample lacks, zeros."""
         return self.fetch(index, keep, epoch)()
 
     def fetch(self, index: Tensor, keep: Tensor, epoch: int = 0) -> Callable[[], Batch]:
@@ -64,11 +65,15 @@ class Source:
         host = index.cpu()
         draw = partial(self.draw, host, epoch) if self.train else None
         inputs = {m: s.fetch(host, draw) for m, s in self.streams.items()}
+        shown = None if self.split.shown is None else self.split.shown[host]
 
         def finish() -> Batch:
-            place = index.to(self.device)
+            place, kept = index.to(self.device), keep.to(self.device)
             values = {m: ready() for m, ready in inputs.items()}
-            return Batch(values, self.labels[place], place, keep.to(self.device))
+            if shown is not None:
+                there = shown.to(self.device)
+                values, kept = blanked(values, there), kept & there
+            return Batch(values, self.labels[place], place, kept)
 
         return finish
 

@@ -59,7 +59,7 @@ def test_a_row_that_lacks_one_is_refused_with_a_sentence():
 def test_what_is_read_from_the_source_is_what_the_class_has(entry):
     cls = load(entry.target)
     constants = declared(entry.target)
-    for name in ("cost", "min_modalities", "separable", "uses_fusion"):
+    for name in ("cost", "min_modalities", "separable", "uses_fusion", "takes_missing"):
         assert constants[name] == getattr(cls, name)
 
 

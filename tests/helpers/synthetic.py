@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 import torch
 
 from bench.config.settings import build, knob
+from bench.datasets.core.adapters.adapter import Adapter
 from bench.types import DataBundle, DatasetSpec, Modality, Split
 
 WIDTHS = (16, 12, 20, 8)
@@ -16,7 +17,7 @@ class Synthetic:
     """Modality m0 is the clearest; each further one has more noise."""
 
     @dataclass(frozen=True)
-    class Config:
+    class Config(Adapter.Config):
         modalities: int = knob(2, low=1, high=4)
         split: str = knob("clean", choices=("clean", "literature"))
 

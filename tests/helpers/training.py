@@ -5,7 +5,7 @@ import torch
 from bench import configure, execute
 from bench.config.experiment import Experiment
 from bench.config.spec import TrainConfig
-from bench.loading.loaders import OrderedLoader, Source, TrainData
+from bench.loading.loaders import OrderedLoader, Source
 from bench.methods import ENTRIES
 from bench.runs.places import Places
 from bench.training.trainer import Evaluation, Trainer
@@ -25,7 +25,15 @@ def rows(modalities=2):
 
 
 def spec_of(
-    name, modalities=2, epochs=2, seed=0, split="clean", train=None, network=None, **settings
+    name,
+    modalities=2,
+    epochs=2,
+    seed=0,
+    split="clean",
+    train=None,
+    network=None,
+    faults=None,
+    **settings,
 ):
     """The RunSpec of one row; a row's own settings give way to `settings`."""
     experiment = Experiment(
@@ -34,7 +42,7 @@ def spec_of(
         (seed,),
         train={"epochs": epochs} | FAST | (train or {}),
         network=network or {},
-        data={"modalities": modalities, "split": split},
+        data={"modalities": modalities, "split": split} | (faults or {}),
     )
     (spec,) = configure.specs(experiment)
     spec.settings.update(settings)
@@ -45,7 +53,7 @@ def trainer_of(spec, **hooks):
     """A Trainer over the spec's method and data, as a run would have it."""
     bundle = execute.open_data(spec, Places(None))
     method = execute.build_method(spec, bundle.spec)
-    data = TrainData(bundle.parts["train"], bundle.spec, spec.train.batch_size, spec.seed, CPU)
+    data = execute.train_data(spec, bundle, CPU)
     loaders = {p: OrderedLoader(Source(s, bundle.spec, CPU)) for p, s in bundle.parts.items()}
     evaluation = Evaluation(loaders.get("val"), loaders["test"])
     return Trainer(method, data, evaluation, spec.train, **hooks)

@@ -89,6 +89,17 @@ def test_caption_states_what_the_numbers_rest_on(tmp_path):
     assert all(part in text for part in wanted)
 
 
+def test_caption_says_what_is_wrong_with_the_samples_that_are_trained_on(tmp_path):
+    add(tmp_path, "x")
+    for data in ({"missing": 0.3}, {"missing": 0.07, "label_noise": 0.2}):
+        add(tmp_path, "x", data=data)
+    _, plain, one, both = sorted(shown(tmp_path).split("###"), key=len)
+    begin = "Training at fault, drawn by seed: each modality is lacking in"
+    assert "Training at fault" not in plain
+    assert f"{begin} 30 percent of the samples. " in one
+    assert f"{begin} 7 percent of the samples; 20 percent of the labels are wrong. " in both
+
+
 def test_caption_says_so_where_no_epoch_is_selected(tmp_path):
     add(tmp_path, "x", train={"selection": "last"})
     words = "Protocols `val`, the last epoch: the recipe selects none; `last`, the last epoch."

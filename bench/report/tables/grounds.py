@@ -1,6 +1,6 @@
 """What a table rests on, in words: seeds, folds, data and splits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bench.config.spec import LAST, PROTOCOLS, VAL
 from bench.report.read.results import Finished
@@ -50,7 +50,8 @@ def seed_words(seeds: tuple[int | FoldSeed, ...]) -> str:
 
 
 def state_words(table: Table) -> str:
-    """The data's hash, and the split's sizes and digests; by letter if there are several."""
+    """The data's hash, and the split's sizes and digests; by letter if there are several. With the
+    faults of the training split, which are the same for all rows."""
     states: dict[str, dict[int, Finished]] = {}
     for row in table.rows:
         states.setdefault(row.variant, {}).update({run.fold: run for run in row.runs})
@@ -64,7 +65,15 @@ def state_words(table: Table) -> str:
         )
         + "."
         for variant, folds in sorted(states.items())
-    )
+    ) + fault_words(table.rows[0].runs[0].data)
+
+
+def fault_words(data: Mapping[str, object]) -> str:
+    """What is wrong with the samples that are trained on, by the settings of the data set."""
+    missing, noise = (100 * data.get(key, 0.0) for key in ("missing", "label_noise"))
+    words = [f"each modality is lacking in {missing:g} percent of the samples"] * bool(missing)
+    words += [f"{noise:g} percent of the labels are wrong"] * bool(noise)
+    return f" Training at fault, drawn by seed: {'; '.join(words)}." if words else ""
 
 
 def part_words(run: Finished, part: str) -> str:

@@ -47,6 +47,10 @@ class Adapter:
     @dataclass(frozen=True)
     class Config(Settings):
         split: str = knob("clean")
+        # Faults of the training split alone, which `bench.loading.faults` draws: the share of its
+        # samples that lack a modality, for each modality, and of its labels that are wrong.
+        missing: float = knob(0.0, low=0.0, later=True)
+        label_noise: float = knob(0.0, low=0.0, high=1.0, later=True)
 
     def __init__(self, config: object, root: Path | None) -> None:
         self.config = config

@@ -86,7 +86,8 @@ def test_an_unknown_split_is_refused_with_the_nearest():
 
 
 def test_complete_gives_every_setting():
-    assert Digits.complete({}, None) == {"split": "clean", "fold": 0}
+    none = {"missing": 0.0, "label_noise": 0.0}
+    assert Digits.complete({}, None) == {"split": "clean", "fold": 0} | none
 
 
 def test_fold_0_is_the_split_from_before_there_were_folds(tmp_path):
