@@ -34,12 +34,11 @@ class GradientNorms:
     def __exit__(self, *_: object) -> None:
         self.hook.remove()
 
-    @torch.no_grad()
     def look(self, *_: object) -> None:
         if not self.on:
             return
         for m, parameters in self.trained.items():
-            gradients = [p.grad for p in parameters if p.grad is not None]
+            gradients = [p.grad.detach() for p in parameters if p.grad is not None]
             if gradients:
                 self.parts.append((m, torch._foreach_norm(gradients)))
 

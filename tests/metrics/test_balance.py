@@ -111,12 +111,13 @@ def test_the_gap_is_none_between_the_same_directions_and_two_between_opposite_on
 
 
 def test_mismatched_pairs_need_both_labels_on_top():
-    """By hand: on top are {0, 1}, {1, 2}, {0, 1} (equals: the lower class first) and {0, 2}."""
-    logits = np.array([[3.0, 2, 1], [0, 2, 1], [1, 1, 1], [5, -1, 0]])
+    """By hand: on top are {1, 0}, {1, 2}, {0, 1} (equals: the lower class first) and {0, 2}."""
+    logits = np.array([[2.0, 3, 1], [0, 2, 1], [1, 1, 1], [5, -1, 0]])
     labels = np.array([[1, 1, 0, 0], [0, 0, 1, 2]])
     assert balance.mismatched(logits, labels) == 3 / 4
     assert balance.mismatched(logits, labels[::-1]) == 3 / 4
-    assert balance.mismatched(logits, labels[1:]) == 1 / 4  # of one modality, the accuracy
+    # Of one modality, the accuracy.
+    assert [balance.mismatched(logits, one[None]) for one in labels] == [1.0, 0.0]
     with pytest.raises(ValueError, match="the logits hold NaN"):
         balance.mismatched(logits * np.nan, labels)
 
