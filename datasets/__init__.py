@@ -95,6 +95,12 @@ ENTRIES: tuple[DatasetEntry, ...] = (
         "visual words of a picture, topics of a text",
     ),
     DatasetEntry(
+        "handwritten",
+        "bench.datasets.handwritten.adapter:Handwritten",
+        "Handwritten digits, six views",
+        "six kinds of features of one digit",
+    ),
+    DatasetEntry(
         "bdgp",
         "bench.datasets.bdgp.adapter:BDGP",
         "BDGP, fly embryos from two sides",

@@ -38,6 +38,14 @@ KNOWN = {
             "test": (693, "6157b5d65da5"),
         },
     ),
+    "handwritten": (
+        "e694c23e4d22",
+        {
+            "train": (1197, "14253181f82d"),
+            "val": (401, "937dc7d0fc5f"),
+            "test": (402, "df105e0a2495"),
+        },
+    ),
     "bdgp": (
         "03894918ecd6",
         {
@@ -67,6 +75,7 @@ def test_the_clean_split_is_the_one_that_is_described(name, tmp_path):
     [
         ("mosi", {"train": 1447, "test": 752}, 0),
         ("wikipedia", {"train": 2173, "test": 693}, 6),
+        ("handwritten", {"train": 1600, "test": 400}, 2),
     ],
 )
 def test_the_published_split_is_the_one_that_is_described(name, counts, shared, tmp_path):
