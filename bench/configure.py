@@ -14,6 +14,7 @@ from bench.config.spec import NetworkConfig, RunSpec, TrainConfig
 from bench.datasets.core.adapters.adapter import Adapter, folded
 from bench.datasets.core.recipes import recipe
 from bench.errors import UserError, unknown
+from bench.loading.faults import check_missing
 from bench.networks import DEFAULT_ENCODER, ENCODERS, FUSIONS
 from bench.registry import MethodEntry, load, lookup
 from bench.types import DatasetSpec
@@ -73,7 +74,7 @@ def of_dataset(experiment: Experiment, name: str) -> list[RunSpec]:
         for row in o.rows:
             settings = settings_of(row, experiment.settings, o.train.epochs)
             check_fits(row, o.described, o.network)
-            check_missing(row, o.described, o.data[0].get("missing", 0.0))
+            check_missing(row.name, row.cls.takes_missing, o.described, o.data[0])
             network = narrowed(row, o.network)
             found += [
                 RunSpec(row.name, name, seed, settings, o.train, network, data)
@@ -286,23 +287,6 @@ def check_fits(row: MethodRow, data: DatasetSpec, network: NetworkConfig) -> Non
         raise UserError(
             f"{row.name} needs a fusion whose logits split into shares of the modalities: "
             f"{able}; not {network.fusion!r}. Set network.fusion."
-        )
-
-
-def check_missing(row: MethodRow, data: DatasetSpec, missing: float) -> None:
-    """Raises UserError unless the method can be trained where each modality is lacking in that
-    share of the samples, and a sample still has one."""
-    most = 1 - 1 / len(data.modalities)
-    if missing > most:
-        raise UserError(
-            f"data.missing of {data.name} is at most {most:.4g}, where every sample has one of its "
-            f"{len(data.modalities)} modalities left; not {missing:g}."
-        )
-    if missing and not row.cls.takes_missing:
-        raise UserError(
-            f"{row.name} cannot be trained on samples that lack modalities, since it withholds "
-            f"some itself or reads inputs that are not there; leave data.missing={missing:g} out, "
-            "or choose a method that can (docs/methods.md)."
         )
 
 

@@ -11,8 +11,26 @@ from math import ceil
 import torch
 from torch import Tensor
 
+from bench.errors import UserError
 from bench.seeds import generator
 from bench.types import DatasetSpec, Split
+
+
+def check_missing(method: str, takes: bool, spec: DatasetSpec, data: Mapping[str, object]) -> None:
+    """Raises UserError unless the method can be trained on samples that lack modalities as these
+    settings of the data set ask for, and every sample has one left. takes: whether it says so."""
+    missing, most = data.get("missing", 0.0), 1 - 1 / len(spec.modalities)
+    if missing > most:
+        raise UserError(
+            f"data.missing of {spec.name} is at most {most:.4g}, where every sample has one of its "
+            f"{len(spec.modalities)} modalities left; not {missing:g}."
+        )
+    if missing and not takes:
+        raise UserError(
+            f"{method} cannot be trained on samples that lack modalities, since it withholds "
+            f"some itself or reads inputs that are not there; leave data.missing={missing:g} out, "
+            "or choose a method that can (docs/methods.md)."
+        )
 
 
 def faulty(split: Split, spec: DatasetSpec, data: Mapping[str, object], seed: int) -> Split:

@@ -20,11 +20,12 @@ def build_optimizer(stage: Stage, config: TrainConfig) -> Optimizer:
     return SGD(groups, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
 
 
-def learning_rate(config: TrainConfig, epoch: int) -> float:
-    """Of an epoch on the schedule over the planned epochs."""
+def learning_rate(config: TrainConfig, epoch: int, stretch: int = 0) -> float:
+    """Of an epoch on the schedule over `stretch` epochs; 0 for the planned ones."""
+    epochs = stretch or config.epochs
     if config.schedule == "step":
-        every = max(1, round(config.lr_step * config.epochs))
+        every = max(1, round(config.lr_step * epochs))
         return config.lr * config.lr_gamma ** (epoch // every)
     if config.schedule == "cosine":
-        return config.lr * 0.5 * (1 + math.cos(math.pi * min(1.0, epoch / config.epochs)))
+        return config.lr * 0.5 * (1 + math.cos(math.pi * min(1.0, epoch / epochs)))
     return config.lr
