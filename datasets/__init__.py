@@ -77,6 +77,13 @@ ENTRIES: tuple[DatasetEntry, ...] = (
         "spectrogram and frames of a clip",
     ),
     DatasetEntry(
+        "synthetic",
+        "bench.datasets.synthetic.adapter:Synthetic",
+        "Synthetic, the best answers known",
+        "two or three generated vectors",
+        needs_root=False,
+    ),
+    DatasetEntry(
         "features",
         "bench.datasets.features.adapter:Features",
         "Your own arrays",
