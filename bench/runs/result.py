@@ -113,6 +113,7 @@ class Result:
     alignment: list[dict] | None
     gradient_cosine: dict[str, float] | None
     learned: list[dict] | None  # panels, see bench.method.Method.learned
+    truth: dict[str, object] | None  # of generated data: chance, and the best accuracies
     split: SplitUsed
     data_hash: str
     cost: Cost

@@ -53,9 +53,19 @@ class Synthetic(Adapter):
         labels = {part: d.labels for part, d in drawn.items()}
         found = array_hash(ids, np.concatenate(list(labels.values())), inputs)
         tensors = {m: torch.from_numpy(x) for m, x in inputs.items()}
-        name = f"{settings.setting}-fold-{settings.fold}" if settings.fold else settings.setting
+        name = ", ".join(self.words())
         data = bundle(self.describe(), name, rows, tensors, labels, ids, found)
         return replace(data, truth=truth(world, self.describe(), drawn["test"]))
+
+    def words(self) -> list[str]:
+        """The setting, and what else makes this world and draw; the name of the split."""
+        settings = self.config
+        changed = [
+            f"{m} {key} {number}"
+            for key in ("strength", "speed")
+            for m, number in getattr(settings, key).items()
+        ]
+        return [settings.setting, *changed] + [f"fold {settings.fold}"] * (settings.fold > 0)
 
     def check(self, cache):
         data = self.open(cache)

@@ -7,9 +7,10 @@ from bench.report.quantities.classification import ACCURACY, CLASSIFICATION
 from bench.report.quantities.cost import COST
 from bench.report.quantities.quantity import Quantity, Value
 from bench.report.quantities.robustness import IMPERFECTIONS, ROBUSTNESS
+from bench.report.quantities.truth import TRUTH
 from bench.report.quantities.unimodal import COMPARED, HEAD, PROBE, UNDER_TRAINING, UNIMODAL
 
-QUANTITIES = {**CLASSIFICATION, **CALIBRATION, **UNIMODAL, **BALANCE, **ROBUSTNESS, **COST}
+QUANTITIES = {**CLASSIFICATION, **CALIBRATION, **UNIMODAL, **BALANCE, **ROBUSTNESS, **TRUTH, **COST}
 RESAMPLED = {name: quantity for name, quantity in QUANTITIES.items() if quantity.resampled}
 
 __all__ = [

@@ -22,6 +22,8 @@ class Evaluated:
     gap: dict[tuple[str, str], float]  # pair -> distance of the means, where widths are equal
     paired_distance: dict[tuple[str, str], float]
     gradient_cosine: dict[str, float]  # modality -> fused against its own loss
+    chance: float | None  # accuracy of who knows nothing, where the data are generated
+    best: dict[tuple[str, ...], float]  # modalities -> accuracy of who knows everything
     joined_probe: float | None  # linear probe of all features side by side
     cost: dict[str, float]  # numbers of the entry `cost`
     stages: dict[str, dict]  # stage -> step_ms, load_ms, epoch_seconds, epoch_flops, ..
@@ -44,6 +46,7 @@ def parse(result: Result) -> Evaluated:
         {pair: one[key] for pair, one in pairs.items() if one[key] is not None}
         for key in ("cka", "gap", "paired_distance")
     ]
+    truth = result.truth or {"chance": None, "best": ()}
     joined = (result.probe or {}).get("concatenation") or {}
     return Evaluated(
         protocol=unimodal.pop("protocol", ""),
@@ -57,6 +60,8 @@ def parse(result: Result) -> Evaluated:
         cka=likeness[0],
         gap=likeness[1],
         paired_distance=likeness[2],
+        chance=truth["chance"],
+        best={tuple(one["modalities"]): one["accuracy"] for one in truth["best"]},
         gradient_cosine=dict(result.gradient_cosine or {}),
         joined_probe=joined.get("test"),
         cost={k: v for k, v in vars(result.cost).items() if isinstance(v, int | float)},
