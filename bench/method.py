@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -17,8 +18,9 @@ from bench.passes import collect, eval_mode
 from bench.seeds import generator
 from bench.types import Batch, Clock, Prediction
 
-__all__ = ["Batch", "Clock", "Method", "OwnHeads", "Prediction", "Settings", "Stage", "UserError"]
-__all__ += ["collect", "descend", "eval_mode", "generator", "knob", "share"]
+__all__ = ["Batch", "Clock", "Method", "OwnHeads", "Prediction", "ReadAlone", "Settings", "Stage"]
+__all__ += ["UserError", "collect", "descend", "each_alone", "eval_mode", "generator", "knob"]
+__all__ += ["share"]
 
 Metrics = dict[str, Tensor]  # scalars, detached; the harness averages them over the epoch
 Step = Callable[[Batch, Optimizer, Clock], Metrics]
@@ -46,6 +48,7 @@ class Stage:
     optimizer: stages that name the same optimizer continue its state; unnamed, each has its own.
     factors: asked before each epoch for the groups' factors, in place of those in `params`.
     first_epoch: where on the learning-rate schedule, and in the order of batches, the stage starts.
+    schedule: epochs that the learning-rate schedule stretches over; 0 for the planned ones.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Stage:
     optimizer: str = ""
     factors: Callable[[], Sequence[float]] | None = None
     first_epoch: int = 0
+    schedule: int = 0
 
     @property
     def rounds(self) -> int:
@@ -105,7 +109,7 @@ class Method(nn.Module):
     cost: ClassVar[str] = ""
     separable: ClassVar[bool] = False  # needs a fusion whose logits split into shares
     min_modalities: ClassVar[int] = 1  # fewest modalities that it makes sense for
-    has_own_heads: ClassVar[bool] = False  # `Prediction.unimodal` comes from heads trained for it
+    has_own_heads: ClassVar[bool] = False  # `Prediction.unimodal` is what training makes right
     uses_fusion: ClassVar[bool] = True  # uses the fusion that the network settings name
     # Whether `predict` sees the inputs through `feature` alone, each modality by itself; then what
     # withholds modalities from a trained network starts from stored features.
@@ -167,6 +171,16 @@ class Method(nn.Module):
         """Each modality's share of the fused logits [B, C]; empty if the fusion has none."""
         separable = hasattr(self.head, "contributions")
         return self.head.contributions(features) if separable else {}
+
+    def logits_alone(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What the head says of each modality with all other features zero, modality -> [B, C].
+
+        A linear head's bias stays whole, unlike in `shares`; of a sum of heads each has its own.
+        """
+        if hasattr(self.head, "addends"):
+            return self.shares(features)
+        zeros = {m: torch.zeros_like(z) for m, z in features.items()}
+        return {m: self.head(zeros | {m: z}) for m, z in features.items()}
 
     def forward(self, batch: Batch) -> Prediction:
         features = self.encode(batch)
@@ -231,3 +245,41 @@ class OwnHeads(Method):
     def forward(self, batch):
         out = super().forward(batch)
         return replace(out, unimodal={m: self.own[m](z) for m, z in out.features.items()})
+
+
+def each_alone(
+    method: Method, epochs: int, encoders: nn.ModuleDict, heads: nn.ModuleDict, name: str = "{}"
+) -> list[Stage]:
+    """A stage for every modality, in which its encoder and its head learn from their own loss alone
+    and end with the weights that validation selects. name: of the stages, with {} for the
+    modality. Each trains like the network of `unimodal` from the same start."""
+
+    def answer(modality: str, batch: Batch) -> Prediction:
+        z = method.through(encoders[modality], batch.inputs[modality])
+        logits = heads[modality](z)
+        return Prediction(logits, {modality: logits}, {modality: z})
+
+    def step(modality: str, batch: Batch, optimizer: Optimizer, clock: Clock) -> Metrics:
+        return descend(cross_entropy(answer(modality, batch).logits, batch.label), optimizer)
+
+    return [
+        Stage(
+            name.format(m),
+            epochs,
+            [*encoder.parameters(), *heads[m].parameters()],
+            partial(step, m),
+            answer=partial(answer, m),
+            select=True,
+        )
+        for m, encoder in encoders.items()
+    ]
+
+
+class ReadAlone(Method):
+    """A method that trains what its fusion head says of each modality alone."""
+
+    has_own_heads = True
+
+    def forward(self, batch):
+        out = super().forward(batch)
+        return replace(out, unimodal=self.logits_alone(out.features))

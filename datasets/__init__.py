@@ -77,6 +77,12 @@ ENTRIES: tuple[DatasetEntry, ...] = (
         "spectrogram and frames of a clip",
     ),
     DatasetEntry(
+        "ravdess",
+        "bench.datasets.ravdess.adapter:RAVDESS",
+        "RAVDESS, emotions seen and heard, as features",
+        "features of a face and of a voice",
+    ),
+    DatasetEntry(
         "synthetic",
         "bench.datasets.synthetic.adapter:Synthetic",
         "Synthetic, the best answers known",

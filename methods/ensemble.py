@@ -5,13 +5,11 @@ modality; a shared choice of the epoch would favour one of them (ours).
 """
 
 from dataclasses import dataclass
-from functools import partial
 from math import log
 
 import torch
-from torch.nn.functional import cross_entropy
 
-from bench.method import Method, Prediction, Settings, Stage, descend, knob
+from bench.method import Method, Prediction, Settings, Stage, each_alone, knob
 
 
 class Ensemble(Method):
@@ -27,27 +25,8 @@ class Ensemble(Method):
         return self.task.heads(self.dims)
 
     def stages(self, epochs):
-        alone = [
-            Stage(
-                m,
-                epochs,
-                [*self.encoders[m].parameters(), *self.head[m].parameters()],
-                partial(self.alone_step, m),
-                answer=partial(self.alone, m),
-                select=True,
-                frozen=[self.encoders[other] for other in self.modalities if other != m],
-            )
-            for m in self.modalities
-        ]
+        alone = each_alone(self, epochs, self.encoders, self.head)
         return [*alone, Stage("vote", 0, [], self.step, answer=self.predict)]
-
-    def alone(self, modality, batch):
-        z = self.feature(batch, modality)
-        logits = self.head[modality](z)
-        return Prediction(logits, {modality: logits}, {modality: z})
-
-    def alone_step(self, modality, batch, optimizer, clock):
-        return descend(cross_entropy(self.alone(modality, batch).logits, batch.label), optimizer)
 
     def forward(self, batch):
         features = self.encode(batch)

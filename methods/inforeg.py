@@ -58,19 +58,15 @@ class InfoReg(Method):
         rule = released_rates if self.config.released else rates
         self.window.copy_(rule(self.traces, clock.epoch) > self.config.threshold)
 
-    def alone(self, out):
-        """l_m, what the head says of each modality alone: its share, or with the other features
-        zeroed if the fusion has no shares."""
-        if out.unimodal:
-            return out.unimodal
-        zeros = {m: torch.zeros_like(z) for m, z in out.features.items()}
-        return {m: self.head(zeros | {m: z}) for m, z in out.features.items()}
+    def logits(self, out):
+        """l_m: each modality's share, or what the head says of it alone if there are none."""
+        return out.unimodal or self.logits_alone(out.features)
 
     def loss(self, out, batch, clock):
         joint = cross_entropy(out.logits, batch.label)
         if not self.config.unimodal_loss:
             return joint
-        return joint + sum(cross_entropy(u, batch.label) for u in self.alone(out).values())
+        return joint + sum(cross_entropy(u, batch.label) for u in self.logits(out).values())
 
     def step(self, batch, optimizer, clock):
         rate, beta = optimizer.param_groups[0]["lr"], self.config.beta
@@ -89,7 +85,7 @@ class InfoReg(Method):
     def adjust_gradients(self, out, batch, clock):
         if not self.config.released:
             self.gather()
-        score = (summed_scores if self.config.released else scores)(self.alone(out), batch.label)
+        score = (summed_scores if self.config.released else scores)(self.logits(out), batch.label)
         self.pull = self.window * pulls(score, self.config.beta)
         if self.config.released:
             self.pull = self.pull * released_factors(score)

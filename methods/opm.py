@@ -51,7 +51,7 @@ class OPM(Method):
             return super().step(batch, optimizer, clock)
         features = self.encode(batch)
         with torch.no_grad():
-            score = scores(self.alone(features), batch.label)
+            score = scores(self.shares(features) or self.logits_alone(features), batch.label)
             rate = drop_rates(ratios(score), self.config.base_rate, self.config.gain)
             modulated = self.draw(()) < self.config.chance
             drops = rate * modulated
@@ -60,12 +60,6 @@ class OPM(Method):
         loss = cross_entropy(self.head(modulated_features(features, keep, lost)), batch.label)
         parts = zip(self.modalities, rate, strict=True)
         return descend(loss, optimizer) | {f"drop rate {m}": q for m, q in parts}
-
-    def alone(self, features):
-        """u_m, what the head says of each modality alone: its share, or with the other features
-        zeroed if the fusion has no shares."""
-        zeros = {m: torch.zeros_like(z) for m, z in features.items()}
-        return self.shares(features) or {m: self.head(zeros | {m: z}) for m, z in features.items()}
 
     def draw(self, shape):
         return torch.rand(shape, generator=self.generator, device=self.device)

@@ -8,13 +8,12 @@ trained alone first; then, while the multimodal network trains, its features sta
 """
 
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
 
-from bench.method import Method, Prediction, Settings, Stage, descend, knob
+from bench.method import Method, Settings, Stage, descend, each_alone, knob
 
 
 class UMT(Method):
@@ -32,17 +31,7 @@ class UMT(Method):
         self.teacher_heads = task.heads(self.dims if config.weight else {})
 
     def stages(self, epochs):
-        alone = [
-            Stage(
-                f"teacher {m}",
-                epochs,
-                [*teacher.parameters(), *self.teacher_heads[m].parameters()],
-                partial(self.teacher_step, m),
-                answer=partial(self.teacher_answer, m),
-                select=True,
-            )
-            for m, teacher in self.teachers.items()
-        ]
+        alone = each_alone(self, epochs, self.teachers, self.teacher_heads, "teacher {}")
         student = Stage(
             "student",
             epochs,
@@ -52,15 +41,6 @@ class UMT(Method):
             frozen=[self.teachers, self.teacher_heads],
         )
         return [*alone, student]
-
-    def teacher_answer(self, modality, batch):
-        z = self.through(self.teachers[modality], batch.inputs[modality])
-        logits = self.teacher_heads[modality](z)
-        return Prediction(logits, {modality: logits}, {modality: z})
-
-    def teacher_step(self, modality, batch, optimizer, clock):
-        out = self.teacher_answer(modality, batch)
-        return descend(cross_entropy(out.logits, batch.label), optimizer)
 
     def step(self, batch, optimizer, clock):
         out = self(batch)

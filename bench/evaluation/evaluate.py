@@ -1,5 +1,5 @@
-"""What a trained network is worth beyond its answers: probes, readouts with modalities withheld,
-robustness, likeness of features and conflict of gradients.
+"""What a trained network is worth beyond its answers: probes, readouts with modalities withheld or
+joined from different samples, robustness, likeness of features and conflict of gradients.
 
 Everything is read from the network in weights.pt. Probes, fills and the units of noise come from
 training and validation; test is only looked at.
@@ -19,6 +19,7 @@ from bench.config.spec import LAST, VAL
 from bench.evaluation import probe
 from bench.evaluation.gradients import gradient_cosines
 from bench.evaluation.masking import Reader, past_features, reading
+from bench.evaluation.mismatched import Mismatched
 from bench.evaluation.moments import Spread
 from bench.evaluation.robustness import FEATURES, INPUTS, LEVELS, Curves
 from bench.evaluation.subsets import Heads, SubsetAnswers
@@ -56,11 +57,12 @@ def evaluate(
     with reading(method) as reader:
         looked = {"train": look(reader, loaders["train"], spread)}
         reader.learn_fills(first(loaders["test"]), means(spread))
-        subsets, heads = SubsetAnswers(reader), Heads(reader)
+        subsets, heads, pairs = SubsetAnswers(reader), Heads(reader), Mismatched(reader)
         curves = Curves(reader, seed, scales(method, spread))
         if "val" in loaders:
             looked["val"] = look(reader, loaders["val"])
-        looked["test"] = look(reader, loaders["test"], subsets, heads, curves)
+        looked["test"] = look(reader, loaders["test"], subsets, heads, curves, pairs)
+        mismatched = pairs.share(seed)
     check_answers(method, subsets.whole, stored)
     protocol = VAL if "val" in loaders else LAST
     labels = looked["test"].labels
@@ -68,8 +70,10 @@ def evaluate(
         "probe": {"protocol": protocol, **probes(looked)},
         "unimodal": {"protocol": protocol, **subsets.alone(), **heads.accuracies()},
         "subsets": subsets.records(),
+        "mismatched": mismatched,
         "robustness": {"levels": list(LEVELS), "curves": curves.records()},
         "alignment": alignment(looked["test"].features),
+        "norms": norms(method, looked["test"].features),
         "gradient_cosine": gradient_cosines(method, loaders["train"].source, seed),
     }
     return EvaluatedRun(entries, subsets.arrays() | {"label": labels})
@@ -128,6 +132,16 @@ def wide(looked: dict[str, EncodedSplit], names: list[str]) -> dict[str, NDArray
     return {
         p: np.hstack([one.features[m] for m in names]).astype(np.float64)
         for p, one in looked.items()
+    }
+
+
+def norms(method: Method, features: dict[str, NDArray]) -> dict[str, dict[str, float]]:
+    """By modality: how long features are, and the weights (Frobenius) that the fusion head has for
+    them, where it has such blocks."""
+    blocks = method.head.blocks() if hasattr(method.head, "blocks") else {}
+    return {
+        "features": {m: balance.mean_length(z.astype(np.float64)) for m, z in features.items()},
+        "blocks": {m: float(w.detach().double().norm()) for m, w in blocks.items()},
     }
 
 

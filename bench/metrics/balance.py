@@ -1,5 +1,5 @@
-"""Who contributes what: Shapley values, imbalance, utilisation, and how far apart the
-modalities' features lie.
+"""Who contributes what: Shapley values, imbalance, utilisation, answers to modalities of different
+classes, and how far apart the modalities' features lie.
 
 A set of modalities is a row of `present` [S, M] bool; `values` [S] is what the sets are worth, such
 as the accuracy with those modalities alone.
@@ -91,6 +91,21 @@ def discrepancy_ratios(scores: NDArray) -> NDArray:
     """
     others = np.array([np.delete(scores, m).mean() for m in range(len(scores))])
     return scores / others
+
+
+def mismatched(logits: NDArray, labels: NDArray) -> float:
+    """Share of joined samples whose M labels, all different, have the M highest logits.
+
+    logits: [N, C]; the lower class stands first of equals. labels: [M, N], of the samples that each
+    modality is from. Refuses NaN.
+    """
+    highest = np.argsort(-checked(logits), axis=1, kind="stable")[:, : len(labels)]
+    return float((np.sort(highest, axis=1) == np.sort(labels.T, axis=1)).all(axis=1).mean())
+
+
+def mean_length(features: NDArray) -> float:
+    """Mean over samples of the Euclidean norm of their features, [N, D]."""
+    return float(np.linalg.norm(checked(features, "features"), axis=1).mean())
 
 
 def unit(features: NDArray) -> NDArray:

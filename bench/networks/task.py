@@ -6,6 +6,7 @@ from torch import nn
 
 from bench.config.spec import NetworkConfig
 from bench.networks import DEFAULT_ENCODER, ENCODERS, FUSIONS
+from bench.networks.sequences import Layer
 from bench.registry import load
 from bench.seeds import seeded
 from bench.types import DatasetSpec
@@ -57,6 +58,12 @@ class Task:
         """A linear layer of a method's own, torch's default initialisation."""
         with seeded(self.seed, "linear", name):
             return nn.Linear(width, out)
+
+    def attention(self, width: int, name: str) -> nn.Module:
+        """A layer of the small transformer that encodes sequences, for a method's own tokens:
+        x [B, T, D] and which of them are attended to, [B, T] bool, to [B, T, D]."""
+        with seeded(self.seed, "attention", name):
+            return Layer(width)
 
     def heads(self, dims: dict[str, int]) -> nn.ModuleDict:
         """A classifier of its own for every modality: dims, modality -> D."""

@@ -109,8 +109,10 @@ class Result:
     probe: dict[str, object] | None
     unimodal: dict[str, object] | None
     subsets: list[dict] | None
+    mismatched: float | None
     robustness: dict[str, list] | None
     alignment: list[dict] | None
+    norms: dict[str, dict[str, float]] | None  # features, blocks -> modality -> number
     gradient_cosine: dict[str, float] | None
     learned: list[dict] | None  # panels, see bench.method.Method.learned
     truth: dict[str, object] | None  # of generated data: chance, and the best accuracies

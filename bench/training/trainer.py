@@ -7,7 +7,7 @@ on validation (the first of equals), or the last where the recipe selects none; 
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
@@ -139,7 +139,8 @@ class Trainer:
         """All batches once. Returns the means of what the steps report, and the learning rate."""
         epoch, optimizer = self.at.epoch, self.optimizers[stage.optimizer or stage.name]
         at = self.at.partial = self.at.partial or self.begin_epoch(stage)
-        lr = learning_rate(self.config, stage.first_epoch + epoch)
+        recipe = replace(self.config, epochs=stage.schedule or self.config.epochs)
+        lr = learning_rate(recipe, stage.first_epoch + epoch)
         if stage.factors:
             for group, factor in zip(optimizer.param_groups, stage.factors(), strict=True):
                 group["factor"] = factor

@@ -46,9 +46,11 @@ class Features(CachedAdapter):
     def complete(cls, values, root):
         root = existing(root, cls.name, cls.holds)
         given = declared(root) | dict(values)
+        word = given.get("transform")
+        every = given.pop("transform") if word and isinstance(word, str) else ""
         settings = build(FeatureSettings, given, f"the data set {cls.name}")
         check_settings(settings)
-        return asdict(completed(settings, root, members(root, settings.rename)))
+        return asdict(completed(settings, root, members(root, settings.rename), every))
 
     @cached_property
     def full(self) -> FeatureSettings:

@@ -33,7 +33,8 @@ class FeatureSettings(CachedAdapter.Config):
     name: str = ""  # of the data; deals the samples; empty: the file's or folder's
     kinds: dict[str, str] = field(default_factory=dict)  # modality -> kind; else its shape says
     rename: dict[str, str] = field(default_factory=dict)  # array -> its name here
-    transform: dict[str, str] = field(default_factory=dict)  # modality -> one of TRANSFORMS
+    # Modality -> one of TRANSFORMS; a user may also give one for all but tokens.
+    transform: dict[str, str] = field(default_factory=dict)
     nan: str = knob("error", choices=("error", "zero"))
     classes: int = knob(0, low=0)  # 0: the largest label plus 1
     vocabulary: int = knob(0, low=0)  # ids of tokens are below it; 0: the largest id plus 1
@@ -52,8 +53,13 @@ def declared(root: Path) -> dict[str, object]:
     return read_yaml(path) if path.is_file() else {}
 
 
-def completed(settings: FeatureSettings, root: Path, found: Members) -> FeatureSettings:
-    """The settings with everything filled in that the arrays decide. Raises UserError."""
+def completed(
+    settings: FeatureSettings, root: Path, found: Members, every: str = ""
+) -> FeatureSettings:
+    """The settings with everything filled in that the arrays decide. Raises UserError.
+
+    every: the transform of all modalities but tokens, where the user names one for all.
+    """
     name = settings.name or (root.stem if root.is_file() else real(root).name)
     if not NAME.match(name):
         raise UserError(
@@ -64,7 +70,9 @@ def completed(settings: FeatureSettings, root: Path, found: Members) -> FeatureS
         if m not in found.modalities:
             raise unknown(m, "a modality that kinds could speak of", found.modalities)
     kinds = {m: kind_of(m, t, settings.kinds.get(m, "")) for m, t in found.modalities.items()}
-    check_transform(settings.transform, kinds)
+    numeric = [m for m, kind in kinds.items() if kind != "tokens"]
+    transform = dict.fromkeys(numeric or kinds, every) if every else settings.transform
+    check_transform(transform, kinds)
     if settings.folds:
         check_folds(settings.folds, found)
     tokens = [t for m, t in found.modalities.items() if kinds[m] == "tokens"]
@@ -72,6 +80,7 @@ def completed(settings: FeatureSettings, root: Path, found: Members) -> FeatureS
         settings,
         name=name,
         kinds=kinds,
+        transform=transform,
         classes=check_classes(settings.classes, found),
         vocabulary=check_vocabulary(settings.vocabulary, tokens),
         split=chosen_split(settings, found),

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from bench.datasets.core.arrays.files import PARTS
-from bench.datasets.core.splits.hashing import carve, deal, straddling
+from bench.datasets.core.splits.hashing import carve, deal, fold_rows, straddling
 from bench.datasets.features.roles import NUMBERED, Members, channels_last
 from bench.datasets.features.settings import FeatureSettings
 from bench.errors import UserError
@@ -27,10 +27,8 @@ def part_rows(
     """
     name, split = settings.name, settings.split
     if split == "folds":
-        fold = deal(name, units, labels, settings.folds)
-        test, val = settings.fold, (settings.fold + 1) % settings.folds
-        kept = (fold != test) & (fold != val)
-        return named(kept, fold == val, fold == test)
+        dealt = deal(name, units, labels, settings.folds)
+        return fold_rows(dealt, settings.fold, settings.folds)
     own = given is not None and split != "clean"
     if own:
         check_given(given)

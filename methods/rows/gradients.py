@@ -63,4 +63,22 @@ ROWS = (
             "the pull on all modalities but the first is that on the second",
         ),
     ),
+    *variants(
+        Entry("dgl", "bench.methods.dgl:DGL", "DGL", MODULATION, "Wei et al., ICCV 2025"),
+        ("fused-to-encoder", "fused loss to encoders", {"fused_to_encoder": True}),
+        ("uni-to-head", "uni-modal losses to the head", {"uni_to_head": True}),
+    ),
+    *variants(
+        Entry(
+            "arl",
+            "bench.methods.arl:ARL",
+            "ARL",
+            MODULATION,
+            "Wei et al., ICCV 2025",
+            more_than_two="what the answer depends on the others for is their mean; "
+            "the floor of an entropy's share falls as 2 / M",
+        ),
+        # It computes its factors and uses none of them.
+        ("released", "as released", {"weights": "released"}, ""),
+    ),
 )

@@ -129,6 +129,11 @@ def test_a_class_from_outside_the_table_runs():
     assert spec.settings == {"loudness": 3.0}
 
 
+def test_a_value_for_all_and_one_for_a_name_exclude_each_other():
+    with pytest.raises(UserError, match=r"--set data\.x\.a and --set data\.x=b exclude each other"):
+        Experiment((), (), ()).with_settings(["data.x=b", "data.x.a=c"])
+
+
 @pytest.mark.parametrize(
     ("text", "seeds"), [("5", (0, 1, 2, 3, 4)), ("3,7", (3, 7)), ("7,", (7,)), ([2, 4], (2, 4))]
 )

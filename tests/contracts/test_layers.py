@@ -206,7 +206,7 @@ def test_nothing_is_loaded_that_could_execute(path):
     assert not any(call in text for call in BANNED_CALLS)
 
 
-STEPS = {"step", "loss", "adjust_gradients", "detached_step", "alone_step", "forward", "encode"}
+STEPS = {"step", "loss", "adjust_gradients", "detached_step", "forward", "encode"}
 
 
 @pytest.mark.parametrize("path", [p for p in FILES if p.parts[0] == "methods"], ids=str)

@@ -1,13 +1,14 @@
 """What is read from a trained network: withheld modalities, imperfections, probes, conflict."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from bench import metrics
-from bench.evaluation.evaluate import EvaluatedRun, evaluate
+from bench.evaluation.evaluate import EvaluatedRun, evaluate, norms
 from bench.evaluation.gradients import gradient_cosines
 from bench.evaluation.moments import Moments
 from bench.evaluation.robustness import LEVELS
@@ -15,6 +16,7 @@ from bench.evaluation.subsets import MOST, asked
 from bench.execute import build_method, open_data
 from bench.loading.loaders import OrderedLoader, Source
 from bench.metrics import balance
+from bench.networks.fusion import ConcatHead
 from bench.passes import collect
 from bench.runs.places import Places
 from bench.training.trainer import TrainingFailed
@@ -166,11 +168,33 @@ def test_all_features_side_by_side_are_probed_too(found):
     ]
 
 
+def test_norms_are_those_of_the_hand():
+    head = ConcatHead({"m0": 2, "m1": 1}, 2, "")
+    with torch.no_grad():
+        head.linear.weight.copy_(torch.tensor([[3.0, 0, 5], [0, 4, 12]]))
+        head.linear.bias.fill_(100.0)
+    features = {"m0": np.array([[3, 4], [0, 0]]), "m1": np.array([[2], [-4]])}
+    assert norms(SimpleNamespace(head=head), features) == {
+        "features": {"m0": 2.5, "m1": 3.0},
+        "blocks": {"m0": 5.0, "m1": 13.0},
+    }
+
+
+def test_norms_are_of_test_and_of_the_trained_head(joint, found):
+    method = joint.method
+    loader = OrderedLoader(Source(data(3).parts["test"], data(3).spec, CPU))
+    out, _ = collect(method, method.predict, loader)
+    lengths = {m: pytest.approx(float(z.norm(dim=1).mean())) for m, z in out.features.items()}
+    blocks = {m: pytest.approx(w.norm().item()) for m, w in method.head.blocks().items()}
+    assert found.entries["norms"] == {"features": lengths, "blocks": blocks}
+
+
 def test_own_heads_are_read_where_there_are_any():
     both = evaluated(fit("joint-uni"), data()).entries["unimodal"]
     assert set(both) == {"protocol", "mask", "mask_mean", "mask_input", "slice", "own_head"}
-    apart = evaluated(fit("ensemble"), data()).entries["unimodal"]
-    assert "own_head" in apart and "slice" not in apart
+    apart = evaluated(fit("ensemble"), data()).entries
+    assert "own_head" in apart["unimodal"] and "slice" not in apart["unimodal"]
+    assert apart["norms"]["blocks"] == {} and set(apart["norms"]["features"]) == {"m0", "m1"}
 
 
 def test_one_modality_alone_is_its_own_answer():

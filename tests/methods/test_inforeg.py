@@ -80,7 +80,7 @@ def test_the_first_two_epochs_have_no_rate_and_released_code_starts_at_once():
 def test_leaders_get_the_pull_and_all_else_its_plain_gradient(modalities, fusion):
     batch, method = batch_of(modalities=modalities), regulated(modalities, fusion)
     out = method(batch)
-    expected = pulls(scores(method.alone(out), batch.label), 0.9)
+    expected = pulls(scores(method.logits(out), batch.label), 0.9)
     joint, found = plain(batch, fusion), gradients(method, batch)
     for i, (m, encoder) in enumerate(method.encoders.items()):
         parameters = dict(encoder.named_parameters())
@@ -100,9 +100,9 @@ def test_shares_are_those_of_the_head_with_the_others_zeroed():
     batch = batch_of()
     separable, other = method_of(InfoReg), method_of(InfoReg, fusion="gated")
     out = separable(batch)
-    assert separable.alone(out) is out.unimodal
+    assert separable.logits(out) is out.unimodal
     out = other(batch)
-    alone = other.alone(out)["m1"]
+    alone = other.logits(out)["m1"]
     zeroed = out.features | {"m0": torch.zeros_like(out.features["m0"])}
     assert torch.equal(alone, other.head(zeroed))
 

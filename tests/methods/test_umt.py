@@ -1,7 +1,5 @@
 """What UMT claims: teachers are trained alone, then rest; the student's features near theirs."""
 
-from functools import partial
-
 import pytest
 import torch
 from torch.optim import SGD
@@ -101,7 +99,7 @@ def apart(network, teachers, modality):
         collect(t.method, answer, t.data.ordered())[0].features
         for t, answer in (
             (network, network.method),
-            (teachers, partial(teachers.method.teacher_answer, modality)),
+            (teachers, {s.name: s.answer for s in teachers.plan}[f"teacher {modality}"]),
         )
     ]
     return distances({modality: both[0][modality]}, both[1]).item()

@@ -108,3 +108,18 @@ def test_the_gap_is_none_between_the_same_directions_and_two_between_opposite_on
     assert balance.modality_gap(z, 5 * z) == pytest.approx(0, abs=1e-15)
     assert balance.modality_gap(z, -z) == pytest.approx(2)
     assert balance.paired_distance(z, -z) == pytest.approx(2)
+
+
+def test_mismatched_pairs_need_both_labels_on_top():
+    """By hand: on top are {0, 1}, {1, 2}, {0, 1} (equals: the lower class first) and {0, 2}."""
+    logits = np.array([[3.0, 2, 1], [0, 2, 1], [1, 1, 1], [5, -1, 0]])
+    labels = np.array([[1, 1, 0, 0], [0, 0, 1, 2]])
+    assert balance.mismatched(logits, labels) == 3 / 4
+    assert balance.mismatched(logits, labels[::-1]) == 3 / 4
+    assert balance.mismatched(logits, labels[1:]) == 1 / 4  # of one modality, the accuracy
+    with pytest.raises(ValueError, match="the logits hold NaN"):
+        balance.mismatched(logits * np.nan, labels)
+
+
+def test_the_mean_length_is_that_of_the_hand():
+    assert balance.mean_length(np.array([[3.0, 4.0], [0.0, 0.0], [0.0, -1.0]])) == 2.0

@@ -93,12 +93,12 @@ def test_without_validation_there_is_no_temperature(tmp_path):
 
 def test_one_modality_has_no_balance(tmp_path):
     one = trained(tmp_path, "unimodal-m1")
-    for name in ("shapley", "imbalance", "utilisation", "ogm_ratio", "cka", "vrr"):
+    for name in ("shapley", "imbalance", "utilisation", "ogm_ratio", "cka", "vrr", "mismatched"):
         assert value(one, name) is None
     assert value(one, "mask") == value(one, "own_head") == {"m1": value(one, "accuracy")}
 
 
-NEW = ("unimodal", "subsets", "robustness", "alignment", "gradient_cosine")
+NEW = ("unimodal", "subsets", "mismatched", "robustness", "alignment", "norms", "gradient_cosine")
 
 
 OLD_COST = ("epochs", "seconds", "parameters", "peak_memory_mib")
@@ -115,7 +115,16 @@ def test_an_older_result_has_dashes_and_nothing_breaks(tmp_path):
     one.subsets.unlink()
     found = {name for name in QUANTITIES if value(one, name) is not None}
     assert {"accuracy", "macro_f1", "ece_scaled", "slice", "probe", "ogm_ratio"} <= found
-    assert not found & {"mask", "shapley", "vrr", "kept_missing_zero", "forward_flops", "step_ms"}
+    assert not found & {
+        "mask",
+        "shapley",
+        "mismatched",
+        "feature_norm",
+        "vrr",
+        "kept_missing_zero",
+        "forward_flops",
+        "step_ms",
+    }
     for part in ("test", "val"):
         one.predictions(part).unlink()
     left = {name for name in QUANTITIES if value(one, name) is not None}

@@ -70,6 +70,11 @@ def each(title: str, of_run: Callable[[Finished, str], Value], share: bool = Tru
     return Quantity(title, of_run, 0, modalities=True, share=share)
 
 
+def recorded(title: str, key: str) -> Quantity:
+    """Numbers by modality that the result holds."""
+    return each(title, of_network(lambda run: getattr(run.evaluated, key)), share=False)
+
+
 BALANCE = {
     "shapley": each("Shapley value", partial(of_sets, balance.shapley)),
     "sample_value": each("sample value", sample_values),
@@ -77,10 +82,13 @@ BALANCE = {
     "imbalance_range": unequal("imbalance, range", "range"),
     "imbalance_share": unequal("imbalance, share", "normalised"),
     "utilisation": each("utilisation", partial(of_sets, balance.utilisation)),
-    "ogm_ratio": each("discrepancy ratio", ratios, share=False),
-    "gradient_cosine": each(
-        "gradient cosine", of_network(lambda run: run.evaluated.gradient_cosine), share=False
+    "mismatched": Quantity(
+        "mismatched pairs", of_network(lambda run: run.evaluated.mismatched), 0, share=True
     ),
+    "ogm_ratio": each("discrepancy ratio", ratios, share=False),
+    "gradient_cosine": recorded("gradient cosine", "gradient_cosine"),
+    "feature_norm": recorded("feature norm", "feature_norm"),
+    "block_norm": recorded("norm of the head's block", "block_norm"),
     "cka": over_pairs("linear CKA", "cka"),
     "gap": over_pairs("modality gap", "gap"),
     "paired_distance": over_pairs("paired distance", "paired_distance"),

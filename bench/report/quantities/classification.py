@@ -12,7 +12,7 @@ CLASSIFICATION = {
         "accuracy",
         lambda run, protocol: run.accuracy.get(protocol),
         share=True,
-        per_sample=lambda p: (metrics.choices(p.logits) == p.labels).astype(float),
+        per_sample=lambda p: p.correct.astype(float),
     ),
     "macro_f1": Quantity("macro-F1, support", share=True, of_confusion=macro_f1_of),
     "macro_f1_seen": Quantity(

@@ -41,5 +41,4 @@ UNIMODAL = {
         "probe of all", of_network(lambda run: run.evaluated.joined_probe), share=True
     ),
 }
-# What no run knows by itself: its value comes from other rows of the table.
-COMPARED = {UNDER_TRAINING: Quantity("under-training", None, -1, modalities=True, share=True)}
+LACKING = {UNDER_TRAINING: Quantity("under-training", None, -1, modalities=True, share=True)}

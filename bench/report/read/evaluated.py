@@ -16,11 +16,14 @@ class Evaluated:
     protocol: str
     readouts: dict[str, dict[str, float]]  # mask, slice, own_head, .. -> modality -> accuracy
     subsets: tuple[dict[str, object], ...]  # modalities, and the accuracy by each readout
+    mismatched: float | None  # joined samples that have all of their labels on top
     levels: tuple[float, ...]  # of imperfection
     curves: dict[tuple[str, str], tuple[float, ...]]  # (kind, modality or "" for all) -> [K]
     cka: dict[tuple[str, str], float]  # pair -> likeness of features
     gap: dict[tuple[str, str], float]  # pair -> distance of the means, where widths are equal
     paired_distance: dict[tuple[str, str], float]
+    feature_norm: dict[str, float]  # modality -> mean length of its features
+    block_norm: dict[str, float]  # modality -> that of its weights in the fusion head
     gradient_cosine: dict[str, float]  # modality -> fused against its own loss
     chance: float | None  # accuracy of who knows nothing, where the data are generated
     best: dict[tuple[str, ...], float]  # modalities -> accuracy of who knows everything
@@ -40,7 +43,7 @@ class Evaluated:
 
 def parse(result: Result) -> Evaluated:
     unimodal = dict(result.unimodal or {})
-    robustness = result.robustness or {}
+    robustness, norms = result.robustness or {}, result.norms or {}
     pairs = {tuple(one["pair"]): one for one in result.alignment or ()}
     likeness = [
         {pair: one[key] for pair, one in pairs.items() if one[key] is not None}
@@ -52,6 +55,7 @@ def parse(result: Result) -> Evaluated:
         protocol=unimodal.pop("protocol", ""),
         readouts=unimodal,
         subsets=tuple(result.subsets or ()),
+        mismatched=result.mismatched,
         levels=tuple(robustness.get("levels") or ()),
         curves={
             (one["kind"], one["modality"] or ""): tuple(one["accuracy"])
@@ -62,6 +66,8 @@ def parse(result: Result) -> Evaluated:
         paired_distance=likeness[2],
         chance=truth["chance"],
         best={tuple(one["modalities"]): one["accuracy"] for one in truth["best"]},
+        feature_norm=dict(norms.get("features") or {}),
+        block_norm=dict(norms.get("blocks") or {}),
         gradient_cosine=dict(result.gradient_cosine or {}),
         joined_probe=joined.get("test"),
         cost={k: v for k, v in vars(result.cost).items() if isinstance(v, int | float)},

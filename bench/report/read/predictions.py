@@ -12,7 +12,7 @@ from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from bench.errors import UserError
-from bench.metrics import calibration, confusion, softmax
+from bench.metrics import calibration, choices, confusion, softmax
 from bench.runs.files import refusal
 from bench.runs.rundir import RunDir
 
@@ -32,6 +32,11 @@ class Predictions:
     def probs(self) -> NDArray:
         """[N, C] float64."""
         return softmax(self.logits)
+
+    @property
+    def correct(self) -> NDArray:
+        """[N] bool."""
+        return choices(self.logits) == self.labels
 
     @cached_property
     def confusion(self) -> NDArray:

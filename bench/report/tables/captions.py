@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from bench.config.spec import TEST_BEST, VAL
-from bench.report.quantities import ACCURACY, HEAD, PROBE
+from bench.report.quantities import ACCURACY, GROUPED, HEAD, PROBE
 from bench.report.read.results import Finished
 from bench.report.read.settings import MISSING, told_apart
 from bench.report.tables.columns import NAMES
@@ -133,12 +133,17 @@ def dagger(row: Row, column: Column, cell: Cell) -> bool:
 
 
 def quantity_notes(shown: list[Column], names: Sequence[str]) -> list[str]:
-    """Of quantities beyond the default ones: what is better, and which no row has."""
+    """Of quantities beyond the default ones: what is better, what groups are, which no row has."""
     notes = []
     lower = dict.fromkeys(c.kind for c in shown if NAMES[c.kind].better < 0)
     if lower:
         notes.append(f"Lower is better: {listed_code(tuple(lower))}.")
     there = {c.kind for c in shown}
+    if there & set(GROUPED):
+        notes.append(
+            "Right alone: of the models that are trained on one modality each, with the row's "
+            "recipe and seed, all, some or none are right on the sample."
+        )
     absent = [name for name in names if name not in (*there, HEAD, PROBE)]
     if absent:
         notes.append(f"No row has a number for {listed_code(absent)}.")

@@ -56,6 +56,16 @@ def deal(dataset: str, groups: Sequence[str], labels: np.ndarray, folds: int) ->
     return np.fromiter((fold[g] for g in groups), dtype=np.int64, count=len(groups))
 
 
+def fold_rows(folds: np.ndarray, fold: int, count: int) -> dict[str, np.ndarray]:
+    """Part -> rows: fold `fold` of `count` tests, the next validates, the others train.
+
+    folds: [N] the fold of each sample, as `deal` gives it.
+    """
+    test, val = folds == fold, folds == (fold + 1) % count
+    parts = {"train": ~test & ~val, "val": val, "test": test}
+    return {part: np.flatnonzero(inside) for part, inside in parts.items()}
+
+
 def groups_by_class(groups: Sequence[str], labels: np.ndarray) -> dict[int, list[str]]:
     """Class -> the groups whose members mostly have it; a tie goes to the smaller class."""
     members = defaultdict(Counter)

@@ -150,9 +150,32 @@ def test_the_notes_name_transforms(tmp_path):
     assert "face (60, 4, 3) is taken as sequence, transformed by std." in found.notes
 
 
+def test_one_word_is_for_all_modalities_but_tokens(tmp_path):
+    found = arrays() | {"words": np.arange(300).reshape(60, 5) % 9}
+    named = {"audio": "std", "face": "std", "photo": "std"}
+    np.savez(tmp_path / "mine.npz", **found)
+    by_word, by_name = (
+        Features.complete({"transform": t, "kinds": {"words": "tokens"}}, tmp_path / "mine.npz")
+        for t in ("std", named)
+    )
+    assert by_word == by_name and by_word["transform"] == named
+    (tmp_path / "dataset.yaml").write_text("transform: std\nkinds: {words: tokens}\n")
+    assert Features.complete({}, tmp_path / "mine.npz") == by_name
+    over = Features.complete({"transform": {"face": "l2"}}, tmp_path / "mine.npz")
+    assert over["transform"] == {"face": "l2"}
+
+
+def test_one_word_cannot_act_on_tokens_alone(tmp_path):
+    found = {"labels": np.arange(60) % 3, "words": np.arange(300).reshape(60, 5) % 9}
+    sentence = "transform of words would have no effect: tokens are names"
+    refused(tmp_path, sentence, found, transform="std", kinds={"words": "tokens"})
+
+
 @pytest.mark.parametrize(
     "values, sentence",
     [
+        ({"transform": "stt"}, "Did you mean 'std'"),
+        ({"transform": ""}, "transform of the data set features takes a name and a value"),
         ({"transform": {"odour": "std"}}, "'odour' is not a modality that transform"),
         ({"transform": {"audio": "stt"}}, "Did you mean 'std'"),
         (
