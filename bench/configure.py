@@ -47,7 +47,12 @@ def specs(experiment: Experiment) -> list[RunSpec]:
 
     Raises UserError for whatever is not a name, a value or a combination that works.
     """
-    return [s for name in experiment.datasets for s in of_dataset(experiment, name)]
+    own = experiment.own or ({},) * len(experiment.datasets)
+    return [
+        spec
+        for name, settings in zip(experiment.datasets, own, strict=True)
+        for spec in of_dataset(replace(experiment, data={**experiment.data, **settings}), name)
+    ]
 
 
 @dataclass(frozen=True)

@@ -148,6 +148,7 @@ def finish(
         test_readings=sum("test_accuracy" in row for row in journal.rows) or 1,
         **evaluated.entries,
         learned=learned(method, trainer.evaluation.test, journal.rows),
+        truth=known(bundle),
         split=SplitUsed(bundle.split, bundle.digests, counts, list(bundle.overlaps)),
         data_hash=bundle.hash,
         cost=cost_of(spec, method, bundle, trainer, peak),
@@ -184,6 +185,15 @@ def dataset_title(spec: RunSpec) -> dict[str, str]:
     return {"name": spec.dataset, "title": title}
 
 
+def known(bundle: DataBundle) -> dict[str, object] | None:
+    """What the result says of generated data: the accuracy of who knows everything, by what is
+    shown."""
+    if bundle.truth is None:
+        return None
+    best = [{"modalities": list(m), "accuracy": a} for m, a in bundle.truth.best.items()]
+    return {"chance": 1 / bundle.spec.classes, "best": best}
+
+
 def readout(method: Method, progress: TrainingProgress) -> str | None:
     """What the stored uni-modal logits are."""
     if not progress.kept[LAST]["test"]["unimodal"]:
@@ -200,6 +210,8 @@ def write_predictions(
         arrays[f"{protocol}/logits"] = kept[part]["logits"].numpy()
         for m, logits in kept[part]["unimodal"].items():
             arrays[f"{protocol}/unimodal/{m}"] = logits.numpy()
+    if bundle.truth is not None and part == "test":
+        arrays["posterior"] = bundle.truth.posterior.astype("<f4")
     write_bytes(run.predictions(part), npz_bytes(arrays))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -113,6 +114,14 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Truth:
+    """What is known of data that were generated."""
+
+    best: dict[tuple[str, ...], float]  # modalities -> the best accuracy that they allow, a share
+    posterior: NDArray  # [N, C] of the test part, given all modalities
+
+
+@dataclass(frozen=True)
 class DataBundle:
     """A data set, opened: its parts by name ("train", "test", and "val" where there is one)."""
 
@@ -124,6 +133,7 @@ class DataBundle:
     notes: tuple[str, ...] = ()  # sentences for the user
     problems: tuple[str, ...] = ()  # those of them that tell of a fault
     overlaps: tuple[str, ...] = ()  # those of them that tell what two parts have in common
+    truth: Truth | None = None
 
 
 @dataclass(frozen=True)

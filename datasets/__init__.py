@@ -107,6 +107,13 @@ ENTRIES: tuple[DatasetEntry, ...] = (
         "visual words of lateral and dorsal pictures",
     ),
     DatasetEntry(
+        "synthetic",
+        "bench.datasets.synthetic.adapter:Synthetic",
+        "Synthetic, the best answers known",
+        "two or three generated vectors",
+        needs_root=False,
+    ),
+    DatasetEntry(
         "features",
         "bench.datasets.features.adapter:Features",
         "Your own arrays",

@@ -50,7 +50,7 @@ def suite_rows() -> list[dict[str, str]]:
 
 def suite_row(name: str, experiment: Experiment) -> dict[str, str]:
     names = [method for method, _ in experiment.methods]
-    size = f"{len(names)} methods x {', '.join(experiment.datasets)}"
+    size = f"{len(names)} methods x {', '.join(dict.fromkeys(experiment.datasets))}"
     return {
         "name": name,
         "size": f"{size} x {len(experiment.seeds)} seeds",

@@ -58,7 +58,7 @@ def from_suite(args: argparse.Namespace) -> "Suite":
     suite = read(args.suite)
     experiment = suite.experiment
     if args.dataset is not None:
-        experiment = replace(experiment, datasets=words(args.dataset))
+        experiment = replace(experiment, datasets=words(args.dataset), own=())
         tail = "-".join(re.sub(r"[^\w-]+", "-", d) for d in experiment.datasets)
         suite = replace(suite, name=f"{suite.name}-{tail}")
     if args.seeds is not None:

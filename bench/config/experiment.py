@@ -18,7 +18,8 @@ class Experiment:
     """methods: name and settings of its own. train, network, data: for all of them; `settings` go
     to the methods that have them. roots: data set -> folder of its raw files. preset: the name of
     the file of settings per method and data set that these are put over, if any. folds: each one
-    as a configuration of its own; empty for the one that the settings of the data set name."""
+    as a configuration of its own; empty for the one that the settings of the data set name. own:
+    beside `datasets`, the settings that one of them has to itself, over `data`; or empty."""
 
     datasets: tuple[str, ...]
     methods: tuple[tuple[str, dict[str, object]], ...]
@@ -30,6 +31,7 @@ class Experiment:
     roots: dict[str, Path] = field(default_factory=dict)
     preset: str = ""
     folds: tuple[int, ...] | str = ()
+    own: tuple[dict[str, object], ...] = ()
 
     def with_settings(self, pairs: Iterable[str]) -> "Experiment":
         """With `key=value` texts put over what is there; a prefix says whose field it is."""

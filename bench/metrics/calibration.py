@@ -83,6 +83,13 @@ def surprises(logits: NDArray, labels: NDArray) -> NDArray:
     return -log_softmax(logits)[np.arange(len(labels)), labels]
 
 
+def divergences(logits: NDArray, posterior: NDArray) -> NDArray:
+    """KL(posterior || softmax(logits)) in nats, from two arrays [N, C] -> [N]."""
+    true = checked(posterior, "probabilities")
+    logs = np.log(true, out=np.zeros_like(true), where=true > 0)  # what is 0 adds 0
+    return (true * (logs - log_softmax(logits))).sum(axis=1)
+
+
 def negative_log_likelihood(logits: NDArray, labels: NDArray) -> float:
     """The mean of the surprises."""
     return float(surprises(logits, labels).mean())

@@ -115,6 +115,7 @@ class Result:
     norms: dict[str, dict[str, float]] | None  # features, blocks -> modality -> number
     gradient_cosine: dict[str, float] | None
     learned: list[dict] | None  # panels, see bench.method.Method.learned
+    truth: dict[str, object] | None  # of generated data: chance, and the best accuracies
     split: SplitUsed
     data_hash: str
     cost: Cost

@@ -58,12 +58,14 @@ def parse(text: str, where: str) -> Suite:
             f"not one of {', '.join(RESERVED)}."
         )
     maps = {key: mapping(plain, key, where) for key in ("settings", "train", "network", "data")}
+    sets = [named(item, "data set", where) for item in listed(plain, "datasets", where)]
     experiment = Experiment(
-        tuple(str(d) for d in listed(plain, "datasets", where)),
-        tuple(method(item, where) for item in listed(plain, "methods", where)),
+        tuple(name for name, _ in sets),
+        tuple(named(item, "method", where) for item in listed(plain, "methods", where)),
         read_seeds(plain.get("seeds", 5)),
         **maps,
         folds=read_folds(plain["folds"]) if "folds" in plain else (),
+        own=tuple(own for _, own in sets),
     )
     return Suite(name, experiment, ablation(plain, [m for m, _ in experiment.methods], where))
 
@@ -102,13 +104,13 @@ def mapping(plain: dict, key: str, where: str) -> dict:
     return value
 
 
-def method(item: object, where: str) -> tuple[str, dict[str, object]]:
-    """`joint`, or `{name: dimml, set: {temperature: 10}}`."""
+def named(item: object, what: str, where: str) -> tuple[str, dict[str, object]]:
+    """`joint`, or `{name: dimml, set: {temperature: 10}}`, and a data set likewise."""
     if isinstance(item, str):
         return item, {}
     known = isinstance(item, dict) and set(item) <= {"name", "set"} and "name" in item
     if not known or not isinstance(item.get("set", {}), dict):
         raise UserError(
-            f"a method of suite {where} is a name or {{name: .., set: {{..}}}}, not {item!r}."
+            f"a {what} of suite {where} is a name or {{name: .., set: {{..}}}}, not {item!r}."
         )
     return str(item["name"]), dict(item.get("set", {}))

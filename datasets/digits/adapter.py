@@ -1,6 +1,5 @@
 """Handwritten digits that come with scikit-learn; their left and right part are two modalities."""
 
-import hashlib
 from dataclasses import dataclass
 from functools import cache
 
@@ -10,7 +9,7 @@ from sklearn.datasets import load_digits
 
 from bench.config.settings import knob
 from bench.datasets.core.adapters.adapter import Adapter, Card, bundle, bundle_rows
-from bench.datasets.core.cache.format import content_hash, lines
+from bench.datasets.core.cache.format import array_hash
 from bench.datasets.core.splits.hashing import carve
 from bench.types import DatasetSpec, Modality
 
@@ -50,7 +49,8 @@ class Digits(Adapter):
         inputs = {m: torch.from_numpy(x) for m, x in views.items()}
         split, fold = self.config.split, self.config.fold
         rows = part_rows(split, fold, ids, labels)
-        found = hash_of(ids, labels, views)
+        constants = {"statistics": {m: list(s) for m, s in STATISTICS.items()}}
+        found = array_hash(ids, labels, views, constants)
         answers = {part: labels[places] for part, places in rows.items()}
         name = f"{split}-fold-{fold}" if fold else split
         return bundle(self.describe(), name, rows, inputs, answers, ids, found)
@@ -80,18 +80,3 @@ def part_rows(split: str, fold: int, ids: list[str], labels: np.ndarray) -> dict
     frac = VAL if split == "clean" else 0.1
     val = carve("digits", "val", [ids[i] for i in inside], labels[inside], frac)
     return {"train": inside[~val], "val": inside[val], "test": rows["test"]}
-
-
-def hash_of(ids: list[str], labels: np.ndarray, views: dict[str, np.ndarray]) -> str:
-    """The data hash, which a cache of the same arrays would have."""
-    described = {
-        m: {"dtype": x.dtype.str, "shape": list(x.shape), "sha256": sha256(x.tobytes())}
-        for m, x in views.items()
-    }
-    constants = {"statistics": {m: list(s) for m, s in STATISTICS.items()}}
-    label_bytes = labels.astype("<i4").tobytes()
-    return content_hash(sha256(lines(ids)), sha256(label_bytes), described, constants)
-
-
-def sha256(raw: bytes) -> str:
-    return hashlib.sha256(raw).hexdigest()

@@ -17,6 +17,7 @@ from bench.report.figures import (
     curves,
     gradients,
     learned,
+    phase,
     profile,
     ranks,
     robustness,
@@ -89,6 +90,14 @@ def over_all(
     return parts
 
 
+def phase_parts(tables: Sequence[Table], protocols: Protocols) -> Parts:
+    found = phase.phases(tables)
+    for one in found:
+        first = next(iter(one.tables.values()))
+        tail = f"-{first.dataset}" if len(found) > 1 else ""
+        yield tail, phase.make(one, first_protocol(first, protocols))
+
+
 KINDS = {
     "accuracy": Kind("Accuracy", by_protocol(accuracy.make)),
     "curves": Kind("Learning curves: inside a method and alone", by_log(curves.make)),
@@ -98,6 +107,7 @@ KINDS = {
     "calibration": Kind("Calibration", by_protocol(calibration.make)),
     "cost": Kind("Accuracy against cost", by_protocol(cost.make)),
     "ranks": Kind("Critical differences of mean ranks", of_all=over_all(ranks.make)),
+    "phase": Kind("Over a setting of the data", of_all=phase_parts),
     "profile": Kind("Performance profiles", of_all=over_all(profile.make)),
 }
 

@@ -25,6 +25,8 @@ class Evaluated:
     feature_norm: dict[str, float]  # modality -> mean length of its features
     block_norm: dict[str, float]  # modality -> that of its weights in the fusion head
     gradient_cosine: dict[str, float]  # modality -> fused against its own loss
+    chance: float | None  # accuracy of who knows nothing, where the data are generated
+    best: dict[tuple[str, ...], float]  # modalities -> accuracy of who knows everything
     joined_probe: float | None  # linear probe of all features side by side
     cost: dict[str, float]  # numbers of the entry `cost`
     stages: dict[str, dict]  # stage -> step_ms, load_ms, epoch_seconds, epoch_flops, ..
@@ -47,6 +49,7 @@ def parse(result: Result) -> Evaluated:
         {pair: one[key] for pair, one in pairs.items() if one[key] is not None}
         for key in ("cka", "gap", "paired_distance")
     ]
+    truth = result.truth or {"chance": None, "best": ()}
     joined = (result.probe or {}).get("concatenation") or {}
     return Evaluated(
         protocol=unimodal.pop("protocol", ""),
@@ -61,6 +64,8 @@ def parse(result: Result) -> Evaluated:
         cka=likeness[0],
         gap=likeness[1],
         paired_distance=likeness[2],
+        chance=truth["chance"],
+        best={tuple(one["modalities"]): one["accuracy"] for one in truth["best"]},
         feature_norm=dict(norms.get("features") or {}),
         block_norm=dict(norms.get("blocks") or {}),
         gradient_cosine=dict(result.gradient_cosine or {}),

@@ -26,6 +26,7 @@ class Predictions:
 
     labels: NDArray  # [N] int64
     logits: NDArray  # [N, C] float32, of the method's answer
+    posterior: NDArray | None = None  # [N, C], the true one; on test where the data are generated
 
     @cached_property
     def probs(self) -> NDArray:
@@ -108,8 +109,10 @@ def stamp(file: Path) -> int:
 @lru_cache(maxsize=4)
 def cached_predictions(file: Path, protocol: str, stamp: int) -> Predictions | None:
     logits = f"{protocol}/logits"
-    arrays = read(file, stamp, {"label", logits}.__contains__)
-    return Predictions(arrays["label"], arrays[logits]) if logits in arrays else None
+    arrays = read(file, stamp, {"label", logits, "posterior"}.__contains__)
+    if logits not in arrays:
+        return None
+    return Predictions(arrays["label"], arrays[logits], arrays.get("posterior"))
 
 
 @lru_cache(maxsize=1)

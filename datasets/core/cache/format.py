@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from bench.datasets.core.cache.sources import RawFile
 
@@ -74,6 +75,25 @@ def content_hash(
     named = ("dtype", "view", "shape", "sha256", "shapes")
     kept = {m: {k: a[k] for k in named if k in a} for m, a in arrays.items()}
     return digest_of({"ids": ids, "labels": labels, "arrays": kept, "constants": dict(constants)})
+
+
+def array_hash(
+    ids: Sequence[str],
+    labels: NDArray,
+    inputs: Mapping[str, NDArray],
+    constants: Mapping[str, object] | None = None,
+) -> str:
+    """The data hash that a cache of the same arrays would have. inputs: modality -> [N, *shape]."""
+    described = {
+        m: {"dtype": x.dtype.str, "shape": list(x.shape), "sha256": sha256(x.tobytes())}
+        for m, x in inputs.items()
+    }
+    label_bytes = labels.astype("<i4").tobytes()
+    return content_hash(sha256(lines(ids)), sha256(label_bytes), described, constants or {})
+
+
+def sha256(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
 
 
 def rows_at_once(shape: Sequence[int], dtype: np.dtype) -> int:

@@ -1,0 +1,164 @@
+"""The synthetic world: its best accuracies and posteriors are what they are said to be."""
+
+import numpy as np
+import pytest
+from scipy.stats import multivariate_normal
+from sklearn.linear_model import LogisticRegression
+
+from bench import configure, metrics
+from bench.config.experiment import Experiment
+from bench.datasets.synthetic.adapter import TEST, Synthetic
+from bench.datasets.synthetic.settings import WORLDS, SyntheticSettings, world_of
+from bench.datasets.synthetic.world import DRAWS, accuracy_alone, bend, distance
+from bench.errors import UserError
+from bench.metrics import calibration
+from bench.report.quantities import QUANTITIES
+from bench.report.read.predictions import predictions
+from bench.report.read.results import read
+from tests.helpers import oracle
+from tests.helpers.kills import finish, start
+
+ERROR = 5 * 0.5 / np.sqrt(DRAWS)  # of a best accuracy, at most: five standard errors
+
+
+def opened(**settings):
+    return Synthetic(SyntheticSettings(**settings), None).open(None)
+
+
+def drawn(world, count=20_000, seed=3):
+    """Labels, latents and what is observed."""
+    draws = np.random.default_rng(seed)
+    states = draws.integers(len(world.classes), size=count)
+    shown = world.latents(states, draws)
+    return np.array(world.classes)[states], shown, world.observe(shown, draws)
+
+
+@pytest.mark.parametrize("size", [2, 9])
+@pytest.mark.parametrize("strength", [0.6, 0.95])
+def test_a_strength_is_the_accuracy_of_the_modality_alone(size, strength):
+    assert accuracy_alone(distance(strength, size), size) == pytest.approx(strength, abs=1e-9)
+
+
+def test_what_is_no_better_than_chance_has_no_distance():
+    assert distance(1 / 9, 9) == 0.0
+
+
+@pytest.mark.parametrize("setting", ["balanced", "fast-weak", "redundant", "three"])
+def test_best_accuracies_are_those_of_one_stronger_modality(setting):
+    """Independent evidence adds up; that with a common noise as its covariance says."""
+    world = WORLDS[setting]
+    for size in range(1, len(world.parts) + 1):
+        covariance = world.shared + (1 - world.shared) * np.eye(size)
+        s = world.distances[:size]
+        exact = accuracy_alone(np.sqrt(s @ np.linalg.inv(covariance) @ s), 9)
+        assert world.best_accuracy(range(size)) == pytest.approx(exact, abs=1e-6)
+    assert world.drawn_accuracy(range(size)) == pytest.approx(exact, abs=ERROR)
+
+
+def test_in_complementary_each_modality_tells_a_part_and_both_tell_all():
+    world = WORLDS["complementary"]
+    assert world.best_accuracy([0]) == pytest.approx(0.9 / 3, abs=ERROR)
+    assert world.best_accuracy([1]) == pytest.approx(0.9 / 3, abs=ERROR)
+    assert world.best_accuracy([0, 1]) == pytest.approx(0.9**2, abs=ERROR)
+
+
+def test_in_synergy_no_modality_tells_anything_alone():
+    world = WORLDS["synergy"]
+    for shown in ([0], [1]):
+        assert world.best_accuracy(shown) == pytest.approx(1 / 9, abs=1e-6)
+    both = world.best_accuracy([0, 1])
+    assert 0.95**2 < both < 0.95  # both parts right, or two errors that cancel
+
+
+@pytest.mark.parametrize("setting", ["three", "redundant"])
+def test_the_posterior_is_that_of_the_densities(setting):
+    world = WORLDS[setting]
+    _, shown, _ = drawn(world, 20)
+    count = len(world.parts)
+    covariance = world.shared + (1 - world.shared) * np.eye(count)
+    logs = np.zeros((20, 9))
+    for c in range(9):
+        for k in range(9):  # of every latent, one dimension after another
+            mean = world.distances * (k == c)
+            at = np.stack([u[:, k] for u in shown], axis=1)
+            logs[:, c] += multivariate_normal(mean, covariance).logpdf(at)
+    assert world.posterior(shown, range(count)) == pytest.approx(metrics.softmax(logs), abs=1e-9)
+
+
+@pytest.mark.parametrize("setting", WORLDS)
+def test_an_observation_loses_nothing(setting):
+    world = WORLDS[setting]
+    _, shown, observed = drawn(world, 200)
+    for u, undone in zip(shown, oracle.latents(world, observed), strict=True):
+        assert np.abs(u - undone).max() < 0.05  # the grid, over the slope and the least speed
+
+
+def test_bending_is_monotone():
+    assert (np.diff(bend(np.linspace(-9, 9, 10_000))) > 0).all()
+
+
+@pytest.mark.parametrize("setting", WORLDS)
+def test_the_oracle_reaches_the_best_accuracies_in_the_ordinary_evaluation(setting, tmp_path):
+    method = ("tests.helpers.oracle:Oracle", {"setting": setting})
+    data = {"setting": setting, "samples": 200}
+    (spec,) = configure.specs(Experiment(("synthetic",), (method,), (0,), data=data))
+    run = start(tmp_path, spec)
+    finish(run)
+    found, error = read(run), 5 * 0.5 / np.sqrt(TEST)
+    best = found.evaluated.best
+    for one in found.evaluated.subsets:
+        if one["modalities"]:
+            assert one["mask"] == pytest.approx(best[tuple(one["modalities"])], abs=error)
+    assert QUANTITIES["attained"].value(found, "val") == pytest.approx(1.0, abs=2 * error)
+    assert QUANTITIES["posterior_kl"].value(found, "val") < 1e-3
+    probs = predictions(run, "val").probs
+    bins = calibration.equal_mass(probs, predictions(run, "val").labels)
+    assert calibration.expected_error(bins) < 0.03
+
+
+def test_labels_in_another_order_leave_chance():
+    world = WORLDS["balanced"]
+    labels, _, observed = drawn(world, 6000)
+    x = np.hstack(observed)
+    labels = np.random.default_rng(0).permutation(labels)
+    fitted = LogisticRegression(max_iter=50).fit(x[:3000], labels[:3000])
+    score = fitted.score(x[3000:], labels[3000:])
+    assert score == pytest.approx(1 / 9, abs=5 * np.sqrt(1 / 9 * 8 / 9 / 3000))
+
+
+def test_a_fold_is_another_draw_of_the_same_world():
+    one, two = (opened(setting="three", samples=200, fold=fold) for fold in (0, 1))
+    assert not set(one.parts["test"].ids) & set(two.parts["test"].ids)
+    assert one.truth.best == two.truth.best and one.hash != two.hash
+
+
+def test_more_training_samples_are_more_of_the_same_and_leave_the_others():
+    few, many = (opened(samples=n) for n in (200, 400))
+    x, y = (d.parts["test"].inputs["x0"][d.parts["test"].rows] for d in (few, many))
+    assert (x == y).all()
+
+
+def test_classes_are_as_frequent_as_each_other():
+    labels = opened(setting="synergy", samples=900).parts["train"].labels
+    assert set(np.bincount(labels).tolist()) <= {99, 100, 101}
+
+
+def test_the_users_numbers_take_the_places_of_the_settings():
+    world = world_of(SyntheticSettings(strength={"x1": "0.5"}, speed={"x0": "0.3"}))
+    assert world.strengths == (WORLDS["fast-weak"].strengths[0], 0.5)
+    assert world.speeds == (0.3, WORLDS["fast-weak"].speeds[1])
+    assert "x0 speed 0.3" in opened(speed={"x0": "0.3"}, samples=200).split
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"strength": {"x7": "0.5"}}, "x7"),
+        ({"strength": {"x0": "half"}}, "takes a number, not 'half'"),
+        ({"strength": {"x0": "0.05"}}, "is between 0.111 and 0.999"),
+        ({"speed": {"x1": "0"}}, "is between 0.01 and 10"),
+    ],
+)
+def test_a_wrong_number_is_refused_in_a_sentence(settings, words):
+    with pytest.raises(UserError, match=words):
+        Synthetic.complete(settings, None)
