@@ -47,12 +47,7 @@ def specs(experiment: Experiment) -> list[RunSpec]:
 
     Raises UserError for whatever is not a name, a value or a combination that works.
     """
-    own = experiment.own or ({},) * len(experiment.datasets)
-    return [
-        spec
-        for name, settings in zip(experiment.datasets, own, strict=True)
-        for spec in of_dataset(replace(experiment, data={**experiment.data, **settings}), name)
-    ]
+    return [s for name, part in experiment.by_dataset() for s in of_dataset(part, name)]
 
 
 @dataclass(frozen=True)

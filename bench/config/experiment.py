@@ -1,6 +1,6 @@
 """What a user asks for, as plain values: the content of a suite, or the arguments of `run`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -32,6 +32,12 @@ class Experiment:
     preset: str = ""
     folds: tuple[int, ...] | str = ()
     own: tuple[dict[str, object], ...] = ()
+
+    def by_dataset(self) -> Iterator[tuple[str, "Experiment"]]:
+        """Each data set, and this experiment with that one's own settings over `data`."""
+        own = self.own or ({},) * len(self.datasets)
+        for name, settings in zip(self.datasets, own, strict=True):
+            yield name, replace(self, data={**self.data, **settings})
 
     def with_settings(self, pairs: Iterable[str]) -> "Experiment":
         """With `key=value` texts put over what is there; a prefix says whose field it is."""
