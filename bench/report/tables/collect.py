@@ -5,7 +5,7 @@ hashes or two splits of one fold; a cell holds a number per seed, of each fold.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from string import ascii_lowercase
@@ -28,13 +28,16 @@ def collect(
 ) -> list[Table]:
     """Tables of the finished runs below `results`.
 
-    runs: these runs alone, in table order; their seeds are the ones a row should have.
+    runs: these runs alone, whose methods stand in this order, whatever theirs was in the table of
+        methods when they were trained; their seeds are the ones a row should have.
     datasets, methods: names, or patterns with `*`; empty is all. Raises UserError if nothing is
     left, or if a result cannot be read.
     """
     directories = every(results) if runs is None else runs
     chosen = [d for d in directories if matches(d, datasets, methods)]
     finished = [read(d) for d in chosen if d.result.exists()]
+    if runs is not None:
+        finished = [replace(run, order=place) for place, run in enumerate(finished)]
     if not finished:
         raise nothing_finished(results, datasets, methods)
     groups = {}
