@@ -260,7 +260,8 @@ def each_alone(
     def answer(modality: str, batch: Batch) -> Prediction:
         z = method.through(encoders[modality], batch.inputs[modality]) * batch.kept(modality)
         logits = heads[modality](z)
-        return Prediction(logits, {modality: logits}, {modality: z})
+        own = {modality: logits} if encoders is method.encoders else {}  # a teacher's are not
+        return Prediction(logits, own, {modality: z})
 
     def step(modality: str, batch: Batch, optimizer: Optimizer, clock: Clock) -> Metrics:
         return descend(cross_entropy(answer(modality, batch).logits, batch.label), optimizer)
