@@ -49,11 +49,13 @@ class Drawing:
 @dataclass(frozen=True)
 class Kind:
     """of_table or of_all: the figures of one table, or of all, under the first protocol that has
-    numbers. They raise LeftOut where there is nothing to draw."""
+    numbers. They raise LeftOut where there is nothing to draw. rare: few results allow it, and only
+    who asks for it by name is told that it is left out."""
 
     title: str
     of_table: Callable[[Table, Protocols], Parts] | None = None
     of_all: Callable[[Sequence[Table], Protocols], Parts] | None = None
+    rare: bool = False
 
 
 def by_protocol(make: Callable[[Table, str], Drawn]) -> Callable[[Table, Protocols], Parts]:
@@ -107,7 +109,7 @@ KINDS = {
     "calibration": Kind("Calibration", by_protocol(calibration.make)),
     "cost": Kind("Accuracy against cost", by_protocol(cost.make)),
     "ranks": Kind("Critical differences of mean ranks", of_all=over_all(ranks.make)),
-    "phase": Kind("Over a setting of the data", of_all=phase_parts),
+    "phase": Kind("Over a setting of the data", of_all=phase_parts, rare=True),
     "profile": Kind("Performance profiles", of_all=over_all(profile.make)),
 }
 
@@ -153,7 +155,8 @@ def drawn(tables: Sequence[Table], protocols: Protocols, kind: str) -> Iterator[
             for part, content in one.of_all(tables, protocols) if one.of_all else ():
                 yield Drawing(name, one.title, f"{name}{part}", "", "", *content)
         except LeftOut as reason:
-            missing.setdefault(("", str(reason)), []).append(name)
+            if kind != ALL or not one.rare:
+                missing.setdefault(("", str(reason)), []).append(name)
     for (where, reason), kinds in missing.items():
         verb = "is" if len(kinds) == 1 else "are"
         words = " ".join(filter(None, (", ".join(kinds), verb, "left out", where)))

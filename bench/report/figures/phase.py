@@ -47,7 +47,7 @@ def phases(tables: Sequence[Table]) -> list[Phase]:
     for dataset in dict.fromkeys(t.dataset for t in tables):
         group = [t for t in tables if t.dataset == dataset]
         numbers = [t.rows[0].runs[0].data for t in group]
-        names = [name for name in differing(numbers) if name != "fold"]  # another draw, no number
+        names = differing(numbers)
         if (
             len(names) == 1
             and len(group) >= LEAST
