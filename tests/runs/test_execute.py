@@ -9,6 +9,7 @@ import torch
 from bench import metrics
 from bench.errors import UserError
 from bench.execute import build_method, open_data
+from bench.methods import ENTRIES
 from bench.passes import collect
 from bench.runs.places import Places
 from bench.runs.result import Result
@@ -95,7 +96,12 @@ def test_the_weights_are_those_that_val_selects(run):
     assert np.array_equal(out.logits.numpy(), np.load(run.predictions("test"))["val/logits"])
 
 
-@pytest.mark.parametrize("name", rows())
+# A variant has its base's code, and tests/contracts stops every row in mid-run.
+VARIANTS = {e.name for e in ENTRIES if e.base}
+KILLED = [pytest.param(n, marks=pytest.mark.slow if n in VARIANTS else ()) for n in rows()]
+
+
+@pytest.mark.parametrize("name", KILLED)
 def test_of_the_same_seed_and_killed_at_random_moments_it_ends_with_the_same_bytes(name, tmp_path):
     assert compare_with_uninterrupted(tmp_path, name, seed=0, epochs=4)
 
