@@ -269,3 +269,18 @@ def test_a_spec_of_another_format_is_refused():
         from_json({**spec.to_json(), "format": 99}, "spec.json")
     with pytest.raises(UserError, match="is not a run's specification"):
         from_json({"format": FORMAT}, "spec.json")
+
+
+def test_a_suites_data_set_may_have_settings_of_its_own():
+    text = f"""
+    name: x
+    datasets:
+      - {{name: "{SYNTHETIC}", set: {{modalities: 3}}}}
+      - "{SYNTHETIC}"
+    methods: [joint]
+    seeds: 1
+    data: {{modalities: 2, split: clean}}
+    """
+    made = configure.specs(parse(text, "x").experiment)
+    assert [spec.data["modalities"] for spec in made] == [3, 2]
+    assert {spec.data["split"] for spec in made} == {"clean"}

@@ -10,7 +10,7 @@ from bench.passes import collect
 from bench.training.trainer import set_modes
 from bench.types import Clock
 from tests.helpers.small_task import FIRST, batch_of, method_of
-from tests.helpers.training import fit, flat
+from tests.helpers.training import fit, flat, spec_of, trainer_of
 
 
 def student(modalities=2, fusion="concat", seed=1, **settings):
@@ -109,3 +109,10 @@ def test_the_student_comes_close_to_its_teachers_where_joint_training_does_not()
     umt, joint = fit("umt", epochs=6), fit("joint", epochs=6)
     for m in umt.method.modalities:
         assert apart(umt, umt, m) < 0.2 * apart(joint, umt, m)
+
+
+def test_the_log_scores_the_students_modalities_not_the_teachers():
+    by_stage = {}
+    trainer_of(spec_of("umt"), log=lambda row: by_stage.setdefault(row["stage"], row)).train()
+    scored = {stage: set(row.get("val_unimodal") or {}) for stage, row in by_stage.items()}
+    assert scored == {"teacher m0": set(), "teacher m1": set(), "student": {"m0", "m1"}}

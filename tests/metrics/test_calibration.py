@@ -119,3 +119,11 @@ def test_nested_pairs_leave_out_the_empty_set_and_sets_that_only_overlap():
     present = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 1], [1, 1, 1]], dtype=bool)
     assert set(calibration.nested_pairs(present)) == {(2, 1), (4, 1), (4, 2), (4, 3)}
     assert np.isnan(calibration.violating_ranking_rate(np.ones((1, 3, 2)), present[:1]))
+
+
+def test_divergences_are_those_worked_out_by_hand():
+    """KL([1/2, 1/2] || [1/4, 3/4]) = ln 2 - ln(3) / 2; a certain posterior has -ln p."""
+    logits = np.log([[0.25, 0.75], [0.25, 0.75], [0.25, 0.75]])
+    posterior = np.array([[0.5, 0.5], [1.0, 0.0], [0.25, 0.75]])
+    exact = [np.log(2) - np.log(3) / 2, np.log(4), 0.0]
+    assert calibration.divergences(logits, posterior) == pytest.approx(exact, abs=1e-12)

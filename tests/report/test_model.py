@@ -252,3 +252,11 @@ def test_the_builder_writes_what_the_run_directory_reads(tmp_path):
     run = add(tmp_path, "x", 4, settings={"a": 1})
     assert [r.path for r in every(tmp_path)] == [run.path]
     assert run.spec().seed == 4 and run.state == "done"
+
+
+def test_runs_that_are_named_stand_in_their_order_whatever_their_code_said(tmp_path):
+    made = [add(tmp_path, name, order=place) for name, place in (("b", 1), ("a", 0), ("c", 2))]
+    (table,) = collect(tmp_path, runs=made)
+    assert [row.method for row in table.rows] == ["b", "a", "c"]
+    (table,) = collect(tmp_path)
+    assert [row.method for row in table.rows] == ["a", "b", "c"]
