@@ -1,6 +1,7 @@
-"""`compare`: two methods of one results folder, two results folders, or two tables as CSV."""
+"""`compare`: methods of one results folder in pairs, two results folders, or two tables as CSV."""
 
 import argparse
+import re
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -42,7 +43,12 @@ def chosen(args: argparse.Namespace, stack: ExitStack) -> Pairs:
             f"{folder} is a results folder and {other!r} is none; give two folders or bundles, or "
             "two methods of one --results."
         )
-    return of_methods(tables(args.results, args), args.a, args.b)
+    return of_methods(tables(args.results, args), *map(rows, (args.a, args.b)))
+
+
+def rows(text: str) -> list[str]:
+    """A comma list of names, where commas inside a label's brackets are part of it."""
+    return [name.strip() for name in re.split(r",(?![^(]*\))", text)]
 
 
 def is_results(word: str) -> bool:

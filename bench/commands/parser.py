@@ -190,8 +190,12 @@ EXPORT = (
 )
 MEASURES = "accuracy (default) or another that can be resampled: macro_f1, nll, ..."
 COMPARE = (
-    option("a", "A", "a method (or METHOD@DIGEST), a results folder or bundle, or a table.csv"),
-    option("b", "B", "what A is compared with, of the same kind"),
+    option(
+        *("a", "A"),
+        "a method (or METHOD@DIGEST, or a list with commas), a results folder or bundle, or a "
+        "table.csv",
+    ),
+    option("b", "B", "what A is compared with, of the same kind: of methods one, or one for each"),
     option("--metric", "NAME", MEASURES, default="accuracy"),
     *(DATASET, PROTOCOL),
 )

@@ -220,6 +220,24 @@ def test_several_data_sets_are_one_family_and_have_an_overall_line(tmp_path, cap
     assert of[0] >= of[1]
 
 
+def test_lists_are_compared_one_with_one_as_one_family(tmp_path, capsys):
+    planted(tmp_path, 0.05)
+    planted(tmp_path, 0.0, names=("first", "second"))
+    pairs = {
+        "toy, clean, ours against theirs": ("ours", "theirs"),
+        "toy, clean, second against first": ("second", "first"),
+    }
+    text = shown(capsys, "ours, second", "theirs,first", "--results", tmp_path)
+    assert list(lines(text)) == list(pairs) and "after Holm over the 2 lines" in text
+    for place, names in pairs.items():
+        alone = lines(shown(capsys, *names, "--results", tmp_path))["toy, clean"]
+        line = lines(text)[place]
+        assert all(line[k] == alone[k] for k in ("A", "B", "A - B", "Exact p", "Bootstrap"))
+        assert float(line["p"].strip("<")) >= float(alone["p"].strip("<"))
+    with_one = shown(capsys, "ours,second", "first", "--results", tmp_path)
+    assert list(lines(with_one)) == [f"toy, clean, {a} against first" for a in ("ours", "second")]
+
+
 def test_the_same_call_prints_the_same(tmp_path, capsys):
     planted(tmp_path, 0.02, datasets=("one", "two"))
     words = ("ours", "theirs", "--results", tmp_path)
@@ -338,6 +356,8 @@ def test_several_configurations_must_be_told_apart(tmp_path, capsys):
         (("ours", "theirs", "--dataset", "tory"), "'tory' is not a data set with runs"),
         (("ours", "theirs", "--protocol", "best"), "'best' is not a protocol"),
         (("ours", "theirs", "--protocol", "last"), "choose another --protocol"),
+        (("ours", "ours,theirs"), "name one in B, or as many as in A"),
+        (("ours,", "theirs"), "'' is not a method with finished runs here"),
     ],
 )
 def test_a_mistake_is_one_sentence(tmp_path, capsys, words, sentence):

@@ -167,7 +167,8 @@ def resampled(
             f"{pair.where}: the stored predictions are of different samples, although the data's "
             "hash and the splits are the same; somebody changed a test.npz."
         )
-    draw = generator("compare", pair.where, name, protocol)
+    place = f"{pair.table.dataset}, {pair.table.name}"  # alone or in a list, the same draws
+    draw = generator("compare", place, name, protocol)
     return bootstrap(a, b, RESAMPLED[name], draw)
 
 

@@ -12,7 +12,7 @@ from bench.report.tables.model import Row, Table, check_named, rows_named
 @dataclass(frozen=True)
 class Pair:
     """Rows of A and B on the same state of the data. table: A's. label: what they are, where A and
-    B are folders."""
+    B are several rows or folders."""
 
     table: Table
     a: Row
@@ -33,25 +33,36 @@ class Pairs:
     skipped: tuple[str, ...]
 
 
-def of_methods(tables: Sequence[Table], a: str, b: str) -> Pairs:
-    """Rows that A and B name: a method, a row's label as tables show it, or `method@digest`.
+def of_methods(tables: Sequence[Table], a: Sequence[str], b: Sequence[str]) -> Pairs:
+    """The first row of A with the first of B, the second with the second, and so on, or each of A
+    with the one of B. Names are a method, a row's label as tables show it, or `method@digest`.
 
     Raises UserError for a name that no row has or that several rows of one table have, for two
-    names of one row, and if nothing can be compared.
+    names of one row, for a B of another length, and if nothing can be compared.
     """
+    if len(b) not in (1, len(a)):
+        raise UserError(
+            f"A names {len(a)} rows ({', '.join(a)}) and B {len(b)} ({', '.join(b)}); they are "
+            "compared one with one, so name one in B, or as many as in A."
+        )
+    b = b * len(a) if len(b) == 1 else b
     pairs, skipped = [], []
-    for name in (a, b):
-        check_named(tables, name)
-    for table in tables:
-        sides = [rows_named(table, name) for name in (a, b)]
-        shared = [state for state in sides[0] if state in sides[1]]
-        for state in shared:
-            one, other = (side[state] for side in sides)
-            if one is other:
-                raise UserError(f"{a!r} and {b!r} both name `{one.label}`; name two rows.")
-            pairs.append(Pair(table, one, other))
-        if not shared:
-            skipped.append(apart(table, [a, b], sides))
+    for names in zip(a, b, strict=True):
+        label = " against ".join(names) if len(a) > 1 else ""
+        for name in names:
+            check_named(tables, name)
+        for table in tables:
+            sides = [rows_named(table, name) for name in names]
+            shared = [state for state in sides[0] if state in sides[1]]
+            for state in shared:
+                one, other = (side[state] for side in sides)
+                if one is other:
+                    raise UserError(
+                        f"{names[0]!r} and {names[1]!r} both name `{one.label}`; name two rows."
+                    )
+                pairs.append(Pair(table, one, other, label))
+            if not shared:
+                skipped.append(apart(table, names, sides))
     return checked(pairs, skipped)
 
 
