@@ -2,13 +2,14 @@
 
 import argparse
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 from bench import datasets
 from bench.commands import request
 from bench.config.experiment import Experiment, read_roots
 from bench.configure import open_adapter
-from bench.datasets.core.adapters.adapter import Adapter
+from bench.datasets.core.adapters.adapter import Adapter, Faults
 from bench.datasets.core.files.download import fetch
 from bench.datasets.core.prepare.progress import Meter
 from bench.errors import UserError
@@ -20,6 +21,12 @@ def data(args: argparse.Namespace) -> int:
     experiment = Experiment((args.name,), (), (0,)).with_settings(args.set)
     if experiment.settings or experiment.train or experiment.network:
         raise UserError("`data` takes settings of the data set alone: --set data.KEY=VALUE.")
+    for fault in fields(Faults):
+        if fault.name in experiment.data:
+            raise UserError(
+                f"data.{fault.name} is drawn when a run is trained, from its seed; it changes "
+                f"nothing for `data {args.action}`, so leave it out."
+            )
     adapter = load(lookup(datasets.ENTRIES, args.name, "data set").target)
     root = read_roots(args.root, (args.name,), request.saved_roots()).get(args.name)
     if args.action == "fetch":

@@ -88,6 +88,12 @@ def test_what_is_embedded_needs_no_root(capsys):
         assert code == 0 and "digest of test" in out
 
 
+@pytest.mark.parametrize("fault", ["missing", "label_noise"])
+def test_faults_of_training_are_none_of_the_data_themselves(capsys, fault):
+    code, out, err = call(capsys, "data", "check", "digits", "--set", f"data.{fault}=0.2")
+    assert code == 2 and not out and f"data.{fault} is drawn when a run is trained" in err
+
+
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
 def test_row_adapter_recipe_and_documentation_agree(entry):
     adapter = load(entry.target)

@@ -95,7 +95,9 @@ def test_caption_says_what_is_wrong_with_the_samples_that_are_trained_on(tmp_pat
         add(tmp_path, "x", data=data)
     _, plain, one, both = sorted(shown(tmp_path).split("###"), key=len)
     begin = "Training at fault, drawn by seed: each modality is lacking in"
-    assert "Training at fault" not in plain
+    assert "Training at fault" not in plain and "split `clean`" in plain
+    assert "split `clean (missing=0.3)`" in one
+    assert "split `clean (missing=0.07, label_noise=0.2)`" in both
     assert f"{begin} 30 percent of the samples. " in one
     assert f"{begin} 7 percent of the samples; 20 percent of the labels are wrong. " in both
 

@@ -13,7 +13,7 @@ from string import ascii_lowercase
 from bench.config.spec import fold_of
 from bench.errors import UserError
 from bench.report.read.results import Finished, flatten, read
-from bench.report.read.settings import natural, told_apart
+from bench.report.read.settings import MISSING, natural, told_apart
 from bench.report.stats.paired import FoldSeed
 from bench.report.tables.grounds import seed_words
 from bench.report.tables.model import Row, Table, by_fold, configuration
@@ -77,8 +77,12 @@ def nothing_finished(
 
 
 def tables_of(parts: list[list[Finished]], missing: list[RunDir]) -> list[Table]:
-    """One data set's tables; parts: its runs by data configuration."""
-    apart = told_apart([without_fold(runs[0].data) for runs in parts])
+    """One data set's tables; parts: its runs by data configuration. A setting that a run does not
+    record is as it always was, and nothing to say."""
+    apart = [
+        {key: value for key, value in settings.items() if value != MISSING}
+        for settings in told_apart([without_fold(runs[0].data) for runs in parts])
+    ]
     tables = []
     for i, (runs, settings) in enumerate(zip(parts, apart, strict=True)):
         absent = [absence(d, runs[0]) for d in missing if belongs(d, runs[0], i)]

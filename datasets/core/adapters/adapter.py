@@ -35,6 +35,15 @@ class Card:
         return "\n".join([self.title, *lines]) + "\n"
 
 
+@dataclass(frozen=True)
+class Faults(Settings):
+    """Of the training split alone, drawn by `bench.loading.faults` for a run: the share of its
+    samples that lack a modality, for each modality, and of its labels that are wrong."""
+
+    missing: float = knob(0.0, low=0.0, later=True)
+    label_noise: float = knob(0.0, low=0.0, high=1.0, later=True)
+
+
 class Adapter:
     """A data set. Overrides `describe`, `open`, `check`; `ready` and `complete` where need be."""
 
@@ -45,12 +54,8 @@ class Adapter:
     downloads: tuple[Download | Archive, ...] = ()  # what its owners offer as plain files
 
     @dataclass(frozen=True)
-    class Config(Settings):
+    class Config(Faults):
         split: str = knob("clean")
-        # Faults of the training split alone, which `bench.loading.faults` draws: the share of its
-        # samples that lack a modality, for each modality, and of its labels that are wrong.
-        missing: float = knob(0.0, low=0.0, later=True)
-        label_noise: float = knob(0.0, low=0.0, high=1.0, later=True)
 
     def __init__(self, config: object, root: Path | None) -> None:
         self.config = config
