@@ -30,6 +30,7 @@ from bench.runs.result import Cost, MethodTitle, Reading, Result, SplitScores, S
 from bench.runs.rundir import RunDir
 from bench.training import checkpoint
 from bench.training.environment import (
+    check_precision,
     code_version,
     device_of,
     environment,
@@ -55,6 +56,7 @@ def execute(run: RunDir, places: Places, stop: Callable[[], bool] = bool) -> Non
     The caller holds the run's lock. Raises Stopped, TrainingFailed or UserError.
     """
     spec, on = run.spec(), device_of(places.device)
+    check_precision(spec.train.precision, on)
     torch.set_num_threads(spec.train.threads)
     torch.backends.cudnn.deterministic = True
     with threadpool_limits(spec.train.threads):
