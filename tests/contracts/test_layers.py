@@ -4,9 +4,8 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 from bench import datasets, methods
 from bench.networks import ENCODERS
@@ -14,6 +13,7 @@ from bench.networks import ENCODERS
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("bench", "methods", "datasets")
 FILES = [p.relative_to(ROOT) for d in FOLDERS for p in sorted((ROOT / d).rglob("*.py"))]
+BENCH, METHODS, DATASETS = ([p for p in FILES if p.parts[0] == d] for d in FOLDERS)
 # Rooms from the roof down, those of one line beside one another: what is imported stands lower.
 HOUSE = (
     ("__main__", "api"),
@@ -59,9 +59,19 @@ def room(name):
     return f"{name}.".split(".")[1]
 
 
+@cache
+def text_of(path):
+    return (ROOT / path).read_text()
+
+
+@cache
+def tree_of(path):
+    return ast.parse(text_of(path))
+
+
 def imports(path):
     """What a file imports at its top: work inside functions may be lazy."""
-    for node in ast.parse((ROOT / path).read_text()).body:
+    for node in tree_of(path).body:
         if isinstance(node, ast.ImportFrom):
             yield from (f"{node.module}.{a.name}" for a in node.names)
         elif isinstance(node, ast.Import):
@@ -72,17 +82,22 @@ def inside(name, package):
     return name == package or name.startswith(package + ".")
 
 
+@cache
 def ours(path):
     return [name for name in imports(path) if inside(name, "bench")]
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
-def test_imports_point_down_the_house(path):
-    own = room(module(path))
-    for name in ours(path):
-        other = room(name)
-        if own in FLOOR and other in FLOOR and own != other:
-            assert FLOOR[own] < FLOOR[other], f"{path} imports {name}"
+def wrong_imports(files, wrong):
+    """Of the suite's own modules: wrong says it of a file and a name it imports."""
+    return [f"{path} imports {name}" for path in files for name in ours(path) if wrong(path, name)]
+
+
+def test_imports_point_down_the_house():
+    def wrong(path, name):
+        own, other = room(module(path)), room(name)
+        return own in FLOOR and other in FLOOR and own != other and FLOOR[own] >= FLOOR[other]
+
+    assert not wrong_imports(FILES, wrong)
 
 
 def test_every_room_has_its_floor():
@@ -91,39 +106,41 @@ def test_every_room_has_its_floor():
     assert rooms | {"methods", "datasets"} == set(FLOOR)
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
-def test_imports_point_down_inside_a_room(path):
-    own, *below = module(path).split(".")[1:] or [""]
-    floors = {part: i for i, parts in enumerate(INSIDE.get(own, ())) for part in parts}
-    for name in ours(path):
+def test_imports_point_down_inside_a_room():
+    def wrong(path, name):
+        own, *below = module(path).split(".")[1:] or [""]
+        floors = {part: i for i, parts in enumerate(INSIDE.get(own, ())) for part in parts}
         other = name.split(".")[2] if room(name) == own and name.count(".") > 1 else ""
-        if below and below[0] in floors and other in floors and other != below[0]:
-            assert floors[below[0]] < floors[other], f"{path} imports {name}"
+        inner = below and below[0] in floors and other in floors and other != below[0]
+        return inner and floors[below[0]] >= floors[other]
+
+    assert not wrong_imports(FILES, wrong)
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
-def test_only_a_few_modules_know_the_tables(path):
-    own = room(module(path))
-    for name in ours(path):
-        if room(name) in ("methods", "datasets") and own not in TABLES:
-            assert own == room(name), f"{path} imports {name}"
+def test_only_a_few_modules_know_the_tables():
+    def wrong(path, name):
+        own, other = room(module(path)), room(name)
+        return other in ("methods", "datasets") and own not in TABLES and own != other
+
+    assert not wrong_imports(FILES, wrong)
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if p.parts[0] == "methods"], ids=str)
-def test_a_method_file_imports_nothing_else_of_the_suite(path):
-    allowed = {"methods/__init__.py": "bench.methods.rows"}.get(str(path), "bench.method")
-    allowed = "bench.registry" if path.parent.name == "rows" else allowed
-    assert all(inside(name, allowed) for name in ours(path))
+def test_a_method_file_imports_nothing_else_of_the_suite():
+    def wrong(path, name):
+        allowed = {"methods/__init__.py": "bench.methods.rows"}.get(str(path), "bench.method")
+        return not inside(name, "bench.registry" if path.parent.name == "rows" else allowed)
+
+    assert not wrong_imports(METHODS, wrong)
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if p.parts[0] == "datasets"], ids=str)
-def test_data_sets_do_not_import_one_another_and_core_knows_none(path):
-    own = path.parts[1]
-    for name in ours(path):
+def test_data_sets_do_not_import_one_another_and_core_knows_none():
+    def wrong(path, name):
         parts = name.split(".")
-        if parts[1] == "datasets" and (ROOT / "datasets" / parts[2]).is_dir():
-            assert parts[2] in (own, "core"), f"{path} imports {name}"
-        assert not inside(name, "torch.nn"), f"{path} imports {name}"
+        one = parts[1] == "datasets" and (ROOT / "datasets" / parts[2]).is_dir()
+        return one and parts[2] not in (path.parts[1], "core")
+
+    assert not wrong_imports(DATASETS, wrong)
+    assert not [str(p) for p in DATASETS if any(inside(n, "torch.nn") for n in imports(p))]
 
 
 def test_light_rooms_need_no_torch():
@@ -137,7 +154,7 @@ def test_light_rooms_need_no_torch():
 
 def literals(path):
     """String constants that are not docstrings."""
-    tree = ast.parse((ROOT / path).read_text())
+    tree = tree_of(path)
     docs = {
         id(node.body[0].value)
         for node in ast.walk(tree)
@@ -156,25 +173,24 @@ MODALITIES = {"audio", "visual", "video", "rgb", "optical", "spoken"}
 ENGLISH = {"left", "right", "text"}
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if p.parts[0] != "datasets"], ids=str)
-def test_no_literal_names_a_modality(path):
-    drawing = path.is_relative_to("bench/report")
-    for text in literals(path):
-        assert not MODALITIES & set(re.findall(r"[a-z]+", text)), f"{path}: {text!r}"
-        assert drawing or text not in ENGLISH, f"{path}: {text!r}"
+def test_no_literal_names_a_modality():
+    def wrong(path, text):
+        drawing = path.is_relative_to("bench/report")
+        return MODALITIES & set(re.findall(r"[a-z]+", text)) or (not drawing and text in ENGLISH)
+
+    files = (*BENCH, *METHODS)
+    assert not [f"{p}: {text!r}" for p in files for text in literals(p) if wrong(p, text)]
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if p.parts[0] == "bench"], ids=str)
-def test_no_literal_in_bench_names_a_method_or_data_set(path):
+def test_no_literal_in_bench_names_a_method_or_data_set():
     names = {e.name for e in (*methods.ENTRIES, *datasets.ENTRIES)} - EXEMPT
-    for text in literals(path):
-        assert not names & set(re.split(r"[^\w-]+", text)), f"{path}: {text!r}"
+    texts = [(path, text) for path in BENCH for text in literals(path)]
+    assert not [f"{p}: {t!r}" for p, t in texts if names & set(re.split(r"[^\w-]+", t))]
 
 
 def test_a_class_name_stands_for_one_class():
     """Of what users and authors read; each adapter and method has a Config of its own."""
-    trees = [ast.parse((ROOT / path).read_text()) for path in FILES]
-    names = [n.name for tree in trees for n in tree.body if isinstance(n, ast.ClassDef)]
+    names = [n.name for path in FILES for n in tree_of(path).body if isinstance(n, ast.ClassDef)]
     assert not {name for name in names if names.count(name) > 1}
 
 
@@ -192,29 +208,29 @@ def test_encoders_are_chosen_by_kind_never_by_data_set():
     assert all(set(e.kinds) <= kinds for e in ENCODERS.values())
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
-def test_files_stay_short(path):
-    assert len((ROOT / path).read_text().splitlines()) <= 300, path
+def test_files_stay_short():
+    assert not [str(path) for path in FILES if len(text_of(path).splitlines()) > 300]
 
 
 BANNED_CALLS = ("pickle.load", "yaml.load(", "weights_only=False", "allow_pickle=True")
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
-def test_nothing_is_loaded_that_could_execute(path):
-    text = (ROOT / path).read_text()
-    assert not any(call in text for call in BANNED_CALLS)
+def test_nothing_is_loaded_that_could_execute():
+    assert not [(str(p), call) for p in FILES for call in BANNED_CALLS if call in text_of(p)]
 
 
 STEPS = {"step", "loss", "adjust_gradients", "detached_step", "forward", "encode"}
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if p.parts[0] == "methods"], ids=str)
-def test_no_method_waits_for_the_device_in_a_step(path):
-    for node in ast.walk(ast.parse((ROOT / path).read_text())):
-        if isinstance(node, ast.FunctionDef) and node.name in STEPS:
-            calls = {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
-            assert not calls & {"item", "cpu", "tolist", "numpy"}, f"{path}: {node.name}"
+def test_no_method_waits_for_the_device_in_a_step():
+    waiting = []
+    for path in METHODS:
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.FunctionDef) and node.name in STEPS:
+                calls = {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
+                if calls & {"item", "cpu", "tolist", "numpy"}:
+                    waiting.append(f"{path}: {node.name}")
+    assert not waiting
 
 
 READER = "bench/config/text.py"
@@ -235,7 +251,7 @@ OWN_TEXTS = {
 
 def text_calls(path):
     """What reads text or YAML: imports of yaml, the method `read_text`, `open` in text mode."""
-    for node in ast.walk(ast.parse((ROOT / path).read_text())):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import) and any(a.name == "yaml" for a in node.names):
             yield "yaml"
         elif isinstance(node, ast.ImportFrom) and inside(node.module or "", "yaml"):
@@ -248,10 +264,7 @@ def text_calls(path):
                 yield ast.unparse(node)
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if p.as_posix() != READER], ids=str)
-def test_one_module_reads_the_texts_of_users(path):
-    found = list(text_calls(path))
-    if path.as_posix() in OWN_TEXTS:
-        assert found, f"{path} reads no text any more: take it from the list"
-    else:
-        assert not found, f"{path}: read it with {READER}"
+def test_one_module_reads_the_texts_of_users():
+    reading = {path.as_posix() for path in FILES if any(text_calls(path))} - {READER}
+    assert not reading - OWN_TEXTS, f"read it with {READER}"
+    assert not OWN_TEXTS - reading, "they read no text any more: take them from the list"
