@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-from torchvision.models.resnet import BasicBlock
 
 from bench.method import Method, Settings, knob
 
@@ -74,9 +73,9 @@ class AMSS(Method):
         ]
 
 
-def blocks(encoder: nn.Module) -> list[BasicBlock]:
-    """The residual blocks of an encoder, empty if it has none."""
-    return [part for part in encoder.modules() if isinstance(part, BasicBlock)]
+def blocks(encoder: nn.Module) -> list[nn.Module]:
+    """The residual blocks of an encoder, which have a way past them; empty if it has none."""
+    return [part for part in encoder.modules() if hasattr(part, "downsample")]
 
 
 def masked_weights(encoder: nn.Module) -> list[Tensor]:

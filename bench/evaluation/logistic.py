@@ -10,8 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
-from scipy.linalg.blas import ssyrk
 
 TOLERANCE = 1e-6  # norm of the gradient at an optimum
 STEPS = 200  # Newton steps to it; some 5 are usual
@@ -127,6 +125,9 @@ class Problem:
 
     def by_hessian(self, point: Iterate) -> Callable[[NDArray], NDArray]:
         """The whole one, its upper triangle alone, single precision being enough here."""
+        from scipy.linalg import cho_factor, cho_solve  # slow to import, and few need it
+        from scipy.linalg.blas import ssyrk
+
         width, classes = point.weights.shape
         rows, probs = self.rows.astype(np.float32), point.probs.astype(np.float32)
         spread = (rows[:, None] * probs[:, :, None]).reshape(self.samples, -1)  # [N, K (D + 1)]

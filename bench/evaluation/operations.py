@@ -7,12 +7,36 @@ import torch
 from torch import Tensor, nn
 from torch.backends import cudnn, mha, mkldnn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+
+class Counter(TorchDispatchMode):
+    """Adds up the operations of all that is computed inside it, by torch's formulas."""
+
+    def __init__(self):
+        super().__init__()
+        self.total = 0
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # else torch loads its compiler, which takes over a second
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        with self:
+            out = func.decompose(*args, **kwargs)
+        if out is NotImplemented:
+            out = func(*args, **kwargs)
+            if func._overloadpacket in flop_registry:
+                formula = flop_registry[func._overloadpacket]
+                self.total += formula(*args, **kwargs, out_val=out)
+        return out
 
 
 @contextmanager
-def counted(module: nn.Module) -> Iterator[FlopCounterMode]:
-    """Counts what the body computes, backward passes included: `get_total_flops()` of the counter.
+def counted(module: nn.Module) -> Iterator[Counter]:
+    """Counts what the body computes, backward passes included: `total` of the counter.
 
     Elementwise work, normalisation, pooling and optimizers are not counted. Kernels that the
     counter has no rule for give way to plain ones: fused attention, and recurrent layers' where
@@ -26,14 +50,14 @@ def counted(module: nn.Module) -> Iterator[FlopCounterMode]:
         for library in (mkldnn, cudnn) if recurrent else ():
             stack.callback(setattr, library, "enabled", library.enabled)
             library.enabled = False
-        yield stack.enter_context(FlopCounterMode(display=False))
+        yield stack.enter_context(Counter())
 
 
 def operations(module: nn.Module, work: Callable[[], object]) -> int:
     """Floating-point operations of calling `work`, which uses `module`."""
     with counted(module) as counter:
         work()
-    return counter.get_total_flops()
+    return counter.total
 
 
 def parameters(tensors: Iterable[Tensor]) -> int:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import resnet18
 
 from bench.types import Modality
 
@@ -92,6 +91,8 @@ class ResNet18(nn.Module):
     widths = (64, 128, 256, dim)
 
     def __init__(self, modality: Modality, dim: int):
+        from torchvision.models import resnet18  # a second and a half to import, and few need it
+
         super().__init__()
         self.kind = modality.kind
         channels = modality.shape[0] * (modality.shape[1] if self.kind == "flow" else 1)

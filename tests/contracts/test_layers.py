@@ -152,6 +152,50 @@ def test_light_rooms_need_no_torch():
     assert not heavy
 
 
+# What a run on the embedded data set needs nothing of. In place of a worker its engine, here.
+HEAVY = ("sklearn", "torchvision", "torchaudio", "pandas", "matplotlib", "sympy", "torch._dynamo")
+SMALL_RUN = f"""
+import contextlib, io, sys
+from pathlib import Path
+from bench import configure
+from bench.__main__ import main
+from bench.commands.parser import parser
+from bench.commands.request import from_run
+from bench.runner.worker import WorkerRequest, load
+from bench.runs.places import Places
+from bench.runs.rundir import place
+
+results = Path(sys.argv[1])
+words = "run --method joint --dataset digits --seeds 1 --device cpu --set train.epochs=1".split()
+words += ["--results", str(results)]
+
+def train():
+    (spec,) = configure.specs(from_run(parser().parse_args(words)))
+    run = place(results, spec)
+    run.create(spec)
+    places = Places(results / "cache", device="cpu")
+    load(WorkerRequest([], places.to_json())).execute(run, bool)
+
+acts = {{
+    "dry": lambda: main([*words, "--dry"]),
+    "plan": lambda: main(["plan", "joint", "--dataset", "digits"]),
+    "train": train,
+    "again": lambda: main(words),
+}}
+for name, act in acts.items():
+    with contextlib.redirect_stdout(io.StringIO()):
+        code = act()
+    print(name, code or 0, *(heavy for heavy in {HEAVY} if heavy in sys.modules))
+"""
+
+
+def test_a_small_run_loads_no_library_that_it_does_not_use(tmp_path):
+    """Each takes a second or two of every worker, longer than the training."""
+    command = [sys.executable, "-c", SMALL_RUN, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["dry 0", "plan 0", "train 0", "again 0"]
+
+
 def literals(path):
     """String constants that are not docstrings."""
     tree = tree_of(path)
