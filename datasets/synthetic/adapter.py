@@ -9,6 +9,7 @@ import torch
 
 from bench.datasets.core.adapters.adapter import Adapter, Card, bundle, bundle_rows
 from bench.datasets.core.cache.format import array_hash
+from bench.datasets.synthetic.pictures import pictures, shape_of
 from bench.datasets.synthetic.settings import SyntheticSettings, names, world_of
 from bench.datasets.synthetic.world import WIDTH, World
 from bench.seeds import derive
@@ -18,7 +19,7 @@ TEST = 5000  # samples; validation has half of training's
 
 
 class Synthetic(Adapter):
-    """Vectors of WIDTH numbers per modality, drawn from the settings wherever they are used."""
+    """Vectors or pictures, drawn from the settings wherever they are used."""
 
     name = "synthetic"
     title = "Synthetic, the best answers known"
@@ -36,8 +37,13 @@ class Synthetic(Adapter):
         return world_of(self.config)
 
     def describe(self):
-        modalities = {m: Modality("vector", (WIDTH,)) for m in names(len(self.world.parts))}
+        modalities = {m: self.modality(i) for i, m in enumerate(names(len(self.world.parts)))}
         return DatasetSpec(self.name, max(self.world.classes) + 1, modalities)
+
+    def modality(self, place: int) -> Modality:
+        if self.config.render == "image":
+            return Modality("image", (1, *shape_of(place)))
+        return Modality("vector", (WIDTH,))
 
     def open(self, cache, progress=None):
         settings, world = self.config, self.world
@@ -46,7 +52,7 @@ class Synthetic(Adapter):
         starts = dict(zip(counts, np.cumsum([0, *counts.values()]), strict=False))
         rows = {part: starts[part] + np.arange(n) for part, n in counts.items()}
         inputs = {
-            m: np.concatenate([d.observed[i] for d in drawn.values()])
+            m: np.concatenate([self.render(d.observed[i], i) for d in drawn.values()])
             for i, m in enumerate(self.describe().modalities)
         }
         ids = [f"{part}-{settings.fold}-{i}" for part, n in counts.items() for i in range(n)]
@@ -57,6 +63,9 @@ class Synthetic(Adapter):
         data = bundle(self.describe(), name, rows, tensors, labels, ids, found)
         return replace(data, truth=truth(world, self.describe(), drawn["test"]))
 
+    def render(self, observed: np.ndarray, modality: int) -> np.ndarray:
+        return pictures(observed, modality) if self.config.render == "image" else observed
+
     def words(self) -> list[str]:
         """The setting, and what else makes this world and draw; the name of the split."""
         settings = self.config
@@ -65,6 +74,7 @@ class Synthetic(Adapter):
             for key in ("strength", "speed")
             for m, number in getattr(settings, key).items()
         ]
+        changed += [settings.render] * (settings.render != SyntheticSettings.render)
         return [settings.setting, *changed] + [f"fold {settings.fold}"] * (settings.fold > 0)
 
     def check(self, cache):

@@ -37,6 +37,7 @@ class SyntheticSettings(Adapter.Config):
     # scale of its latent in what is observed.
     strength: dict[str, str] = field(default_factory=dict)
     speed: dict[str, str] = field(default_factory=dict)
+    render: str = knob("vector", choices=("vector", "image"))  # what modalities are: pictures.py
     samples: int = knob(3000, low=100, high=1_000_000)  # of training; validation has half as many
     fold: int = knob(0, low=0, high=FOLDS - 1)  # another draw of the samples, from the same world
 

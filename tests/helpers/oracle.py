@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from bench.datasets.synthetic.pictures import shape_of, waves
 from bench.datasets.synthetic.settings import WORLDS
 from bench.datasets.synthetic.world import bend, rotations
 from bench.method import Method, Prediction, Settings, Stage, knob
@@ -14,9 +15,11 @@ TABLE = np.linspace(-30, 30, 600_001)
 
 
 def latents(world, observed):
-    """By modality, of what was observed, [N, WIDTH]: the map is injective."""
+    """By modality, of what was observed, [N, WIDTH] or pictures: the map is injective."""
     undone = []
     for m, x in enumerate(observed):
+        if x.ndim > 2:
+            x = x.reshape(len(x), -1) @ np.linalg.pinv(waves(*shape_of(m)))
         inner, outer = rotations(m)
         straight = np.interp(x @ outer.T, bend(TABLE), TABLE) @ inner.T
         undone.append(straight[:, : world.sizes[m]] / world.speeds[m])

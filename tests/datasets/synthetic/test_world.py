@@ -93,6 +93,29 @@ def test_an_observation_loses_nothing(setting):
         assert np.abs(u - undone).max() < 0.05  # the grid, over the slope and the least speed
 
 
+@pytest.mark.parametrize("setting", ["three", "complementary"])
+def test_a_picture_shows_what_the_numbers_are(setting):
+    world = WORLDS[setting]
+    vectors, images = (opened(setting=setting, samples=200, render=r) for r in ("vector", "image"))
+    assert images.parts["test"].inputs["x1"].shape[1:] == (1, 32, 8)
+    both = (
+        [x.double().numpy() for x in d.parts["test"].inputs.values()] for d in (vectors, images)
+    )
+    for x, pixels in zip(*both, strict=True):
+        assert (pixels**2).mean() == pytest.approx((x**2).mean(), rel=1e-4)
+    for u, undone in zip(*(oracle.latents(world, x) for x in both), strict=True):
+        assert np.abs(u - undone).max() < 0.05
+    assert (images.truth.posterior == vectors.truth.posterior).all()
+    assert images.hash != vectors.hash and images.split == f"{setting}, image"
+
+
+def test_pictures_are_read_by_convolutions():
+    (spec,) = configure.specs(
+        Experiment(("synthetic",), (("joint", {}),), (0,), data={"render": "image"})
+    )
+    assert set(spec.network.encoder.values()) == {"cnn"}
+
+
 def test_bending_is_monotone():
     assert (np.diff(bend(np.linspace(-9, 9, 10_000))) > 0).all()
 
