@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from bench import datasets
+from tests.helpers.commands import Command
 from tests.helpers.docs import blocks
-from tests.helpers.odd_machines import called
 from tests.helpers.tinies import tiny_copy
 
 ROOT = Path(__file__).parents[2]
@@ -24,11 +24,23 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "res
 AVMNIST = ROOT.parent / "shared/data/avmnist"
 
 
-PLAIN = "python -m bench "
+def python(line):
+    """(changes of the environment, module or -c, words) of a line that only calls Python."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    words, changes = list(lexer), {}
+    while words and re.match(r"[A-Z_]+=", words[0]):
+        name, _, changes[name] = words.pop(0).partition("=")
+    if words[:1] != ["python"] or words[1] not in ("-c", "-m") or re.search(r"[$`*?~]", line):
+        return None
+    if any(not set(word) - set("();<>|&") for word in words):
+        return None
+    del words[: 2 if words[1] == "-m" else 1]
+    return changes, words[0], words[1:]
 
 
 def shell(line, folder, code=0, patience=500):
-    """Runs a line of a page there. A plain command is a fork of this process, which has torch."""
+    """Runs a line of a page there; Python starts warm."""
     scripts = Path(sys.executable).parent
     changes = {
         "PATH": f"{scripts}:{os.environ['PATH']}",
@@ -36,16 +48,19 @@ def shell(line, folder, code=0, patience=500):
         "XDG_CACHE_HOME": str(folder / "cache"),
         "OMP_NUM_THREADS": "1",
     }
-    if line.startswith(PLAIN) and not re.search(r"[|&;<>$`*]", line):
-        words = shlex.split(line.removeprefix(PLAIN), comments=True)
-        done = called(folder, *words, env=changes, before=lambda: sys.path.insert(0, str(folder)))
+    env = os.environ | changes
+    if plain := python(line):
+        named, module, words = plain
+        process = Command(folder, words, module, env | named)
+        out, err = process.communicate(patience)
     else:
-        bash, env = ["bash", "-c", line], os.environ | changes
-        done = subprocess.run(
+        bash = ["bash", "-c", line]
+        process = subprocess.run(
             bash, cwd=folder, env=env, capture_output=True, text=True, timeout=patience
         )
-    assert done.returncode == code, f"{line}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
-    return done.stdout
+        out, err = process.stdout, process.stderr
+    assert process.returncode == code, f"{line}\n{out[-2000:]}\n{err[-2000:]}"
+    return out
 
 
 # Pages whose commands train as README's do; the slow tests run them.
@@ -78,20 +93,24 @@ def test_the_readmes_python_runs(tmp_path):
 
 
 def tiny_commands():
-    """(tiny copy, command) of every block in the name of a data set that has one."""
+    """(tiny copy, commands) of all blocks in the name of a data set that has one."""
     for entry in datasets.ENTRIES:
         if tiny := tiny_copy(entry):
-            lines = "".join(text for page in PAGES for text in blocks(page, entry.name))
-            for line in dict.fromkeys(lines.splitlines()):
-                slow = [] if " data " in line else [pytest.mark.slow]
-                yield pytest.param(tiny, line, marks=slow, id=line[:60])
+            text = "".join(text for page in PAGES for text in blocks(page, entry.name))
+            lines = list(dict.fromkeys(text.splitlines()))
+            training = [line for line in lines if " data " not in line]
+            if quick := [line for line in lines if " data " in line]:
+                yield pytest.param(tiny, quick, id=entry.name)
+            for line in training:
+                yield pytest.param(tiny, [line], marks=pytest.mark.slow, id=line[:60])
 
 
-@pytest.mark.parametrize(("tiny", "line"), list(tiny_commands()))
-def test_the_commands_on_a_data_set_run_on_its_tiny_copy(tiny, line, tmp_path):
+@pytest.mark.parametrize(("tiny", "lines"), list(tiny_commands()))
+def test_the_commands_on_a_data_set_run_on_its_tiny_copy(tiny, lines, tmp_path):
     import_module(tiny).make(tmp_path / "raw")
-    code = 1 if " data check " in line else 0  # the tiny copies have faults
-    shell(line.replace("DIR", str(tmp_path / "raw")), tmp_path, code)
+    for line in lines:
+        code = 1 if " data check " in line else 0  # the tiny copies have faults
+        shell(line.replace("DIR", str(tmp_path / "raw")), tmp_path, code)
 
 
 @pytest.mark.slow

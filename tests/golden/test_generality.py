@@ -1,8 +1,6 @@
 """The golden tests themselves: they pass on other files of the same kinds, made here by plain
 formulas, and fail when any value that they look at is wrong."""
 
-import subprocess
-import sys
 from inspect import signature
 from itertools import permutations
 from pathlib import Path
@@ -70,7 +68,8 @@ from tests.golden import (
     test_umt,
     test_valuation,
 )
-from tests.golden.files import Golden
+from tests.golden.files import Golden, tensor
+from tests.helpers.commands import Command
 
 MAKERS = {
     "ogm": (test_ogm, made.ogm),
@@ -190,10 +189,10 @@ def checks(name):
                 yield f, {names: row} if single else dict(zip(names, row, strict=True))
 
 
-def skips(name, golden):
-    """Runs all golden tests of a file: the names of those that are skipped -> the reason."""
+def skips(golden, several):
+    """Runs golden tests: the names of those that are skipped -> the reason."""
     found = {}
-    for check, arguments in checks(name):
+    for check, arguments in several:
         with pytest.MonkeyPatch.context() as patch:
             if "monkeypatch" in signature(check).parameters:
                 arguments = arguments | {"monkeypatch": patch}
@@ -202,6 +201,33 @@ def skips(name, golden):
             except pytest.skip.Exception as skipped:
                 found[check.__name__] = str(skipped)
     return found
+
+
+class Noted(dict):
+    """Arrays of a golden file that note which of them are read."""
+
+    def __init__(self, arrays):
+        super().__init__(arrays)
+        self.read = set()
+
+    def __getitem__(self, key):
+        self.read.add(key)
+        return super().__getitem__(key)
+
+
+def in_memory(name, arrays):
+    return Golden(name, Noted({k: tensor(np.asarray(a)) for k, a in arrays.items()}))
+
+
+def readers(name, arrays):
+    """key -> the golden tests of a file that read its array, those that read least first."""
+    reads = []
+    for check in checks(name):
+        golden = in_memory(name, arrays)
+        assert not skips(golden, [check])
+        reads.append((check, golden.arrays.read))
+    reads.sort(key=lambda pair: len(pair[1]))
+    return {key: [check for check, read in reads if key in read] for key in arrays}
 
 
 def written(folder, name, arrays):
@@ -213,7 +239,7 @@ def written(folder, name, arrays):
 @pytest.mark.parametrize("names", NAMES)
 @pytest.mark.parametrize("name", MAKERS)
 def test_other_shapes_seeds_and_modalities_pass(tmp_path, name, names, seed):
-    assert not skips(name, written(tmp_path, name, MAKERS[name][1](names, seed)))
+    assert not skips(written(tmp_path, name, MAKERS[name][1](names, seed)), checks(name))
 
 
 def spoiled(array):
@@ -223,21 +249,22 @@ def spoiled(array):
     return np.roll(array, 1) if array.size > 1 else array + 1
 
 
-def passes(name, golden):
+def passes(golden, several):
     try:
-        skips(name, golden)
+        skips(golden, several)
     except AssertionError:
         return False
     return True
 
 
 @pytest.mark.parametrize("name", MAKERS)
-def test_every_wrong_value_is_noticed(tmp_path, name):
+def test_every_wrong_value_is_noticed(name):
+    """By one of the golden tests that read it: the others cannot tell."""
     arrays = MAKERS[name][1](NAMES[0], 1)
     unnoticed = {
         key
-        for key, array in arrays.items()
-        if passes(name, written(tmp_path, name, arrays | {key: spoiled(array)}))
+        for key, several in readers(name, arrays).items()
+        if passes(in_memory(name, arrays | {key: spoiled(arrays[key])}), several)
     }
     assert unnoticed == UNNOTICED[name]
 
@@ -257,7 +284,7 @@ def test_every_wrong_value_is_noticed(tmp_path, name):
 def test_what_a_file_lacks_is_skipped_by_name(tmp_path, name, prefix, skipped, reason):
     arrays = MAKERS[name][1](NAMES[0], 1)
     part = {k: v for k, v in arrays.items() if not k.startswith(prefix)}
-    found = skips(name, written(tmp_path, name, part | {"unknown": np.zeros(2)}))
+    found = skips(written(tmp_path, name, part | {"unknown": np.zeros(2)}), checks(name))
     assert len(found) == skipped and all(reason in why for why in found.values()), found
 
 
@@ -270,14 +297,9 @@ def test_the_option_names_the_folder(tmp_path):
     modules = ["dimml", "metrics_classification", "ogm"]
     files = [str(Path(__file__).with_name(f"test_{name}.py")) for name in modules]
     options = ["-p", "no:cacheprovider", "--golden-dir", str(tmp_path)]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-rsf", *options, *files],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
+    process = Command(Path(__file__).parents[2], ["-q", "-rsf", *options, *files], "pytest")
+    said, _ = process.communicate(timeout=300)
+    assert process.returncode == 1
+    failed = [line for line in said.splitlines() if line.startswith("FAILED")]
     assert len(failed) == 1 and "test_duc_loss" in failed[0]
-    assert "has no ogm.npz" in done.stdout
+    assert "has no ogm.npz" in said

@@ -1,4 +1,4 @@
-"""The command line in a process of its own, which starts warm."""
+"""The command line, or another module, in a process of its own, which starts warm."""
 
 import os
 import subprocess
@@ -17,11 +17,12 @@ def environment():
 class Command(Fork):
     """What it prints goes to files, which are read when it has ended."""
 
-    def __init__(self, folder, words):
+    def __init__(self, folder, words, module="bench", env=None):
         self.printed = [tempfile.TemporaryFile() for _ in range(2)]  # noqa: SIM115
         with open(os.devnull) as nothing:
             files = [file.fileno() for file in (nothing, *self.printed)]
-            super().__init__("bench", list(map(str, words)), environment(), files, cwd=folder)
+            words, env = list(map(str, words)), env or environment()
+            super().__init__(module, words, env, files, cwd=folder)
 
     def communicate(self, timeout):
         self.wait(timeout)

@@ -3,7 +3,7 @@
 A process of pytest has one such parent, a cold start of Python under the environment in which runs
 are trained, that knows nothing of pytest. What differs from a start of its own is `sys.modules`
 alone: environment, folder, path of modules, streams, signals, session and exit code are those of
-`python -m MODULE`. Who asks for something that a fork cannot have, libraries
+`python -m MODULE`, or `python -c CODE`. Who asks for something that a fork cannot have, libraries
 of other machine code or the standing of another user, gets a cold process.
 """
 
@@ -46,7 +46,7 @@ OPEN: list[subprocess.Popen] = []  # the parent, whose input must stay open
 
 
 class Fork:
-    """What subprocess.Popen is, for `python -m module` as a fork."""
+    """What subprocess.Popen is, for `python -m module` as a fork, or `python -c words`."""
 
     def __init__(
         self,
@@ -236,7 +236,10 @@ def main() -> None:
     request = serve(sys.argv[1])
     code = 0
     try:
-        runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
+        if request["module"] == "-c":
+            exec(request["words"][0], {"__name__": "__main__"})
+        else:
+            runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
     except SystemExit as end:
         code = end.code or 0
     except BaseException:
