@@ -16,7 +16,7 @@ from bench.loading.loaders import OrderedLoader, TrainData
 from bench.networks.task import Task
 from bench.passes import collect, eval_mode
 from bench.seeds import generator
-from bench.types import Batch, Clock, Prediction
+from bench.types import Batch, Clock, Later, Prediction
 
 __all__ = ["Batch", "Clock", "Method", "OwnHeads", "Prediction", "ReadAlone", "Settings", "Stage"]
 __all__ += ["UserError", "collect", "descend", "each_alone", "eval_mode", "generator", "knob"]
@@ -161,17 +161,20 @@ class Method(nn.Module):
     def through(self, encoder: nn.Module, inputs: Tensor) -> Tensor:
         """An encoder's features [B, D], in the run's precision. Heads and losses stay in full
         precision: autocast is worth its error in encoders alone."""
-        half = self.task.precision == "bf16"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
-            z = encoder(inputs)
-        return z.float() if half else z
+        if self.task.precision == "fp32":
+            return encoder(inputs)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            return encoder(inputs).float()
 
     def encode(self, batch: Batch) -> dict[str, Tensor]:
         """Features, modality -> [B, D]; zero where the batch withholds the modality."""
-        return {m: self.feature(batch, m) * batch.kept(m) for m in self.modalities}
+        return {m: batch.shown(self.feature(batch, m), m) for m in self.modalities}
 
     def shares(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Each modality's share of the fused logits [B, C]; empty if the fusion has none."""
+        """Each modality's share of the fused logits [B, C]; empty if the fusion has none.
+
+        A prediction computes them when its `unimodal` is first read.
+        """
         separable = hasattr(self.head, "contributions")
         return self.head.contributions(features) if separable else {}
 
@@ -187,7 +190,8 @@ class Method(nn.Module):
 
     def forward(self, batch: Batch) -> Prediction:
         features = self.encode(batch)
-        return Prediction(self.head(features), self.shares(features), features)
+        shares = Later(partial(self.shares, features))  # many a step needs none
+        return Prediction(self.head(features), shares, features)
 
     def predict(self, batch: Batch) -> Prediction:
         """How the trained method answers: what is scored and stored."""
@@ -258,7 +262,7 @@ def each_alone(
     modality. Each trains like the network of `unimodal` from the same start."""
 
     def answer(modality: str, batch: Batch) -> Prediction:
-        z = method.through(encoders[modality], batch.inputs[modality]) * batch.kept(modality)
+        z = batch.shown(method.through(encoders[modality], batch.inputs[modality]), modality)
         logits = heads[modality](z)
         own = {modality: logits} if encoders is method.encoders else {}  # a teacher's are not
         return Prediction(logits, own, {modality: z})

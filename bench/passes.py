@@ -1,6 +1,6 @@
 """Passes over a whole split, for whoever looks at more than one batch."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -36,5 +36,5 @@ def collect(
     return whole, torch.cat(labels)
 
 
-def join(parts: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+def join(parts: list[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     return {m: torch.cat([p[m] for p in parts]) for m in parts[0]}

@@ -4,8 +4,9 @@ Shapes: B samples in a batch, N in a split, M modalities, C classes, D feature w
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from numpy.typing import NDArray
@@ -144,6 +145,7 @@ class Batch:
     label: Tensor  # [B] int64
     index: Tensor  # [B] int64, the sample's place in its split
     keep: Tensor  # [B, M] bool, False where a modality is withheld
+    whole: Tensor | None = None  # this very `keep` where it is known to withhold nothing
 
     def only(self, *modalities: str) -> "Batch":
         """This batch with the raw inputs of every modality but those named blanked to zero."""
@@ -159,13 +161,37 @@ class Batch:
         place = list(self.inputs).index(modality)
         return self.keep[:, place : place + 1]
 
+    def shown(self, features: Tensor, modality: str) -> Tensor:
+        """This modality's features [B, D], zero for the samples that do not show it."""
+        return features if self.keep is self.whole else features * self.kept(modality)
+
+
+class Later(Mapping[str, Tensor]):
+    """Tensors by name that are computed, all together, when they are first looked at."""
+
+    def __init__(self, compute: Callable[[], Mapping[str, Tensor]]):
+        self.compute = compute
+
+    @cached_property
+    def known(self) -> Mapping[str, Tensor]:
+        return self.compute()
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self.known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.known)
+
+    def __len__(self) -> int:
+        return len(self.known)
+
 
 @dataclass(frozen=True)
 class Prediction:
     """What a method says of a batch or of a whole split."""
 
     logits: Tensor  # [B, C], the method's answer
-    unimodal: dict[str, Tensor]  # modality -> [B, C], empty where the method has none
+    unimodal: Mapping[str, Tensor]  # modality -> [B, C], empty where the method has none
     features: dict[str, Tensor]  # modality -> [B, D]
 
 

@@ -39,7 +39,8 @@ def cost(
     """Of a trained method. peak: memory at the end of training, in MiB."""
     batch = two(test)
     with torch.no_grad(), eval_mode(method):
-        forward = operations.operations(method, lambda: method.predict(batch))
+        # With the readouts, which are computed when they are looked at.
+        forward = operations.operations(method, lambda: dict(method.predict(batch).unimodal))
     with eval_mode(method):
         used = operations.answering(method, lambda: method.predict(batch).logits)
     trained = [p for stage in method.stages(1) for p in stage.parameters()]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 TOLERANCE = 1e-6  # norm of the gradient at an optimum
@@ -124,24 +125,21 @@ class Problem:
         return lambda rest: scale * rest
 
     def by_hessian(self, point: Iterate) -> Callable[[NDArray], NDArray]:
-        """The whole one, its upper triangle alone, single precision being enough here."""
-        from scipy.linalg import cho_factor, cho_solve  # slow to import, and few need it
-        from scipy.linalg.blas import ssyrk
-
+        """The whole one, inverted; single precision is enough to build it."""
         width, classes = point.weights.shape
         rows, probs = self.rows.astype(np.float32), point.probs.astype(np.float32)
         spread = (rows[:, None] * probs[:, :, None]).reshape(self.samples, -1)  # [N, K (D + 1)]
-        hessian = ssyrk(-1.0, spread.T)  # [K (D + 1)] squared
+        hessian = -(spread.T @ spread)  # [K (D + 1)] squared
         for k in range(classes):
             block = slice(k * width, (k + 1) * width)
             hessian[block, block] += spread[:, block].T @ rows
         hessian = hessian.astype(np.float64) / self.samples
         hessian[np.diag_indices_from(hessian)] += np.tile(self.ridge[:, 0], classes) + TOLERANCE
-        factor = cho_factor(hessian, overwrite_a=True, check_finite=False)
+        factor = torch.linalg.cholesky(torch.from_numpy(hessian))  # numpy cannot solve with one
+        inverse = torch.cholesky_inverse(factor).numpy()
 
         def precondition(rest: NDArray) -> NDArray:
-            flat = cho_solve(factor, rest.T.ravel(), check_finite=False)
-            return flat.reshape(classes, width).T
+            return (inverse @ rest.T.ravel()).reshape(classes, width).T
 
         return precondition
 

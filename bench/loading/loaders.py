@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import repeat
 from math import ceil
 
 import torch
@@ -40,6 +41,7 @@ class Source:
         self.train, self.seed = train, seed
         self.labels = split.labels.to(device)
         self.streams = {m: stream(m, info, split, device) for m, info in spec.modalities.items()}
+        self.whole = self.everything(self.labels[:1]).to(device)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -56,11 +58,12 @@ class Source:
         source.train = False
         return source
 
-    def batch(self, index: Tensor, keep: Tensor, epoch: int = 0) -> Batch:
-        """Samples `index` [B], showing modalities `keep` [B, M]; of what a sample lacks, zeros."""
+    def batch(self, index: Tensor, keep: Tensor | None, epoch: int = 0) -> Batch:
+        """Samples `index` [B], showing modalities `keep` [B, M], by default all; of what a sample
+        lacks, zeros."""
         return self.fetch(index, keep, epoch)()
 
-    def fetch(self, index: Tensor, keep: Tensor, epoch: int = 0) -> Callable[[], Batch]:
+    def fetch(self, index: Tensor, keep: Tensor | None, epoch: int = 0) -> Callable[[], Batch]:
         """Does the host's part of a batch, in any thread; what it returns does the device's."""
         host = index.cpu()
         draw = partial(self.draw, host, epoch) if self.train else None
@@ -68,12 +71,14 @@ class Source:
         shown = None if self.split.shown is None else self.split.shown[host]
 
         def finish() -> Batch:
-            place, kept = index.to(self.device), keep.to(self.device)
+            place = index.to(self.device)
+            whole = self.whole.expand(len(place), -1) if keep is None else None
+            kept = whole if keep is None else keep.to(self.device)
             values = {m: ready() for m, ready in inputs.items()}
             if shown is not None:
                 there = shown.to(self.device)
                 values, kept = blanked(values, there), kept & there
-            return Batch(values, self.labels[place], place, kept)
+            return Batch(values, self.labels.index_select(0, place), place, kept, whole)
 
         return finish
 
@@ -85,7 +90,9 @@ class Source:
         """The `keep` that withholds nothing, [B, M]."""
         return torch.ones(len(index), len(self.spec.modalities), dtype=torch.bool)
 
-    def batches(self, picks: Iterable[tuple[Tensor, Tensor]], epoch: int = 0) -> Iterator[Batch]:
+    def batches(
+        self, picks: Iterable[tuple[Tensor, Tensor | None]], epoch: int = 0
+    ) -> Iterator[Batch]:
         """A batch for each (index, keep); a thread works ahead where the host has work to do."""
         jobs = (partial(self.fetch, index, keep, epoch) for index, keep in picks)
         busy = any(s.busy for s in self.streams.values())
@@ -138,7 +145,7 @@ class OrderedLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         parts = self.index.split(self.source.look)
-        yield from self.source.batches((rows, self.source.everything(rows)) for rows in parts)
+        yield from self.source.batches((rows, None) for rows in parts)
 
 
 def shuffled(count: int, generator: torch.Generator) -> Tensor:
@@ -191,14 +198,14 @@ class TrainData:
         """Pass `number`, from its batch `first` on. Its order and its augmentation depend on the
         seed and the number alone, so that no method's random draws can change what another sees;
         composed batches have the order in which they were given."""
-        index, keep = self.index, self.keep
+        index, keep, cut = self.index, self.keep, self.cut
         if len(self.sizes):
-            parts = torch.arange(len(index)).split(self.sizes.tolist())
+            cut = partial(torch.split, split_size_or_sections=self.sizes.tolist())
         else:
-            draw = generator(self.seed, "order", number)
-            parts = self.cut(torch.randperm(len(index), generator=draw))
-        rest = parts[first:]
-        yield from self.source.batches(((index[rows], keep[rows]) for rows in rest), number)
+            order = torch.randperm(len(index), generator=generator(self.seed, "order", number))
+            index, keep = index[order], keep[order]
+        kept = repeat(None) if keep.all() else cut(keep)[first:]
+        yield from self.source.batches(zip(cut(index)[first:], kept, strict=False), number)
 
     def ordered(self) -> OrderedLoader:
         """What is trained on, each sample once, in order, without augmentation."""

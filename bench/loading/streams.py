@@ -22,6 +22,7 @@ Finish = Callable[[], Tensor]  # the device's part of making a batch's input
 RESIDENT = 0.6  # share of a GPU's free memory that a modality's samples of a split may take
 
 
+SMALL = 2**22  # numbers of a split's samples up to which they are kept as the encoder takes them
 LONG = 2**16  # numbers in a sample from which on a copy of each is faster than one gather, measured
 
 
@@ -53,9 +54,13 @@ class Fixed:
         self.varies = info.view is not None and info.view.varies
         dims = 1 if info.kind == "sequence" else len(info.shape)  # [time, channels] ends with them
         self.mean, self.std = (constant(x, dims, device) for x in (info.mean, info.std))
+        small = info.view is None and len(rows) * stored.shape[1:].numel() <= SMALL
+        self.ready = self.standard(self.gathered(rows, None).to(device)) if small else None
 
     def fetch(self, index: Tensor, draw: Draw | None) -> Finish:
         """The host's part of the input of samples `index` [B]; what it returns does the rest."""
+        if self.ready is not None:
+            return lambda: self.ready.index_select(0, index.to(self.device))
         draws = draw("shift", self.name, count=5) if draw and self.varies else None
         rows, starts = self.rows[index], self.starts(len(index), draw)
         if self.device.type == "cpu":

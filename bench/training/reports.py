@@ -58,7 +58,7 @@ def report(at: dict, rows: list[Metrics], norms: GradientNorms, seconds: float) 
     at["training"] += seconds
     if not rows:
         return
-    new = torch.stack([torch.stack([r[k].float() for k in rows[0]]) for r in rows]).cpu()
+    new = torch.stack([r[k].float() for r in rows for k in rows[0]]).view(len(rows), -1).cpu()
     at["names"], at["steps"] = list(rows[0]), at["steps"] + len(rows)
     at["table"] = new if at["table"] is None else torch.cat([at["table"], new])
     for m, values in norms.values().items():

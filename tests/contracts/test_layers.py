@@ -153,7 +153,10 @@ def test_light_rooms_need_no_torch():
 
 
 # What a run on the embedded data set needs nothing of. In place of a worker its engine, here.
-HEAVY = ("sklearn", "torchvision", "torchaudio", "pandas", "matplotlib", "sympy", "torch._dynamo")
+HEAVY = (
+    *("sklearn", "scipy", "torchvision", "torchaudio", "pandas", "matplotlib"),
+    *("sympy", "torch._dynamo"),
+)
 SMALL_RUN = f"""
 import contextlib, io, sys
 from pathlib import Path

@@ -24,14 +24,14 @@ def encoder_macs(width):
 
 
 def test_a_joint_run_computes_what_the_layers_say(tmp_path):
-    """The fused head counts twice: its answer, and the modalities' shares that it reports."""
+    """Answering, the fused head counts twice: its answer, and the modalities' shares that it
+    reports, which a step does not compute."""
     found = cost(tmp_path, "joint")
     encoders, head = sum(map(encoder_macs, WIDTHS.values())), 2 * D * C
     assert found["forward_flops"] == 2 * (encoders + 2 * head)
-    # Backward: weights and inputs of each layer, but of the first layers, whose input is data; the
-    # shares get no gradient.
+    # Backward: weights and inputs of each layer, but of the first layers, whose input is data.
     first = sum(width * D for width in WIDTHS.values())
-    step = 2 * B * (encoders + 2 * head + 2 * (encoders + head) - first)
+    step = 2 * B * (3 * (encoders + head) - first)
     stage = found["stages"]["train"]
     assert stage["step_flops"] == step and stage["steps"] == 7
     assert stage["epoch_flops"] == 7 * step and found["training_flops"] == 2 * 7 * step

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from bench.execute import open_data
+from bench.loading import streams
 from bench.loading.crops import plan
 from bench.loading.loaders import TrainData, ahead, stratified
 from bench.runs.places import Places
@@ -159,6 +160,30 @@ def test_two_ways_to_take_a_modality_away():
     assert (blanked.inputs["m1"] == 0).all() and blanked.keep.all()
     assert torch.equal(blanked.inputs["m0"], batch.inputs["m0"])
     assert batch.kept("m1").shape == (len(batch.label), 1)
+
+
+def test_a_batch_knows_that_it_withholds_nothing_until_it_does():
+    data = data_of(batch_size=8)
+    batch, z = next(iter(data)), torch.ones(8, 3)
+    assert batch.shown(z, "m1") is z
+    keep = batch.keep.clone()
+    keep[:, 1] = torch.arange(8) < 5
+    one = replace(batch, keep=keep)
+    assert one.shown(z, "m0") is not z and one.shown(z, "m1").sum() == 15
+    data.resample(batch.index, keep)
+    assert sum(int(b.shown(z[: len(b.label)], "m1").sum()) for b in data) == 15
+
+
+def test_small_samples_are_as_they_would_be_in_batches(monkeypatch):
+    """They are standardised once, not in each batch."""
+    index = torch.tensor([5, 2, 2, 7])
+    once = data_of().source
+    monkeypatch.setattr(streams, "SMALL", 0)
+    each = data_of().source
+    for m, x in once.batch(index, None).inputs.items():
+        assert torch.equal(x, each.batch(index, None).inputs[m])
+    assert {type(s.ready) for s in once.streams.values()} == {torch.Tensor}
+    assert {s.ready for s in each.streams.values()} == {None}
 
 
 # Pictures: clips of unlike length and size, of which a view makes the input.
