@@ -1,7 +1,7 @@
 """Gaussian classes seen through modalities of unequal noise: a data set for tests, of any number
 of modalities, given to the command line as `tests.helpers.synthetic:Synthetic`."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import torch
 
@@ -49,6 +49,23 @@ class Pictured(Synthetic):
     def describe(self):
         modalities = {"m0": Modality("vector", WIDTHS[:1]), "m1": Modality("image", (1, 12, 12))}
         return DatasetSpec("synthetic", 4, modalities)
+
+
+class Swapped(Synthetic):
+    """The same samples, their modalities in the opposite order."""
+
+    def describe(self):
+        spec = super().describe()
+        return replace(spec, modalities=backwards(spec.modalities))
+
+    def open(self, cache, progress=None):
+        bundle = Synthetic(self.config, None).open(cache)
+        parts = {p: replace(s, inputs=backwards(s.inputs)) for p, s in bundle.parts.items()}
+        return replace(bundle, spec=self.describe(), parts=parts)
+
+
+def backwards(named):
+    return dict(reversed(named.items()))
 
 
 def part(spec, name):
