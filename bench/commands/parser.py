@@ -208,14 +208,14 @@ DATA = (
 )
 # What each part of `perf` takes of these stands in bench.commands.perf.
 PERF = (
-    argument("what", choices=("data", "step")),
-    option("--dataset", "D", "step: default: the first of `list datasets`"),
+    argument("what", choices=("data", "overhead", "start", "step")),
+    option("--dataset", "D", "overhead, step: default: the first of `list datasets`"),
     option("--method", "M[,M..]", "step: beside joint; default: all"),
     *PLACES,
-    repeated("--set", "KEY=VALUE", f"step: {KEYS}", default=[]),
-    argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="step"),
+    repeated("--set", "KEY=VALUE", f"overhead, step: {KEYS}", default=[]),
+    argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="overhead, step"),
     option("--steps", "N", "step: of a method in a round; default: 5", type=int, default=5),
-    argument("--format", choices=("plain", "md", "csv", "json"), default="plain", help="step"),
+    argument("--format", choices=("plain", "md", "csv", "json"), default="plain", help="not data"),
     option("--clips", "N", "data: default: 64", type=int, default=64),
     option("--rounds", "N", "in which all take turns; default: 9", type=int, default=9),
 )
@@ -240,7 +240,7 @@ VERBS = (
         "compare", "compare:compare", COMPARE, "what two methods, or two folders, differ by", READS
     ),
     Verb("data", "data:data", DATA, "packed caches of data sets"),
-    Verb("perf", "perf:perf", PERF, "how fast batches are made here, and what methods' steps cost"),
+    Verb("perf", "perf:perf", PERF, "how fast parts of the suite are on this machine"),
 )
 
 

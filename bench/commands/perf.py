@@ -9,6 +9,8 @@ from bench.errors import UserError
 # Part -> its options, besides --results, and the function of its module that measures it.
 OPTIONS = {
     "data": ("clips", "rounds"),
+    "overhead": ("dataset", "root", "cache", "set", "device", "rounds", "format"),
+    "start": ("rounds", "format"),
     "step": ("dataset", "method", "root", "cache", "set", "device", "steps", "rounds", "format"),
 }
 COUNTS = ("clips", "rounds", "steps")

@@ -1,27 +1,26 @@
 """`perf step`: what a training step of each method costs beside one of joint training."""
 
 import argparse
-import json
 import os
 import sys
-import textwrap
 from collections.abc import Iterator
 
 import torch
 
 from bench import configure, datasets, methods
-from bench.commands import request
-from bench.commands.grid import columns, commas, pipes
-from bench.commands.listing import width
+from bench.commands import perf_written, request
+from bench.commands.perf_written import loaded, spread
 from bench.commands.run import check_device
 from bench.config.experiment import Experiment, read_roots
+from bench.config.spec import RunSpec
 from bench.errors import UserError
 from bench.execute import build_method, open_data, train_data
 from bench.perf.step import Trainee, measure, summary
+from bench.runs.places import Places
 from bench.training.environment import device_of, environment
+from bench.types import DataBundle
 
 BASELINE = "joint"
-IDLE = 0.5  # load average up to which nothing else is said to run
 HEADING = ("method", "stages", "epochs", "ms", "x", "passes", "MiB", "x MiB", "plan", "cost")
 NOTE = f"""\
 A line has the stages of a method that make equally many passes. ms: median step. x: beside
@@ -53,21 +52,30 @@ def step(args: argparse.Namespace) -> int:
 
 def prepared(args: argparse.Namespace) -> tuple[dict[str, object], list[Trainee]]:
     """What is measured on what, and the methods, the baseline first. Raises UserError."""
+    wanted = request.words(args.method or ",".join(e.name for e in methods.ENTRIES))
+    where, specs, bundle, _ = opened(args, "step", tuple(dict.fromkeys((BASELINE, *wanted))))
+    device = device_of(args.device)
+    data = train_data(specs[0], bundle, device)
+    built = ((spec.method, build_method(spec, bundle.spec).to(device)) for spec in specs)
+    return where, [Trainee(name, method, data, specs[0].train) for name, method in built]
+
+
+def opened(
+    args: argparse.Namespace, part: str, wanted: tuple[str, ...]
+) -> tuple[dict[str, object], list[RunSpec], DataBundle, Places]:
+    """The data set that a part of `perf` measures on, with these methods' specs, and what is to be
+    said of both and of the machine. Raises UserError."""
     names = request.words(args.dataset or datasets.ENTRIES[0].name)
     if len(names) != 1:
-        raise UserError(f"perf step measures on one data set, not on {len(names)}; name one.")
-    wanted = request.words(args.method or ",".join(e.name for e in methods.ENTRIES))
-    wanted = dict.fromkeys((BASELINE, *wanted))
+        raise UserError(f"perf {part} measures on one data set, not on {len(names)}; name one.")
     roots = read_roots(args.root, names, request.saved_roots())
     experiment = Experiment(names, tuple((m, {}) for m in wanted), (0,), roots=roots)
     specs = configure.specs(experiment.with_settings(args.set))
     train, places = specs[0].train, request.places(args, experiment)
-    device = device_of(args.device)
-    bundle = open_data(specs[0], places)
-    data = train_data(specs[0], bundle, device)
+    bundle, device = open_data(specs[0], places), device_of(args.device)
     where = {
         "dataset": names[0],
-        "samples": len(data.index),
+        "samples": len(bundle.parts["train"]),
         "modalities": len(bundle.spec.modalities),
         "batch_size": train.batch_size,
         "threads": train.threads,
@@ -75,21 +83,12 @@ def prepared(args: argparse.Namespace) -> tuple[dict[str, object], list[Trainee]
         "clock": "cpu" if device.type == "cpu" and train.threads == 1 else "wall",
         **environment(device),
     }
-    built = ((spec.method, build_method(spec, bundle.spec).to(device)) for spec in specs)
-    return where, [Trainee(name, method, data, train) for name, method in built]
+    return where, specs, bundle, places
 
 
 def written(form: str, where: dict[str, object], rows: list[dict]) -> str:
-    if form == "json":
-        return json.dumps(where | {"rows": rows}, indent=1) + "\n"
-    if form == "csv":
-        flat = [flattened(row) for row in rows]
-        return commas(tuple(flat[0]), [tuple(map(str, row.values())) for row in flat])
-    cells, head = list(grid(rows, where["clock"])), about(where)
-    if form == "md":
-        return f"{head}\n\n{pipes(HEADING, cells)}\n{NOTE}\n"
-    head, note = (textwrap.fill(text, min(width(), 100)) for text in (head, NOTE))
-    return f"{head}\n\n{columns([HEADING, *cells], width())}\n{note}\n"
+    cells = [HEADING, *grid(rows, where["clock"])]
+    return perf_written.written(form, where, rows, about(where), cells, NOTE)
 
 
 def about(where: dict[str, object]) -> str:
@@ -97,20 +96,7 @@ def about(where: dict[str, object]) -> str:
         "{dataset}, batches of {batch_size}, {device_name}, {threads} of {cores} threads, "
         "{precision}, torch {torch}, {arithmetic} arithmetic; {rounds} rounds of {steps} steps; "
     ).format_map(where)
-    load = f"load before {where['load']:.1f}"
-    beside = f"{load}: other work ran beside it" if where["load"] > IDLE else load
-    return f"{machine}{CLOCKS[where['clock']]}; {beside}"
-
-
-def flattened(row: dict[str, object]) -> dict[str, object]:
-    """One level of names: quartiles as `step_ms_q1` and so on, names of stages in one text."""
-    flat = {}
-    for key, value in row.items():
-        if isinstance(value, dict):
-            flat |= {f"{key}_{part}": number for part, number in value.items()}
-        else:
-            flat[key] = ";".join(value) if isinstance(value, list) else value
-    return flat
+    return f"{machine}{CLOCKS[where['clock']]}; {loaded(where['load'])}"
 
 
 def grid(rows: list[dict], clock: str) -> Iterator[tuple[str, ...]]:
@@ -131,11 +117,6 @@ def grid(rows: list[dict], clock: str) -> Iterator[tuple[str, ...]]:
             f"{row['plan_relative']:.2f}" if first else "",
             row["cost"] if first else "",
         )
-
-
-def spread(values: dict[str, float]) -> str:
-    """Median [quartiles]."""
-    return "{median:.2f} [{q1:.2f} .. {q3:.2f}]".format_map(values)
 
 
 def stages(names: list[str], alone: bool) -> str:

@@ -56,6 +56,7 @@ class Problem:
 
     def __init__(self, rows: NDArray, hits: NDArray, strength: float):
         self.rows, self.hits, self.samples = rows, hits, len(rows)
+        self.single = rows.astype(np.float32)
         # Of two classes scikit-learn penalises the difference of their weights alone.
         share = 2 if hits.shape[1] == 2 else 1
         self.ridge = np.full((rows.shape[1], 1), share / (strength * len(rows)))
@@ -75,11 +76,13 @@ class Problem:
         return Iterate(weights, float(loss + (self.ridge * weights**2).sum() / 2), gradient, probs)
 
     def curved(self, probs: NDArray, direction: NDArray) -> NDArray:
-        """Product of the Hessian with a direction [D + 1, K]."""
+        """Product of the Hessian with a direction [D + 1, K], in single precision: it is to lead
+        to the optimum, which is judged in double. probs: [N, K] float32."""
         self.products += 1
-        logits = self.rows @ direction
-        change = probs * (logits - (probs * logits).sum(axis=1, keepdims=True))
-        return self.rows.T @ change / self.samples + self.ridge * direction
+        change = self.single @ direction.astype(np.float32)
+        change -= np.einsum("nk,nk->n", probs, change)[:, None]
+        change *= probs
+        return self.single.T @ change / self.samples + self.ridge * direction
 
     def solve(self, weights: NDArray, tolerance: float, whole: bool) -> Iterate:
         """From `weights`. whole: precondition by the Hessian of the start. Raises ArithmeticError
@@ -97,9 +100,10 @@ class Problem:
         step, rest = np.zeros_like(point.weights), -point.gradient
         towards = direction = precondition(rest)
         first = product = (rest * towards).sum()
+        probs = point.probs.astype(np.float32)
         enough = min(FORCING, point.size**0.5) ** 2 * first
         for _ in range(INNER):
-            curved = self.curved(point.probs, direction)
+            curved = self.curved(probs, direction)
             length = product / (direction * curved).sum()
             step, rest = step + length * direction, rest - length * curved
             towards, before = precondition(rest), product

@@ -15,10 +15,10 @@ class Moments:
         """x: [B, ...]."""
         axis = 2 if x.ndim == 3 else 1
         others = [i for i in range(x.ndim) if i != axis]
-        wide = x.double()
+        wide = x.to(torch.float64, copy=True)
         self.count += x.numel() // x.shape[axis]
         self.sums = self.sums + wide.sum(dim=others, keepdim=True)
-        self.squares = self.squares + wide.square().sum(dim=others, keepdim=True)
+        self.squares = self.squares + wide.square_().sum(dim=others, keepdim=True)
 
     @property
     def mean(self) -> Tensor:

@@ -66,9 +66,9 @@ class Curves:
         for m, scale in self.scales[kind].items():
             draw = self.draw(kind, m, place)
             noise = torch.empty_like(inputs[m]).normal_(generator=draw)
-            noisy = inputs[m] + LEVELS[place] * scale * noise
+            noisy = noise.mul_(LEVELS[place] * scale).add_(inputs[m])
             if noisy.ndim == 3:
-                noisy = noisy.masked_fill((inputs[m] == 0).all(dim=2, keepdim=True), 0.0)
+                noisy.masked_fill_((inputs[m] == 0).all(dim=2, keepdim=True), 0.0)
             inputs[m] = noisy
         return replace(batch, inputs=inputs)
 

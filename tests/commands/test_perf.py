@@ -1,4 +1,4 @@
-"""`perf step` from the command line."""
+"""`perf` from the command line."""
 
 import csv
 import io
@@ -8,6 +8,8 @@ import pytest
 
 from bench.__main__ import main
 from bench.commands import perf_step
+from bench.loading import streams
+from bench.perf import start
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +47,39 @@ def test_other_forms_have_the_same_lines(measured):
     assert float(flat[1]["cpu_ms_median"]) == rows[1]["cpu_ms"]["median"]
 
 
+def test_overhead_is_of_equal_weights(capsys):
+    words = "perf overhead --rounds 1 --format json --set train.epochs=1"
+    assert main(words.split()) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["dataset"] == "digits" and said["steps"] == 34 and said["device_name"]
+    sides = {row["side"]: row for row in said["rows"]}
+    assert list(sides)[:2] == ["plain loop", "trainer"] and list(sides)[-1] == "run"
+    for row in sides.values():
+        assert row["same_weights"] and row["cpu_ms"]["median"] > 0 and row["beside"] in sides
+
+
+def test_overhead_of_what_no_loop_holds_is_refused(capsys, monkeypatch):
+    monkeypatch.setattr(streams, "SMALL", 0)
+    assert main(["perf", "overhead", "--rounds", "1"]) == 2
+    assert "choose a smaller data set" in capsys.readouterr().err
+
+
+def test_start_is_written_in_all_forms(capsys, monkeypatch):
+    def once(act, dataset):
+        return {"cpu": 2.0, "kib": 1024, "libraries": {"one": 1.5, "two": 0.25}}
+
+    monkeypatch.setattr(start, "once", once)
+    texts = {}
+    for form in ("plain", "md", "csv", "json"):
+        assert main(["perf", "start", "--rounds", "2", "--format", form]) == 0
+        texts[form] = capsys.readouterr().out
+    assert "2.00 [2.00 .. 2.00]" in texts["plain"] and "one 1.50, two 0.25" in texts["plain"]
+    assert "| worker | 2.00 [2.00 .. 2.00] | 1 | one 1.50, two 0.25 |" in texts["md"]
+    rows = list(csv.DictReader(io.StringIO(texts["csv"])))
+    assert {row["cpu_seconds_median"] for row in rows} == {"2.0"} and rows[-1]["act"] == "worker"
+    assert json.loads(texts["json"])["device_name"]
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
@@ -54,6 +89,9 @@ def test_other_forms_have_the_same_lines(measured):
         ("step --steps 0", "--steps 0 is too few"),
         ("step --clips 3", "--clips is for perf data"),
         ("data --method joint", "--method is for perf step"),
+        ("overhead --method joint", "--method is for perf step, not for perf overhead"),
+        ("overhead --dataset digits,avmnist", "perf overhead measures on one data set"),
+        ("start --dataset digits", "--dataset is for perf overhead or step"),
         ("step --set nothing=1", "nothing"),
         ("steps", "invalid choice: 'steps'"),
     ],
