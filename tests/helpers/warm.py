@@ -238,6 +238,7 @@ def main() -> None:
     code = 0
     try:
         if request["module"] == "-c":
+            sys.argv[:] = ["-c"]
             exec(request["words"][0], {"__name__": "__main__"})
         else:
             runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
