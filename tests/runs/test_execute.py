@@ -103,7 +103,7 @@ KILLED = [pytest.param(n, marks=pytest.mark.slow if n in VARIANTS else ()) for n
 
 @pytest.mark.parametrize("name", KILLED)
 def test_of_the_same_seed_and_killed_at_random_moments_it_ends_with_the_same_bytes(name, tmp_path):
-    assert compare_with_uninterrupted(tmp_path, name, seed=0, epochs=3)
+    assert compare_with_uninterrupted(tmp_path, name, seed=0, epochs=4)
 
 
 @pytest.mark.slow
