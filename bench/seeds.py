@@ -25,7 +25,7 @@ def seeded(seed: int, *names: object) -> Iterator[None]:
     """Runs the body, which draws from the global CPU generator, under a derived seed and puts the
     generator's state back: layers of torch.nn initialise themselves from it."""
     with torch.random.fork_rng(devices=[]):
-        # Not torch.manual_seed, which would seed every GPU too, or note a traceback for one to come.
+        # torch.manual_seed would seed every GPU too, or note a traceback for one to come.
         torch.default_generator.manual_seed(derive(seed, *names))
         yield
 

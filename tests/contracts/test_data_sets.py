@@ -108,9 +108,12 @@ def test_row_adapter_recipe_and_documentation_agree(entry):
 
 
 @pytest.mark.parametrize("entry", [e for e in ENTRIES if tiny_copy(e)], ids=lambda e: e.name)
-def test_its_tiny_copy_opens_and_then_needs_no_raw_files(entry, tmp_path):
+def test_its_tiny_copy_opens_and_then_needs_no_raw_files(entry, tmp_path, monkeypatch):
     root, cls = tmp_path / "raw", load(entry.target)
-    import_module(tiny_copy(entry)).make(root)
+    tiny = import_module(tiny_copy(entry))
+    if hasattr(tiny, "few_names"):  # of thousands that have no file in the copy
+        tiny.few_names(monkeypatch)
+    tiny.make(root)
     config = build(cls.Config, cls.complete({}, root), entry.name)
     data = cls(config, root).open(tmp_path / "cache")
     ids = [i for split in data.parts.values() for i in split.ids]

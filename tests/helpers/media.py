@@ -4,6 +4,9 @@ Every picture shows its number, as bright and dark cells that compression and re
 frequency of a tone tells the label.
 """
 
+import hashlib
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -28,17 +31,18 @@ POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 26592
     "0" * 64
 )
 
+STORE: list[Path] = []  # the folder where videos are kept for the next who writes the same
 Paint = Callable[[int, tuple[int, int]], NDArray[np.uint8]]
 
 
 def counter(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
     """[H, W, 3]: the number in ten cells, the lowest bit first. size: width and height."""
     width, height = size
-    bits = np.array([index >> bit & 1 for bit in range(BITS)]).reshape(ROWS, COLUMNS)
+    bits = [BRIGHT if index >> bit & 1 else DARK for bit in range(BITS)]
+    cells = np.array(bits, np.uint8).reshape(ROWS, COLUMNS)
     rows = np.arange(height) * ROWS // height
     columns = np.arange(width) * COLUMNS // width
-    grey = np.where(bits[rows[:, None], columns[None, :]], BRIGHT, DARK)
-    return np.repeat(grey[:, :, None], 3, axis=2).astype(np.uint8)
+    return np.repeat(cells[rows[:, None], columns, None], 3, axis=2)
 
 
 def still(index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -76,21 +80,35 @@ def tone_of(samples: NDArray, rate: int) -> int:
 
 
 def write_flv(path: Path, seconds: float, fps=NTSC, size=(160, 120), **more) -> Path:
-    """As CREMA-D: Sorenson H.263 and MP3. more: see `write_video`."""
+    """As CREMA-D: Sorenson H.263 and MP3. more: see `encode_video`."""
     return write_video(path, "flv", ("flv", "libmp3lame"), seconds, fps, size, **more)
 
 
 def write_avi(path: Path, seconds: float, fps=25, size=(160, 120), **more) -> Path:
-    """As UCF101: MPEG-4 part 2 and MP3. more: see `write_video`."""
+    """As UCF101: MPEG-4 part 2 and MP3. more: see `encode_video`."""
     return write_video(path, "avi", ("mpeg4", "libmp3lame"), seconds, fps, size, **more)
 
 
 def write_mp4(path: Path, seconds: float, fps=25, size=(160, 120), **more) -> Path:
-    """As AVE, Kinetics and VGGSound: H.264 and AAC. more: see `write_video`."""
+    """As AVE, Kinetics and VGGSound: H.264 and AAC. more: see `encode_video`."""
     return write_video(path, "mp4", ("libx264", "aac"), seconds, fps, size, **more)
 
 
-def write_video(
+def write_video(path: Path, *what: object, paint: Paint = counter, **more: object) -> Path:
+    """What `encode_video` does: encoding takes long, and many tests write the same."""
+    if not STORE or paint not in (counter, still):
+        return encode_video(path, *what, paint=paint, **more)
+    words = repr((what, paint.__name__, sorted(more.items())))
+    kept = STORE[0] / hashlib.sha256(words.encode()).hexdigest()
+    if not kept.exists():
+        STORE[0].mkdir(exist_ok=True)
+        fresh = kept.with_suffix(f".{os.getpid()}")
+        encode_video(fresh, *what, paint=paint, **more).rename(kept)
+    shutil.copyfile(kept, path)
+    return path
+
+
+def encode_video(
     path: Path,
     container: str,
     codecs: tuple[str, str],

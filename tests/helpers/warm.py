@@ -125,7 +125,8 @@ START = SimpleNamespace(Popen=popen, PIPE=subprocess.PIPE)  # in place of the mo
 
 def fits(module: str, env: Mapping[str, str]) -> bool:
     """Whether the parent has what such a process would load, and its standing."""
-    asked = {name: value for name, value in env.items() if name.startswith(FAMILIES)}
+    families = tuple(f for f in FAMILIES if f != "KMP_")  # scikit-learn sets some when loaded
+    asked = {name: value for name, value in env.items() if name.startswith(families)}
     if module == READER:
         asked = {**loading(), **asked}
     return asked == loading() and standing() == parent()[1]
@@ -237,6 +238,7 @@ def main() -> None:
     code = 0
     try:
         if request["module"] == "-c":
+            sys.argv[:] = ["-c"]
             exec(request["words"][0], {"__name__": "__main__"})
         else:
             runpy.run_module(request["module"], run_name="__main__", alter_sys=True)

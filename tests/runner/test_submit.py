@@ -20,9 +20,11 @@ from bench.runner.slurm.scheduler import Job, read_accounts, read_queue
 from bench.runner.slurm.submissions import Jobs, every
 from bench.runner.slurm.submit import SlurmOrder, dealt, hand_over, in_packs
 from bench.runner.slurm.task import SlurmTask
+from bench.runs import processes
 from bench.runs.lock import STALE
 from bench.runs.places import Places
 from tests.helpers.fake_runs import FAKE, change, make, times_run, wait
+from tests.helpers.warm import START
 
 ROOT = Path(__file__).parents[2]
 
@@ -278,6 +280,7 @@ def bench(folder, *words, code=0) -> Said:
         patch.chdir(folder)
         patch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
         patch.setattr("sys.stdin", io.StringIO())
+        patch.setattr(processes, "subprocess", START)  # those that train start warm
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             try:
                 found = main([str(word) for word in words])

@@ -1,5 +1,6 @@
 """Caches of media data sets: what is read comes back, and faults are kept and told."""
 
+import os
 import time
 
 import numpy as np
@@ -13,6 +14,7 @@ from bench.errors import UserError
 from bench.types import Ragged
 from tests.helpers.clip_ground import Ground, content
 from tests.helpers.toy_clips import ARRAYS, names, values
+from tests.helpers.warm import READER, fits
 
 
 @pytest.fixture
@@ -25,6 +27,13 @@ def whole(tmp_path_factory):
     """What an uninterrupted preparation by one process gives: file name -> bytes, and the hash."""
     packed = Ground(tmp_path_factory.mktemp("whole")).prepare(workers=1, chunk=30)
     return content(packed), packed.hash
+
+
+@pytest.mark.parametrize("name", ["KMP_INIT_AT_FORK", "OMP_NUM_THREADS"])
+def test_processes_that_read_start_warm_here(name):
+    """Whatever scikit-learn sets when a test loads it; with other threads they start cold."""
+    env = os.environ | {"OMP_NUM_THREADS": "1", name: "7"}
+    assert fits(READER, env) == (name == "KMP_INIT_AT_FORK")
 
 
 @pytest.mark.parametrize("workers, chunk", [(2, 7), (3, 1), (2, 0)])

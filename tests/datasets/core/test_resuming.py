@@ -19,6 +19,11 @@ from tests.helpers.clip_ground import FORK, Ground, content
 from tests.helpers.toy_clips import names, values
 
 
+@pytest.fixture(scope="module", autouse=True)
+def readers():
+    """The processes that read start cold: who asked for them is to be their parent."""
+
+
 @pytest.fixture
 def ground(tmp_path):
     return Ground(tmp_path)

@@ -6,8 +6,6 @@ import pytest
 from bench.config.settings import build
 from bench.datasets.core.decode.clip import RATE
 from bench.datasets.core.flags import Flag
-from bench.datasets.cremad import adapter as cremad
-from bench.datasets.cremad import splits
 from bench.datasets.cremad.adapter import CREMAD, known_flags
 from bench.datasets.cremad.splits import CLASSES
 from bench.errors import UserError
@@ -25,11 +23,8 @@ def adapter(root, **settings):
 
 @pytest.fixture(scope="module", autouse=True)
 def few_actors():
-    """The 7,442 names are those of six actors: what is missing would be most of the time."""
-    kept = sorted(s for s in splits.stems() if s[:4] in sum(tiny.ACTORS.values(), ()))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(splits, "stems", lambda: kept)
-        patch.setattr(cremad, "known_flags", dict)
+        tiny.few_names(patch)
         yield
 
 
