@@ -15,7 +15,7 @@ ROWS, COLUMNS = tuple(c // ROOT for c in WHOLE), tuple(c % ROOT for c in WHOLE)
 PAIRS = [(a, b) for a in WHOLE for b in WHOLE]
 SUMS = tuple((a + b) % CLASSES for a, b in PAIRS)
 FIRST, SECOND = (tuple(pair[i] for pair in PAIRS) for i in range(2))
-FAST, SLOW = 1.0, 0.15
+FAST, SLOW = 1.0, 0.08
 
 WORLDS = {
     "balanced": World(WHOLE, (WHOLE, WHOLE), (0.7, 0.7), (FAST, FAST)),
@@ -24,7 +24,7 @@ WORLDS = {
     "redundant": World(WHOLE, (WHOLE, WHOLE), (0.7, 0.7), (FAST, SLOW), shared=0.8),
     "complementary": World(WHOLE, (ROWS, COLUMNS), (0.9, 0.9), (FAST, SLOW)),
     "synergy": World(SUMS, (FIRST, SECOND), (0.95, 0.95), (FAST, FAST)),
-    "three": World(WHOLE, (WHOLE,) * 3, (0.6, 0.6, 0.6), (FAST, 0.4, SLOW)),
+    "three": World(WHOLE, (WHOLE,) * 3, (0.6, 0.6, 0.6), (FAST, 0.25, SLOW)),
 }
 FOLDS = 5
 
@@ -38,7 +38,7 @@ class SyntheticSettings(Adapter.Config):
     strength: dict[str, str] = field(default_factory=dict)
     speed: dict[str, str] = field(default_factory=dict)
     render: str = knob("vector", choices=("vector", "image"))  # what modalities are: pictures.py
-    samples: int = knob(3000, low=100, high=1_000_000)  # of training; validation has half as many
+    samples: int = knob(6000, low=100, high=1_000_000)  # of training; validation has half as many
     fold: int = knob(0, low=0, high=FOLDS - 1)  # another draw of the samples, from the same world
 
 

@@ -6,8 +6,9 @@ a simplex. The noise is independent between modalities, or correlated, which mak
 So the posterior of the class is a sum over states of exp(linear function of the latents), exactly.
 
 An observation is an injective map of the latent and of noise that tells nothing: both are rotated,
-bent by a monotone function and rotated again. The latent's scale in it is the modality's speed:
-a network learns directions of small variance late, whatever they tell.
+bent by a monotone function and rotated again. A few dimensions of the noise are loud; the scale of
+all else beside them is the modality's speed: a network learns directions of small variance late,
+whatever they tell.
 """
 
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from scipy.stats import norm
 from bench.seeds import derive
 
 WIDTH = 24  # dimensions of an observation
+LOUD = 4  # of them, noise that has unit variance at any speed
 GRID = 2.0**-12  # observations are rounded to it: last bits of a machine's arithmetic are lost
 DRAWS, CHUNK = 2**18, 2**14  # latents for an expectation: its standard error is below 0.1 points
 
@@ -32,8 +34,8 @@ DRAWS, CHUNK = 2**18, 2**14  # latents for an expectation: its standard error is
 class World:
     """classes: [H], the class of every state. parts: per modality [H], what of it is shown.
     strengths: how often the part can be told from one modality alone, as shares. speeds: the scale
-    of the latents in what is observed, of the others' unit variance. shared: the correlation of
-    the latents' noise between modalities; all must show the same part then."""
+    of all but the loud noise in what is observed. shared: the correlation of the latents' noise
+    between modalities; all must show the same part then."""
 
     classes: tuple[int, ...]
     parts: tuple[tuple[int, ...], ...]
@@ -97,6 +99,7 @@ class World:
         seen = []
         for m, u in enumerate(latents):
             noise = draws.standard_normal((len(u), WIDTH - u.shape[1]))
+            noise[:, LOUD:] *= self.speeds[m]
             inner, outer = rotations(m)
             bent = bend(np.hstack([self.speeds[m] * u, noise]) @ inner)
             seen.append((np.round(bent @ outer / GRID) * GRID).astype("<f4"))

@@ -1,5 +1,7 @@
 """The synthetic world: its best accuracies and posteriors are what they are said to be."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
@@ -9,7 +11,7 @@ from bench import configure, metrics
 from bench.config.experiment import Experiment
 from bench.datasets.synthetic.adapter import TEST, Synthetic
 from bench.datasets.synthetic.settings import WORLDS, SyntheticSettings, world_of
-from bench.datasets.synthetic.world import DRAWS, accuracy_alone, bend, distance
+from bench.datasets.synthetic.world import DRAWS, LOUD, accuracy_alone, bend, distance
 from bench.errors import UserError
 from bench.metrics import calibration
 from bench.report.quantities import QUANTITIES
@@ -147,6 +149,19 @@ def test_labels_in_another_order_leave_chance():
     fitted = LogisticRegression(max_iter=50).fit(x[:3000], labels[:3000])
     score = fitted.score(x[3000:], labels[3000:])
     assert score == pytest.approx(1 / 9, abs=5 * np.sqrt(1 / 9 * 8 / 9 / 3000))
+
+
+def test_every_machine_draws_the_same_bytes():
+    digest = "1e8f82d25f8228c5135ba5c07cbcc8f2d692891e7819a8289f93d4f9d49529d2"
+    assert opened(setting="three", samples=200).hash == digest
+
+
+def test_a_slow_modality_is_quieter_in_all_but_few_directions():
+    world = replace(WORLDS["balanced"], speeds=(1.0, 0.1))
+    _, _, observed = drawn(world)
+    fast, slow = (np.sqrt(np.linalg.eigvalsh(np.cov(x.T))[::-1]) for x in observed)
+    assert slow[LOUD:].max() < 0.3 * fast[LOUD:].min()
+    assert slow[:LOUD].min() > 0.9
 
 
 def test_a_fold_is_another_draw_of_the_same_world():
