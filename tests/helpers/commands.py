@@ -24,7 +24,7 @@ class Command(Fork):
             words, env = list(map(str, words)), env or environment()
             super().__init__(module, words, env, files, cwd=folder)
 
-    def communicate(self, timeout):
+    def communicate(self, timeout=None):
         self.wait(timeout)
         return [(file.seek(0), file.read().decode())[1] for file in self.printed]
 
