@@ -238,6 +238,14 @@ def test_lists_are_compared_one_with_one_as_one_family(tmp_path, capsys):
     assert list(lines(with_one)) == [f"toy, clean, {a} against first" for a in ("ours", "second")]
 
 
+def test_several_pairs_of_methods_have_no_overall_line(tmp_path, capsys):
+    for names in (("ours", "theirs"), ("first", "second")):
+        planted(tmp_path, 0.05, datasets=("one", "two"), names=names)
+    both = shown(capsys, "ours,first", "theirs,second", "--results", tmp_path)
+    assert len(lines(both)) == 4 and "Over 2 data sets" not in both
+    assert "Over 2 data sets" in shown(capsys, "first", "second", "--results", tmp_path)
+
+
 def test_the_same_call_prints_the_same(tmp_path, capsys):
     planted(tmp_path, 0.02, datasets=("one", "two"))
     words = ("ours", "theirs", "--results", tmp_path)

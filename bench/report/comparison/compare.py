@@ -62,7 +62,7 @@ class Overall:
 class Comparison:
     """name: of the quantity. judged: what each line shows; all are one family. None where the
     predictions are equal under every seed: there is nothing to test. overall: None with a single
-    data set."""
+    data set, and of several pairs of methods, which have no outcome in common."""
 
     name: str
     protocols: tuple[str, ...]
@@ -94,10 +94,16 @@ def compare(pairs: Sequence[Pair], name: str, protocols: tuple[str, ...]) -> Com
     judged = {id(one): verdict for one, verdict in zip(tested, verdicts, strict=True)}
     first = [one for one in lines if one.protocol == lines[0].protocol]
     several = len({one.pair.table.dataset for one in first}) > 1
-    over = over_datasets(first, name) if several else None
+    over = over_datasets(first, name) if several and one_contest(first) else None
     return Comparison(
         name, protocols, tuple(lines), tuple(judged.get(id(one)) for one in lines), over
     )
+
+
+def one_contest(lines: Sequence[Compared]) -> bool:
+    """Whether A and B are the same two throughout: two methods, or two folders."""
+    methods = {(one.pair.a.method, one.pair.b.method) for one in lines}
+    return len(methods) == 1 or all(a == b for a, b in methods)
 
 
 def line(pair: Pair, name: str, protocol: str) -> Compared | None:
