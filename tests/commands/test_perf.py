@@ -9,7 +9,7 @@ import pytest
 from bench.__main__ import main
 from bench.commands import perf_step
 from bench.loading import streams
-from bench.perf import start
+from bench.perf import start, suite
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +80,26 @@ def test_start_is_written_in_all_forms(capsys, monkeypatch):
     assert json.loads(texts["json"])["device_name"]
 
 
+def test_a_suite_is_the_command_that_trains_it(capsys, monkeypatch, tmp_path):
+    said = []
+
+    def once(words):
+        said.append(words)
+        return (2.0, 3.0) if words[-1] == "1" else (1.5, 3.6)
+
+    monkeypatch.setattr(suite, "once", once)
+    words = f"perf suite --rounds 2 --cache {tmp_path} --set train.epochs=7 --precision fp32"
+    assert main([*words.split(), "--seeds", "4", "--jobs", "1,2", "--format", "json"]) == 0
+    where = json.loads(capsys.readouterr().out)
+    assert (where["runs"], where["epochs"], where["rounds"]) == (24, 7, 2)
+    assert [row["wall_relative"]["median"] for row in where["rows"]] == [1, 0.75]
+    asked = {tuple(words[: words.index("--device")]) for words in said}
+    (one,) = asked
+    assert one[0] == "run" and one[3:] == ("--dataset", "digits", "--seeds", "4")
+    assert len(one[2].split(",")) == 6 and "train.epochs=7" in said[0]
+    assert "train.precision=fp32" in said[0] and len(said) == 4
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
@@ -89,9 +109,12 @@ def test_start_is_written_in_all_forms(capsys, monkeypatch):
         ("step --steps 0", "--steps 0 is too few"),
         ("step --clips 3", "--clips is for perf data"),
         ("data --method joint", "--method is for perf step"),
-        ("overhead --method joint", "--method is for perf step, not for perf overhead"),
+        ("overhead --method joint", "--method is for perf step or suite, not for perf overhead"),
+        ("suite --jobs 1,0", "--jobs 1,0: give numbers of 1 or more"),
+        ("suite --seeds x", "seeds"),
+        ("suite --dataset digits,avmnist", "perf suite measures on one data set"),
         ("overhead --dataset digits,avmnist", "perf overhead measures on one data set"),
-        ("start --dataset digits", "--dataset is for perf overhead or step"),
+        ("start --dataset digits", "--dataset is for perf overhead or step or suite"),
         ("step --set nothing=1", "nothing"),
         ("steps", "invalid choice: 'steps'"),
     ],
