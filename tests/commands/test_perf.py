@@ -1,5 +1,6 @@
 """`perf` from the command line."""
 
+import contextlib
 import csv
 import io
 import json
@@ -9,17 +10,16 @@ import pytest
 from bench.__main__ import main
 from bench.commands import perf_step
 from bench.loading import streams
-from bench.perf import start, suite
+from bench.perf import peak, start, suite
 
 
 @pytest.fixture(scope="module")
 def measured():
     """What one call says as JSON, of two methods on the embedded data set."""
-    import contextlib
-
     out = io.StringIO()
     words = "perf step --method umt --rounds 2 --steps 1 --format json --set train.epochs=2"
-    with contextlib.redirect_stdout(out):
+    with contextlib.redirect_stdout(out), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(peak, "SHAPES", ((8, 8),))
         assert main(words.split()) == 0
     return json.loads(out.getvalue())
 
@@ -28,10 +28,14 @@ def test_it_says_what_was_measured_on_what(measured):
     assert measured["dataset"] == "digits" and measured["batch_size"] == 32
     assert {"device_name", "torch", "arithmetic", "load", "cores", "threads"} <= set(measured)
     lines = [(row["method"], row["forward"], row["backward"]) for row in measured["rows"]]
-    assert lines == [("joint", 1.0, 1.0), ("umt", 0.5, 0.5), ("umt", 2.0, 1.0)]
+    whole = [("joint", 1.0, 1.0), ("plain loop", 1.0, 1.0)]
+    assert lines == [*whole, ("umt", 0.5, 0.5), ("umt", 2.0, 1.0)]
     for row in measured["rows"]:
         assert row["wall_ms"]["median"] > 0 and row["cpu_relative"]["count"] == 2
         assert row["memory_mib"] > 0 and row["cost"]
+        assert row["gflop"] > 0 and row["peak_share"] > 0
+    assert measured["rows"][0]["gflop"] == measured["rows"][1]["gflop"]
+    assert measured["peak_gflops"] > 0
 
 
 def test_other_forms_have_the_same_lines(measured):
@@ -39,12 +43,14 @@ def test_other_forms_have_the_same_lines(measured):
     about, text, _ = perf_step.written("plain", where, rows).split("\n\n")
     assert where["device_name"] in " ".join(about.split()) and "processor time" in about
     lines = text.splitlines()
-    assert lines[1].startswith("joint ") and lines[2].startswith("umt ")
-    assert lines[3].split()[0] == "student"
+    assert [line.split()[0] for line in lines[1:]] == ["joint", "plain", "umt", "student"]
     assert "| umt | teacher left, 1 more | 4 |" in perf_step.written("md", where, rows)
     flat = list(csv.DictReader(io.StringIO(perf_step.written("csv", where, rows))))
-    assert [row["stages"] for row in flat] == ["train", "teacher left;teacher right", "student"]
-    assert float(flat[1]["cpu_ms_median"]) == rows[1]["cpu_ms"]["median"]
+    assert [row["stages"] for row in flat] == ["train"] * 2 + [
+        "teacher left;teacher right",
+        "student",
+    ]
+    assert float(flat[2]["cpu_ms_median"]) == rows[2]["cpu_ms"]["median"]
 
 
 def test_overhead_is_of_equal_weights(capsys):
