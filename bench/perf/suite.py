@@ -12,7 +12,6 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from bench.errors import UserError
 from bench.perf.step import ratios
@@ -48,21 +47,19 @@ def once(words: Sequence[str]) -> tuple[float, float]:
     modules = os.pathsep.join(os.path.abspath(path) for path in sys.path)
     environment = os.environ | {"PYTHONPATH": modules}
     command = [sys.executable, "-P", "-m", "bench", *words, "--results"]
-    with tempfile.TemporaryDirectory() as folder:
-        said, since = Path(folder) / "said", time.perf_counter()
-        with said.open("w") as out:
-            process = subprocess.Popen(
-                [*command, f"{folder}/results"], stdout=out, stderr=out, env=environment
-            )
-            try:
-                _, status, used = os.wait4(process.pid, 0)  # with what its workers used
-            except BaseException:
-                process.terminate()
-                process.wait()
-                raise
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as said:
+        since = time.perf_counter()
+        process = subprocess.Popen([*command, folder], stdout=said, stderr=said, env=environment)
+        try:
+            _, status, used = os.wait4(process.pid, 0)  # with what its workers used
+        except BaseException:
+            process.terminate()
+            process.wait()
+            raise
         wall, process.returncode = time.perf_counter() - since, os.waitstatus_to_exitcode(status)
         if process.returncode:
-            lines = said.read_text(errors="replace").splitlines()[-SHOWN:]
+            said.seek(0)
+            lines = said.read().decode(errors="replace").splitlines()[-SHOWN:]
             raise UserError(
                 f"{' '.join(words)} ended with code {process.returncode}: {' '.join(lines)} Run it "
                 "by itself, and measure once it ends well."
