@@ -208,9 +208,9 @@ DATA = (
 )
 # What each part of `perf` takes of these stands in bench.commands.perf.
 PERF = (
-    argument("what", choices=("data", "overhead", "start", "step", "suite")),
+    argument("what", choices=("data", "epoch", "overhead", "start", "step", "suite")),
     option("--dataset", "D", "default: the first of `list datasets`"),
-    option("--method", "M[,M..]", "step: beside joint, default: all; suite: default: six"),
+    option("--method", "M[,M..]", "step: beside joint, default: all; epoch: default: joint; suite"),
     option("--seeds", "5|3,7", "suite: as `run` takes them; default: 5"),
     *PLACES,
     repeated("--set", "KEY=VALUE", KEYS, default=[]),
@@ -220,7 +220,7 @@ PERF = (
     option("--steps", "N", "step: of a method in a round; default: 5", type=int, default=5),
     argument("--format", choices=("plain", "md", "csv", "json"), default="plain", help="not data"),
     option("--clips", "N", "data: default: 64", type=int, default=64),
-    option("--rounds", "N", "in which all take turns; default: 9, of suite 3", type=int),
+    option("--rounds", "N", "in which all take turns; default: 9; of epoch and suite 3", type=int),
 )
 
 READS = True

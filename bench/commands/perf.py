@@ -10,13 +10,14 @@ SETUP = ("dataset", "root", "cache", "set", "device", "precision", "rounds", "fo
 # Part -> its options, besides --results, and the function of its module that measures it.
 OPTIONS = {
     "data": ("clips", "rounds"),
+    "epoch": (*SETUP, "method"),
     "overhead": SETUP,
     "start": ("rounds", "format"),
     "step": (*SETUP, "method", "steps"),
     "suite": (*SETUP, "method", "seeds", "jobs"),
 }
 COUNTS = ("clips", "rounds", "steps")
-ROUNDS = {"suite": 3}  # of parts that take minutes
+ROUNDS = {"epoch": 3, "suite": 3}  # of parts that take minutes
 MANY = 9  # rounds of the others
 
 

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from bench.__main__ import main
-from bench.commands import perf_step
+from bench.commands import perf_epoch, perf_step
 from bench.loading import streams
 from bench.perf import peak, start, suite
 
@@ -70,6 +70,20 @@ def test_overhead_of_what_no_loop_holds_is_refused(capsys, monkeypatch):
     assert "choose a smaller data set" in capsys.readouterr().err
 
 
+def test_an_epoch_is_told_in_parts(capsys):
+    words = "perf epoch --method ogm --rounds 1 --set train.epochs=1 --format"
+    assert main([*words.split(), "json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["dataset"], said["epochs"], said["rounds"]) == ("digits", 1, 1)
+    rows = {row["part"]: row for row in said["rows"]}
+    assert {row["method"] for row in said["rows"]} == {"ogm"}
+    assert rows["run"]["wall_share"]["median"] == 1 > rows["scoring"]["wall_share"]["median"] > 0
+    assert rows["after: probes"]["cpu_seconds"]["median"] > 0
+    cells = list(perf_epoch.grid(said["rows"], "wall"))
+    assert cells[0][:2] == ("ogm", "run") and cells[1][:2] == ("", "opening")
+    assert cells[0][3:] == ("100.0 [100.0 .. 100.0]", "")
+
+
 def test_start_is_written_in_all_forms(capsys, monkeypatch):
     def once(act, dataset):
         return {"cpu": 2.0, "kib": 1024, "libraries": {"one": 1.5, "two": 0.25}}
@@ -114,13 +128,16 @@ def test_a_suite_is_the_command_that_trains_it(capsys, monkeypatch, tmp_path):
         ("step --rounds 0", "--rounds 0 is too few"),
         ("step --steps 0", "--steps 0 is too few"),
         ("step --clips 3", "--clips is for perf data"),
-        ("data --method joint", "--method is for perf step"),
-        ("overhead --method joint", "--method is for perf step or suite, not for perf overhead"),
+        ("data --method joint", "--method is for perf epoch or step"),
+        (
+            "overhead --method joint",
+            "--method is for perf epoch or step or suite, not for perf overhead",
+        ),
         ("suite --jobs 1,0", "--jobs 1,0: give numbers of 1 or more"),
         ("suite --seeds x", "seeds"),
         ("suite --dataset digits,avmnist", "perf suite measures on one data set"),
         ("overhead --dataset digits,avmnist", "perf overhead measures on one data set"),
-        ("start --dataset digits", "--dataset is for perf overhead or step or suite"),
+        ("start --dataset digits", "--dataset is for perf epoch or overhead or"),
         ("step --set nothing=1", "nothing"),
         ("steps", "invalid choice: 'steps'"),
     ],

@@ -1,0 +1,171 @@
+"""Where the time of a training goes, part by part, told by wrappers around what trains."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import wraps
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from bench.method import Stage
+from bench.training.trainer import Trainer
+
+# Of a training; `method` is what its step does beside the others, its loss too, and `trainer` what
+# the trainer does beside all of them.
+DATA, FORWARD, BACKWARD, OPTIMIZER = "data", "forward", "backward", "optimizer"
+METHOD, BETWEEN, TRAINER = "method", "between epochs", "trainer"
+TRAINING = (DATA, FORWARD, BACKWARD, OPTIMIZER, METHOD, BETWEEN, TRAINER)
+SCORING, KEEPING = "scoring", "log, checkpoints"
+
+
+class Part(NamedTuple):
+    name: str
+    stage: str = ""
+
+
+class Ledger:
+    """Seconds by the clock and on processors, each moment counted for the innermost part under way.
+
+    On a GPU, whose work comes after its call, it is waited for at every change of part.
+    """
+
+    def __init__(self, device: torch.device):
+        self.cuda = device.type == "cuda"
+        self.wall: dict[Part, float] = defaultdict(float)
+        self.cpu: dict[Part, float] = defaultdict(float)
+        self.under_way = [Part("")]
+        self.since = self.now()
+
+    def now(self) -> tuple[float, float]:
+        if self.cuda:
+            torch.cuda.synchronize()
+        return time.perf_counter(), time.process_time()
+
+    def turn(self) -> None:
+        """Books what has passed since the last change of part."""
+        part, now = self.under_way[-1], self.now()
+        self.wall[part] += now[0] - self.since[0]
+        self.cpu[part] += now[1] - self.since[1]
+        self.since = now
+
+    def enter(self, part: Part) -> None:
+        self.turn()
+        self.under_way.append(part)
+
+    def inside(self, outer: str, name: str) -> None:
+        """Enters a part of `outer`; what is under way goes on where that is another."""
+        around = self.under_way[-1]
+        self.enter(around._replace(name=name) if around.name == outer else around)
+
+    def leave(self) -> None:
+        self.turn()
+        self.under_way.pop()
+
+    def timed(self, part: Part, work: Callable) -> Callable:
+        """`work`, whose time is the part's."""
+
+        @wraps(work)
+        def timed(*args, **kwargs):
+            self.enter(part)
+            try:
+                return work(*args, **kwargs)
+            finally:
+                self.leave()
+
+        return timed
+
+    def timed_inside(self, outer: str, name: str, work: Callable) -> Callable:
+        """`work`, whose time is the part's where `outer` does it."""
+
+        @wraps(work)
+        def timed(*args, **kwargs):
+            self.inside(outer, name)
+            try:
+                return work(*args, **kwargs)
+            finally:
+                self.leave()
+
+        return timed
+
+
+@contextmanager
+def replaced(owner: object, name: str, change: Callable[[Callable], Callable]) -> Iterator[None]:
+    """Inside, the attribute is what `change` makes of it."""
+    before = getattr(owner, name)
+    setattr(owner, name, change(before))
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
+
+
+@contextmanager
+def gradients_timed(ledger: Ledger) -> Iterator[None]:
+    """Inside, a step's backward passes are a part of their own."""
+    with ExitStack() as stack:
+        for name in ("backward", "grad"):
+            stack.enter_context(
+                replaced(
+                    torch.autograd, name, lambda work: ledger.timed_inside(METHOD, BACKWARD, work)
+                )
+            )
+        yield
+
+
+def watch(trainer: Trainer, ledger: Ledger) -> Trainer:
+    """The trainer, which tells the ledger what it does from now on."""
+    trainer.plan = [watched(stage, ledger) for stage in trainer.plan]
+    for module in outermost(trainer.method):
+        module.register_forward_pre_hook(lambda *_: ledger.inside(METHOD, FORWARD))
+        module.register_forward_hook(lambda *_: ledger.leave())
+    for optimizer in trainer.optimizers.values():
+        for name in ("step", "zero_grad"):
+            work = getattr(optimizer, name)
+            setattr(optimizer, name, ledger.timed_inside(METHOD, OPTIMIZER, work))
+    trainer.data.batches = iterated(trainer.data.batches, ledger)
+    for name, part in {"train": TRAINER, "score": SCORING, "select": SCORING}.items():
+        setattr(trainer, name, ledger.timed(Part(part), getattr(trainer, name)))
+    for name in ("capture", "save", "log"):
+        setattr(trainer, name, ledger.timed(Part(KEEPING), getattr(trainer, name)))
+    plain = trainer.round
+    trainer.round = lambda stage: ledger.timed(Part(TRAINER, stage.name), plain)(stage)
+    return trainer
+
+
+def watched(stage: Stage, ledger: Ledger) -> Stage:
+    between = {
+        name: ledger.timed(Part(BETWEEN, stage.name), getattr(stage, name))
+        for name in ("begin", "start_epoch", "end")
+    }
+    return replace(stage, step=ledger.timed(Part(METHOD, stage.name), stage.step), **between)
+
+
+def outermost(module: nn.Module) -> Iterator[nn.Module]:
+    """What a method calls: its modules, and in place of containers what these hold."""
+    for child in module.children():
+        if isinstance(child, nn.ModuleDict | nn.ModuleList):
+            yield from outermost(child)
+        else:
+            yield child
+
+
+def iterated(batches: Callable, ledger: Ledger) -> Callable:
+    """`batches`, of which the trainer's wait for each is a part of its own."""
+
+    def timed(*args):
+        left = iter(batches(*args))
+        while True:
+            ledger.inside(TRAINER, DATA)
+            try:
+                batch = next(left, None)
+            finally:
+                ledger.leave()
+            if batch is None:
+                return
+            yield batch
+
+    return timed
