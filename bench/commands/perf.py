@@ -9,7 +9,7 @@ from bench.errors import UserError
 SETUP = ("dataset", "root", "cache", "set", "device", "precision", "rounds", "format")
 # Part -> its options, besides --results, and the function of its module that measures it.
 OPTIONS = {
-    "data": ("clips", "rounds"),
+    "data": ("clips", "rounds", "format"),
     "epoch": (*SETUP, "method"),
     "overhead": SETUP,
     "start": ("rounds", "format"),
