@@ -22,7 +22,7 @@ from bench.evaluation import evaluate
 from bench.evaluation.robustness import Curves
 from bench.evaluation.subsets import SubsetAnswers
 from bench.perf.epoch import OPENING, measure, summary
-from bench.perf.parts import Ledger, Part, gradients_timed, replaced, watch
+from bench.perf.parts import Ledger, RunPart, gradients_timed, replaced, watch
 from bench.runs.places import Places
 from bench.runs.rundir import place
 from bench.training.environment import device_of
@@ -80,11 +80,11 @@ def timed_run(spec: RunSpec, places: Places) -> Ledger:
         run = place(Path(stack.enter_context(tempfile.TemporaryDirectory())), spec)
         run.create(spec)
         for part, (owner, name) in AFTER.items():
-            stack.enter_context(replaced(owner, name, partial(ledger.timed, Part(part))))
+            stack.enter_context(replaced(owner, name, partial(ledger.timed, RunPart(part))))
         stack.enter_context(gradients_timed(ledger))
         made = replaced(execute, "make_trainer", lambda make: lambda *a: watch(make(*a), ledger))
         stack.enter_context(made)
-        ledger.timed(Part(OPENING), execute.execute)(run, places)
+        ledger.timed(RunPart(OPENING), execute.execute)(run, places)
     return ledger
 
 

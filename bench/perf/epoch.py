@@ -46,7 +46,7 @@ def rows_of(name: str, rounds: list[Ledger], after: Sequence[str]) -> Iterator[d
 def parts(spent: dict, after: Sequence[str]) -> Times:
     """Seconds of the whole run, of its parts, and of theirs.
 
-    spent: Part -> seconds. Scoring, log and checkpoints are no part of training or of a stage.
+    spent: RunPart -> seconds. Scoring, log and checkpoints are no part of training or of a stage.
     """
 
     def total(names: Iterable[str], stage: str | None = None) -> float:

@@ -22,7 +22,7 @@ TRAINING = (DATA, FORWARD, BACKWARD, OPTIMIZER, METHOD, BETWEEN, TRAINER)
 SCORING, KEEPING = "scoring", "log, checkpoints"
 
 
-class Part(NamedTuple):
+class RunPart(NamedTuple):
     name: str
     stage: str = ""
 
@@ -35,9 +35,9 @@ class Ledger:
 
     def __init__(self, device: torch.device):
         self.cuda = device.type == "cuda"
-        self.wall: dict[Part, float] = defaultdict(float)
-        self.cpu: dict[Part, float] = defaultdict(float)
-        self.under_way = [Part("")]
+        self.wall: dict[RunPart, float] = defaultdict(float)
+        self.cpu: dict[RunPart, float] = defaultdict(float)
+        self.under_way = [RunPart("")]
         self.since = self.now()
 
     def now(self) -> tuple[float, float]:
@@ -52,7 +52,7 @@ class Ledger:
         self.cpu[part] += now[1] - self.since[1]
         self.since = now
 
-    def enter(self, part: Part) -> None:
+    def enter(self, part: RunPart) -> None:
         self.turn()
         self.under_way.append(part)
 
@@ -65,7 +65,7 @@ class Ledger:
         self.turn()
         self.under_way.pop()
 
-    def timed(self, part: Part, work: Callable) -> Callable:
+    def timed(self, part: RunPart, work: Callable) -> Callable:
         """`work`, whose time is the part's."""
 
         @wraps(work)
@@ -128,20 +128,20 @@ def watch(trainer: Trainer, ledger: Ledger) -> Trainer:
             setattr(optimizer, name, ledger.timed_inside(METHOD, OPTIMIZER, work))
     trainer.data.batches = iterated(trainer.data.batches, ledger)
     for name, part in {"train": TRAINER, "score": SCORING, "select": SCORING}.items():
-        setattr(trainer, name, ledger.timed(Part(part), getattr(trainer, name)))
+        setattr(trainer, name, ledger.timed(RunPart(part), getattr(trainer, name)))
     for name in ("capture", "save", "log"):
-        setattr(trainer, name, ledger.timed(Part(KEEPING), getattr(trainer, name)))
+        setattr(trainer, name, ledger.timed(RunPart(KEEPING), getattr(trainer, name)))
     plain = trainer.round
-    trainer.round = lambda stage: ledger.timed(Part(TRAINER, stage.name), plain)(stage)
+    trainer.round = lambda stage: ledger.timed(RunPart(TRAINER, stage.name), plain)(stage)
     return trainer
 
 
 def watched(stage: Stage, ledger: Ledger) -> Stage:
     between = {
-        name: ledger.timed(Part(BETWEEN, stage.name), getattr(stage, name))
+        name: ledger.timed(RunPart(BETWEEN, stage.name), getattr(stage, name))
         for name in ("begin", "start_epoch", "end")
     }
-    return replace(stage, step=ledger.timed(Part(METHOD, stage.name), stage.step), **between)
+    return replace(stage, step=ledger.timed(RunPart(METHOD, stage.name), stage.step), **between)
 
 
 def outermost(module: nn.Module) -> Iterator[nn.Module]:

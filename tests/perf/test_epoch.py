@@ -13,7 +13,7 @@ from bench.perf.parts import (
     OPTIMIZER,
     TRAINING,
     Ledger,
-    Part,
+    RunPart,
     gradients_timed,
     watch,
 )
@@ -39,32 +39,32 @@ class Clock(Ledger):
 
 def test_a_moment_counts_for_the_innermost_part():
     clock = Clock()
-    inner = clock.timed(Part("b"), lambda: clock.tick(2))
+    inner = clock.timed(RunPart("b"), lambda: clock.tick(2))
 
     def outer():
         clock.tick(1)
         inner()
         clock.tick(4)
 
-    clock.timed(Part("a"), outer)()
-    assert (clock.wall[Part("a")], clock.wall[Part("b")]) == (5, 2)
-    assert clock.cpu[Part("a")] == 10
+    clock.timed(RunPart("a"), outer)()
+    assert (clock.wall[RunPart("a")], clock.wall[RunPart("b")]) == (5, 2)
+    assert clock.cpu[RunPart("a")] == 10
 
 
 def test_a_part_of_a_step_is_none_of_scoring():
     clock = Clock()
     forward = clock.timed_inside(METHOD, FORWARD, lambda: clock.tick(1))
-    clock.timed(Part(METHOD, "train"), forward)()
-    clock.timed(Part("scoring"), forward)()
+    clock.timed(RunPart(METHOD, "train"), forward)()
+    clock.timed(RunPart("scoring"), forward)()
     spent = {part: seconds for part, seconds in clock.wall.items() if seconds}
-    assert spent == {Part(FORWARD, "train"): 1, Part("scoring"): 1}
+    assert spent == {RunPart(FORWARD, "train"): 1, RunPart("scoring"): 1}
 
 
 def test_a_part_ends_where_its_work_fails():
     clock = Clock()
     with pytest.raises(ZeroDivisionError):
-        clock.timed(Part("a"), lambda: 1 / 0)()
-    assert clock.under_way == [Part("")]
+        clock.timed(RunPart("a"), lambda: 1 / 0)()
+    assert clock.under_way == [RunPart("")]
 
 
 @pytest.mark.parametrize("name", ["joint", "agm", "dimml", "mla", "umt", "lfm"])
@@ -76,7 +76,7 @@ def test_watching_changes_no_weight_and_books_every_part(name):
     with gradients_timed(ledger):
         watched.train()
     assert torch.equal(flat(plain.method), flat(watched.method))
-    assert ledger.under_way == [Part("")]
+    assert ledger.under_way == [RunPart("")]
     stages = {stage.name for stage in plain.plan if stage.epochs}
     for part in (DATA, FORWARD, BACKWARD, OPTIMIZER, METHOD):
         assert {p.stage for p, s in ledger.wall.items() if p.name == part and s} == stages
@@ -100,8 +100,8 @@ def test_the_parts_of_a_run_are_the_whole_of_it():
 def test_shares_are_of_times_of_one_run():
     def ledger(slower):
         one = Clock()
-        one.wall = {Part("opening"): 1 * slower, Part(METHOD, "a"): 2 * slower}
-        one.wall[Part("files")] = 5 * slower
+        one.wall = {RunPart("opening"): 1 * slower, RunPart(METHOD, "a"): 2 * slower}
+        one.wall[RunPart("files")] = 5 * slower
         one.cpu = one.wall
         return one
 
