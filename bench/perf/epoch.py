@@ -29,7 +29,7 @@ def summary(ledgers: dict[str, list[Ledger]], after: Sequence[str]) -> list[dict
 
 
 def rows_of(name: str, rounds: list[Ledger], after: Sequence[str]) -> Iterator[dict[str, object]]:
-    both = {clock: [parts(getattr(one, clock), after) for one in rounds] for clock in CLOCKS}
+    both = {clock: [parts(one.seconds(clock), after) for one in rounds] for clock in CLOCKS}
     for part in both["wall"][0]:
         row: dict[str, object] = {"method": name, "part": part}
         for clock, runs in both.items():

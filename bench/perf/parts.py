@@ -1,10 +1,9 @@
 """Where the time of a training goes, part by part, told by wrappers around what trains."""
 
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import NamedTuple
 
@@ -27,17 +26,25 @@ class RunPart(NamedTuple):
     stage: str = ""
 
 
+@dataclass(slots=True)
+class Account:
+    """Of one part: seconds by the clock, and on processors."""
+
+    part: RunPart
+    wall: float = 0.0
+    cpu: float = 0.0
+
+
 class Ledger:
-    """Seconds by the clock and on processors, each moment counted for the innermost part under way.
+    """Seconds of parts, each moment counted for the innermost part under way.
 
     On a GPU, whose work comes after its call, it is waited for at every change of part.
     """
 
     def __init__(self, device: torch.device):
         self.cuda = device.type == "cuda"
-        self.wall: dict[RunPart, float] = defaultdict(float)
-        self.cpu: dict[RunPart, float] = defaultdict(float)
-        self.under_way = [RunPart("")]
+        self.accounts: dict[RunPart, Account] = {}
+        self.under_way = [Account(RunPart(""))]
         self.since = self.now()
 
     def now(self) -> tuple[float, float]:
@@ -45,32 +52,43 @@ class Ledger:
             torch.cuda.synchronize()
         return time.perf_counter(), time.process_time()
 
-    def turn(self) -> None:
-        """Books what has passed since the last change of part."""
-        part, now = self.under_way[-1], self.now()
-        self.wall[part] += now[0] - self.since[0]
-        self.cpu[part] += now[1] - self.since[1]
-        self.since = now
+    def seconds(self, clock: str) -> dict[RunPart, float]:
+        """By the clock ("wall"), or on processors ("cpu")."""
+        return {part: getattr(account, clock) for part, account in self.accounts.items()}
 
-    def enter(self, part: RunPart) -> None:
+    def account(self, part: RunPart) -> Account:
+        if part not in self.accounts:
+            self.accounts[part] = Account(part)
+        return self.accounts[part]
+
+    def enter(self, account: Account) -> None:
         self.turn()
-        self.under_way.append(part)
+        self.under_way.append(account)
 
-    def inside(self, outer: str, name: str) -> None:
+    def enter_inside(self, outer: str, name: str) -> None:
         """Enters a part of `outer`; what is under way goes on where that is another."""
         around = self.under_way[-1]
-        self.enter(around._replace(name=name) if around.name == outer else around)
+        inside = around.part.name == outer
+        self.enter(self.account(RunPart(name, around.part.stage)) if inside else around)
 
     def leave(self) -> None:
         self.turn()
         self.under_way.pop()
 
+    def turn(self) -> None:
+        """Books what has passed since the last change of part."""
+        account, now = self.under_way[-1], self.now()
+        account.wall += now[0] - self.since[0]
+        account.cpu += now[1] - self.since[1]
+        self.since = now
+
     def timed(self, part: RunPart, work: Callable) -> Callable:
         """`work`, whose time is the part's."""
+        account = self.account(part)
 
         @wraps(work)
         def timed(*args, **kwargs):
-            self.enter(part)
+            self.enter(account)
             try:
                 return work(*args, **kwargs)
             finally:
@@ -83,7 +101,7 @@ class Ledger:
 
         @wraps(work)
         def timed(*args, **kwargs):
-            self.inside(outer, name)
+            self.enter_inside(outer, name)
             try:
                 return work(*args, **kwargs)
             finally:
@@ -120,7 +138,7 @@ def watch(trainer: Trainer, ledger: Ledger) -> Trainer:
     """The trainer, which tells the ledger what it does from now on."""
     trainer.plan = [watched(stage, ledger) for stage in trainer.plan]
     for module in outermost(trainer.method):
-        module.register_forward_pre_hook(lambda *_: ledger.inside(METHOD, FORWARD))
+        module.register_forward_pre_hook(lambda *_: ledger.enter_inside(METHOD, FORWARD))
         module.register_forward_hook(lambda *_: ledger.leave())
     for optimizer in trainer.optimizers.values():
         for name in ("step", "zero_grad"):
@@ -159,7 +177,7 @@ def iterated(batches: Callable, ledger: Ledger) -> Callable:
     def timed(*args):
         left = iter(batches(*args))
         while True:
-            ledger.inside(TRAINER, DATA)
+            ledger.enter_inside(TRAINER, DATA)
             try:
                 batch = next(left, None)
             finally:

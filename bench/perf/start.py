@@ -16,6 +16,7 @@ from bench.training.timing import quartiles
 ACTS = {
     "python": "",
     "list methods": "assert not main(['list', 'methods'])",
+    "plan": "assert not main(['plan', 'joint', '--dataset', DATASET])",
     "run --dry": "assert not main(['run', '--method', 'joint', '--dataset', DATASET, '--dry'])",
     "worker": "import bench.execute",
 }
