@@ -30,13 +30,13 @@ from bench.runs.result import Cost, MethodTitle, Reading, Result, SplitScores, S
 from bench.runs.rundir import RunDir
 from bench.training import checkpoint
 from bench.training.environment import (
-    PeakMemory,
     check_precision,
     code_version,
     device_of,
     environment,
 )
 from bench.training.journal import Journal
+from bench.training.memory import PeakMemory
 from bench.training.trainer import (
     Evaluation,
     Stopped,

@@ -5,8 +5,8 @@ import time
 import numpy as np
 import torch
 
-from bench.training import environment
-from bench.training.environment import PeakMemory
+from bench.training import memory as memory_module
+from bench.training.memory import PeakMemory, status
 
 CPU = torch.device("cpu")
 SIZE = 64  # MiB, of what a test takes
@@ -14,7 +14,7 @@ SIZE = 64  # MiB, of what a test takes
 
 def test_what_was_given_back_before_the_end_counts():
     with PeakMemory(CPU) as memory:
-        before = environment.status("RssAnon")
+        before = status("RssAnon")
         taken = np.ones(SIZE * 2**17)
         memory.look()
         del taken
@@ -33,7 +33,7 @@ def test_a_mapped_file_is_nobodys_own(tmp_path):
 
 
 def test_it_is_looked_at_while_others_work(monkeypatch):
-    monkeypatch.setattr(environment, "LOOK", 0.001)
+    monkeypatch.setattr(memory_module, "LOOK", 0.001)
     with PeakMemory(CPU) as memory:
         end = time.monotonic() + 20
         while not memory.anonymous and time.monotonic() < end:
