@@ -109,6 +109,7 @@ class Split:
     labels: Tensor  # [N] int64
     ids: tuple[str, ...]  # [N], the sample's name, which never depends on its place
     shown: Tensor | None = None  # [N, M] bool, modalities that a sample has; None: all have all
+    groups: Tensor | None = None  # [N] int64, what the split never cuts; None: it cuts anywhere
 
     def __len__(self) -> int:
         return len(self.labels)

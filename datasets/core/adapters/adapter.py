@@ -12,7 +12,7 @@ from bench.config.settings import Settings, build, knob, recorded
 from bench.datasets.core.cache.format import Say
 from bench.datasets.core.files.download import Archive, Download
 from bench.datasets.core.prepare.clips import class_counts
-from bench.datasets.core.splits.hashing import split_digest
+from bench.datasets.core.splits.hashing import split_digest, straddling
 from bench.errors import UserError
 from bench.runs.files import present
 from bench.types import DataBundle, DatasetSpec, Ragged, Split
@@ -142,11 +142,15 @@ def bundle(
     labels: Mapping[str, np.ndarray],
     ids: Sequence[str],
     data_hash: str,
+    groups: np.ndarray | None = None,
 ) -> DataBundle:
     """The data set with the parts that `rows` names. ids: [N] of the whole data set.
 
     rows: part -> places, in the order that the part's samples have. labels: part -> beside them.
+    groups: [N] numbers, of samples that belong together; unheeded where two parts share one.
     """
+    if groups is not None and straddling(rows, groups):
+        groups = None
     empty = [p for p in ("train", "test") if not len(rows.get(p, ()))]
     if empty:
         raise UserError(
@@ -164,6 +168,7 @@ def bundle(
             torch.from_numpy(rows[part].astype(np.int64)),
             torch.from_numpy(labels[part].astype(np.int64)),
             tuple(ids[i] for i in rows[part]),
+            groups=None if groups is None else torch.from_numpy(groups[rows[part]]),
         )
         for part in ORDER
         if len(rows.get(part, ()))

@@ -138,6 +138,7 @@ class CachedAdapter(Adapter):
             kept.labels,
             ids,
             self.hash(stored, selection),
+            self.groups(stored),
         )
         listed = (sentence(i) for i in selection.issues if i.flag is Flag.OVERLAP)
         overlaps = (*listed, *common)
@@ -168,6 +169,10 @@ class CachedAdapter(Adapter):
     def hash(self, stored: Cache, selection: Selection) -> str:
         """The data hash: of all inputs and labels."""
         return stored.hash
+
+    def groups(self, stored: Cache) -> np.ndarray | None:
+        """[N] int64: the number of each sample's group; None where the data has none."""
+        return stored.column("groups").astype(np.int64) if stored.groups else None
 
     def place(self, cache: Path) -> Place:
         """Where the cache belongs; the root need not exist any more."""
