@@ -10,6 +10,7 @@ import pytest
 
 from bench.__main__ import main
 from bench.commands.grid import columns
+from bench.commands.method_list import facts
 from bench.methods import ENTRIES
 from bench.registry import declared, load
 from bench.suites import read
@@ -121,15 +122,17 @@ def test_a_last_cell_is_broken_beside_the_others_or_below_them():
 
 
 def test_the_suites_leave_out_no_row_of_the_table():
-    """`all` and `newest` have every method, `atlas` and `known` those of both, `variants` every
-    other form beside the one it is of."""
+    """`all` and `newest` have every method, `atlas` and `known` those of both, `synergy` those of
+    them that take any fusion, and `variants` every other form beside the one it is of."""
     rows = {e.name: e for e in ENTRIES}
-    named = ("all", "newest", "atlas", "known", "variants")
+    named = ("all", "newest", "atlas", "known", "synergy", "variants")
     suites = {s: [name for name, _ in read(s).experiment.methods] for s in named}
     shown = {rows[name].target for name in (*suites["all"], *suites["newest"])}
     assert shown == {e.target for e in ENTRIES}
     assert {e.name for e in ENTRIES if e.controls} <= set(suites["newest"])
     assert set(suites["atlas"]) == set(suites["known"]) == {*suites["all"], *suites["newest"]}
+    free = {r["name"] for r in facts() if r["fusions"] == "any" and r["name"] in suites["known"]}
+    assert free < set(suites["synergy"]) < set(suites["known"])
     bases = {e.name: e.base for e in ENTRIES if e.base and e.base != "dimml"}
     beside = {"joint", "ensemble"}
     assert set(suites["variants"]) == {*bases, *bases.values()} | beside
