@@ -3,7 +3,7 @@
 import csv
 import io
 import os
-from dataclasses import replace
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +11,9 @@ import pytest
 from bench.__main__ import main
 from bench.commands.grid import columns
 from bench.commands.method_list import facts
+from bench.config.outline import outline
 from bench.methods import ENTRIES
-from bench.registry import declared, load
+from bench.registry import load
 from bench.suites import read
 
 PAGE = Path(__file__).parents[2] / "docs/methods.md"
@@ -26,7 +27,7 @@ def called(capsys, *words):
 
 def lacking(entry):
     """What a row does not tell, in sentences."""
-    cost = declared(entry.target)["cost"]
+    cost = outline(entry.target).cost
     if not entry.title or not entry.family:
         yield f"the row {entry.name} of methods/rows needs a title and a family."
     if entry.paper != "-" and not entry.year:
@@ -58,10 +59,17 @@ def test_a_row_that_lacks_one_is_refused_with_a_sentence():
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
 def test_what_is_read_from_the_source_is_what_the_class_has(entry):
-    cls = load(entry.target)
-    constants = declared(entry.target)
+    cls, read = load(entry.target), outline(entry.target)
     for name in ("cost", "min_modalities", "separable", "uses_fusion", "takes_missing"):
-        assert constants[name] == getattr(cls, name)
+        assert getattr(read, name) == getattr(cls, name)
+    assert list(map(told_of, fields(read.Config))) == list(map(told_of, fields(cls.Config)))
+    for epochs in (1, 2, 5, 100):
+        assert read.Config().idle(epochs) == cls.Config().idle(epochs)
+
+
+def told_of(field):
+    default = field.default_factory() if field.default is MISSING else field.default
+    return field.name, field.type, default, field.metadata
 
 
 def test_the_page_is_current(capsys):

@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from torch import Tensor
 
 from bench.datasets.core.adapters.adapter import Adapter, Card, bundle, bundle_rows
 from bench.datasets.core.adapters.notes import (
@@ -31,6 +30,9 @@ from bench.datasets.core.cache.store import (
 from bench.datasets.core.flags import Flag, flag_rows
 from bench.datasets.core.splits.lists import Issue
 from bench.types import DataBundle, DatasetSpec, Ragged
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 EXCLUDED = 20  # samples that a card names
 
@@ -162,7 +164,7 @@ class CachedAdapter(Adapter):
         rows of the cache."""
         return self.describe()
 
-    def inputs(self, stored: Cache) -> dict[str, Tensor | Ragged]:
+    def inputs(self, stored: Cache) -> "dict[str, Tensor | Ragged]":
         """Modality -> what is stored of all samples."""
         return stored.inputs()
 
