@@ -23,6 +23,7 @@ from bench.runs.processes import end_of, lives
 from bench.runs.rundir import RunDir
 
 TICK = 0.25  # seconds between two looks at the run directories, at least
+NEAR = 100  # directories that a look is at: workers go through them in order
 GRACE = 25.0  # seconds that workers have to stop, a little more than they give themselves
 
 
@@ -99,8 +100,10 @@ def by_process(runs: Sequence[RunDir]) -> list[tuple[TrainConfig, list[RunDir]]]
 
 def outcome(runs: Sequence[RunDir], interrupted: bool) -> Outcome:
     done = [run.path for run in runs if run.result.exists()]
-    failed = {run.path: run.reason() for run in runs if run.path not in done and run.error.exists()}
-    stopped = [run.path for run in runs if run.path not in done and run.path not in failed]
+    known = set(done)
+    rest = [run for run in runs if run.path not in known]
+    failed = {run.path: run.reason() for run in rest if run.error.exists()}
+    stopped = [run.path for run in rest if run.path not in failed]
     return Outcome(done, failed, stopped, interrupted)
 
 
@@ -126,20 +129,23 @@ class Watch:
                 self.look()
                 if self.pool.workers:
                     self.pool.wait(max(TICK, 4 * (time.monotonic() - began)))
-            self.look()
+            self.look(far=True)
         finally:
             self.pool.stop(GRACE)
 
-    def look(self) -> None:
-        """One round: workers that ended, runs that ended, runs that are going on."""
+    def look(self, far: bool = False) -> None:
+        """One round: workers that ended, runs that ended, runs that are going on. far: at all that
+        are left."""
         if self.interrupt.asked:
             self.wind_down()
         for end in self.pool.reap():
             self.bury(end)
-        for run in [run for run in self.left if ended(run)]:
+        most = len(self.left) if far else NEAR
+        for run in [run for run in self.left[:most] if ended(run)]:
             self.left.remove(run)
             self.progress.end(run)
-        owners = {run: owner for run in self.left if (owner := run.lock.owner()) is not None}
+        near = self.left[:most]
+        owners = {run: owner for run in near if (owner := run.lock.owner()) is not None}
         running = [run for run, owner in owners.items() if self.ours(owner)]
         self.progress.update(running)
         if not self._told and 0 < len(self.left) == len(owners) and len(running) < self.pool.size:
