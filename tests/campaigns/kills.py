@@ -69,10 +69,10 @@ def of_the_command(folder: Path, scale: float, seed: int) -> list[Tally]:
     for place in ("whole", "torn"):
         (folder / place).mkdir(parents=True)
     whole = bench(folder / "whole", *RUN)
-    for _ in range(share(COMMANDS, scale)):
+    for tried in range(share(COMMANDS, scale)):
         shutil.rmtree(folder / "torn" / "results", ignore_errors=True)
         process = bench(folder / "torn", *RUN, "--jobs", "2", wait=False)
-        what = draw.choice(("command", "nursery", "worker"))
+        what = ("worker", "command", "nursery")[tried % 3]
         wait_for_work(folder / "torn", process)
         time.sleep(draw.uniform(0, 1.0))
         victim = process.pid if what == "command" else worker(folder / "torn")
