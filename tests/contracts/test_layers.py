@@ -46,7 +46,7 @@ INSIDE = {
         ("quantities",),
         ("read", "stats"),
     ),
-    "runner": (("slurm",), ("local",), ("pool", "progress"), ("worker",)),
+    "runner": (("slurm",), ("local",), ("pool", "progress"), ("nursery",), ("worker",)),
 }
 # Words that a kind of modality, a part of the code or of English is called.
 EXEMPT = {"unimodal", "features", "joint", "image", "frames", "flow", "ensemble"}
