@@ -5,25 +5,24 @@ from collections.abc import Container, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
-from torch import nn
-
 from bench import datasets, methods, presets
 from bench.config.experiment import PREFIXES, Experiment
+from bench.config.outline import outline
 from bench.config.settings import Settings, build
 from bench.config.spec import NetworkConfig, RunSpec, TrainConfig
 from bench.datasets.core.adapters.adapter import Adapter, folded
 from bench.datasets.core.recipes import recipe
 from bench.errors import UserError, unknown
 from bench.loading.faults import check_missing
-from bench.networks import DEFAULT_ENCODER, ENCODERS, FUSIONS
+from bench.networks import DEFAULT_ENCODER, ENCODERS, FUSIONS, RESERVED
 from bench.registry import MethodEntry, load, lookup
 from bench.types import DatasetSpec
 
 
 @dataclass(frozen=True)
 class MethodRow:
-    """A method as one data set has it: its row, its class, what was set on it alone, and the
-    preset that all of that is put over."""
+    """A method as one data set has it: its row, its class or the outline of it, what was set on it
+    alone, and the preset that all of that is put over."""
 
     name: str
     entry: MethodEntry
@@ -187,7 +186,7 @@ def check_encoder(modality: str, kind: str, name: str) -> None:
 def check_modalities(data: DatasetSpec) -> None:
     """Modules are kept by modality, and torch reserves the names of a module's own attributes."""
     for m in data.modalities:
-        if hasattr(nn.ModuleDict(), m) or "." in m:
+        if m in RESERVED or m.startswith("_") or "." in m:
             raise UserError(
                 f"{m!r} cannot be the name of a modality of {data.name}: torch.nn.ModuleDict has "
                 "an attribute of that name; rename the modality."
@@ -197,7 +196,7 @@ def check_modalities(data: DatasetSpec) -> None:
 def expanded(name: str, given: dict, data: DatasetSpec) -> list[MethodRow]:
     """The rows that a method's name stands for on this data set."""
     entry = lookup(methods.ENTRIES, name, "method")
-    cls = load(entry.target)
+    cls = outline(entry.target) if entry in methods.ENTRIES else load(entry.target)
     if not entry.expand:
         return [MethodRow(name, entry, cls, given)]
     if name == entry.name:

@@ -1,12 +1,9 @@
 """Rows of the two tables, methods and data sets. Strings only, so that a table costs nothing."""
 
-import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 
 from bench.errors import UserError, unknown
 
@@ -104,30 +101,3 @@ def load(target: str) -> type:
     if not hasattr(loaded, name):
         raise UserError(f"{target!r}: module {module!r} has no class {name!r}.")
     return getattr(loaded, name)
-
-
-@cache
-def declared(target: str) -> dict[str, object]:
-    """The constants in the body of the class that `module:Class` names, bases included: name ->
-    value.
-
-    Read from the source, so that who asks what a method takes and costs does not load torch.
-    """
-    module, _, name = target.partition(":")
-    tree = ast.parse(find_spec(module).loader.get_source(module))
-    (body,) = (n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == name)
-    imported = {
-        alias.name: node.module
-        for node in tree.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
-    constants = {}
-    for base in reversed(body.bases):
-        if isinstance(base, ast.Name):
-            constants |= declared(f"{imported.get(base.id, module)}:{base.id}")
-    for node in body.body:
-        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Constant):
-            (place,) = node.targets if isinstance(node, ast.Assign) else [node.target]
-            constants[place.id] = node.value.value
-    return constants

@@ -1,13 +1,18 @@
 """Seeds from names: every source of randomness has one of its own, derived from the run's seed;
 and draws without a state, each a function of a key and of what it is drawn for."""
 
+from __future__ import annotations
+
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
 
 
 def derive(seed: int, *names: object) -> int:
@@ -17,6 +22,8 @@ def derive(seed: int, *names: object) -> int:
 
 
 def generator(seed: int, *names: object, device: torch.device | str = "cpu") -> torch.Generator:
+    import torch
+
     return torch.Generator(device).manual_seed(derive(seed, *names))
 
 
@@ -24,6 +31,8 @@ def generator(seed: int, *names: object, device: torch.device | str = "cpu") -> 
 def seeded(seed: int, *names: object) -> Iterator[None]:
     """Runs the body, which draws from the global CPU generator, under a derived seed and puts the
     generator's state back: layers of torch.nn initialise themselves from it."""
+    import torch
+
     with torch.random.fork_rng(devices=[]):
         # torch.manual_seed would seed every GPU too, or note a traceback for one to come.
         torch.default_generator.manual_seed(derive(seed, *names))

@@ -3,14 +3,17 @@
 Shapes: B samples in a batch, N in a split, M modalities, C classes, D feature width of a modality.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,7 @@ class Split:
     labels: Tensor  # [N] int64
     ids: tuple[str, ...]  # [N], the sample's name, which never depends on its place
     shown: Tensor | None = None  # [N, M] bool, modalities that a sample has; None: all have all
+    groups: Tensor | None = None  # [N] int64, what the split never cuts; None: it cuts anywhere
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -147,8 +151,10 @@ class Batch:
     keep: Tensor  # [B, M] bool, False where a modality is withheld
     whole: Tensor | None = None  # this very `keep` where it is known to withhold nothing
 
-    def only(self, *modalities: str) -> "Batch":
+    def only(self, *modalities: str) -> Batch:
         """This batch with the raw inputs of every modality but those named blanked to zero."""
+        import torch
+
         return replace(
             self,
             inputs={
@@ -166,7 +172,7 @@ class Batch:
         return features if self.keep is self.whole else features * self.kept(modality)
 
 
-class Later(Mapping[str, Tensor]):
+class Later(Mapping[str, "Tensor"]):
     """Tensors by name that are computed, all together, when they are first looked at."""
 
     def __init__(self, compute: Callable[[], Mapping[str, Tensor]]):

@@ -92,6 +92,8 @@ class LFM(Method):
         if self.config.weighting != BILEVEL:
             return
         held = data.hold_out(min(0.5, HELD_OUT / len(data.ordered())))
+        count = min(HELD_OUT, len(held))  # of whole groups there may be more
+        held = held.at(torch.arange(count) * len(held) // count)
         if clock.epoch == 0:  # there is no rate yet to look ahead by
             return
         fit = data.ordered().some(data.batch_size, self.generator)

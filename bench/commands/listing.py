@@ -3,6 +3,7 @@
 import argparse
 import shutil
 import sys
+from collections import Counter
 
 from bench import datasets
 from bench.commands.grid import UNLIMITED, columns, commas, pipes
@@ -50,7 +51,9 @@ def suite_rows() -> list[dict[str, str]]:
 
 def suite_row(name: str, experiment: Experiment) -> dict[str, str]:
     names = [method for method, _ in experiment.methods]
-    size = f"{len(names)} methods x {', '.join(dict.fromkeys(experiment.datasets))}"
+    times = Counter(experiment.datasets)
+    sets = [name if n == 1 else f"{name} in {n} settings" for name, n in times.items()]
+    size = f"{len(names)} methods x {', '.join(sets)}"
     return {
         "name": name,
         "size": f"{size} x {len(experiment.seeds)} seeds",

@@ -4,8 +4,9 @@ import textwrap
 
 from bench import methods
 from bench.commands.grid import columns, pipes
+from bench.config.outline import outline
 from bench.networks import FUSIONS
-from bench.registry import MethodEntry, declared
+from bench.registry import MethodEntry
 
 Fields = dict[str, str]
 NOTE = """\
@@ -39,28 +40,28 @@ def facts() -> list[Fields]:
 
 
 def fields_of(entry: MethodEntry) -> Fields:
-    constants = declared(entry.target)
+    cls = outline(entry.target)
     return {
         "name": entry.name,
         "title": entry.title,
         "family": entry.family,
         "paper": entry.paper,
         "year": entry.year,
-        "modalities": "1" if entry.expand else f">= {constants['min_modalities']}",
-        "fusions": fusions(constants),
-        "cost": constants["cost"],
+        "modalities": "1" if entry.expand else f">= {cls.min_modalities}",
+        "fusions": fusions(cls),
+        "cost": cls.cost,
         "base": entry.base,
         "settings": " ".join(f"{key}={value}" for key, value in entry.settings.items()),
-        "takes_missing": "yes" if constants["takes_missing"] else "no",
+        "takes_missing": "yes" if cls.takes_missing else "no",
         "more_than_two": entry.more_than_two,
         "controls": entry.controls,
     }
 
 
-def fusions(constants: dict[str, object]) -> str:
-    if not constants["uses_fusion"]:
+def fusions(cls: type) -> str:
+    if not cls.uses_fusion:
         return "-"
-    able = [name for name, f in FUSIONS.items() if f.separable or not constants["separable"]]
+    able = [name for name, f in FUSIONS.items() if f.separable or not cls.separable]
     return "any" if len(able) == len(FUSIONS) else ", ".join(able)
 
 

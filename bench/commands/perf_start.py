@@ -18,7 +18,8 @@ HEADING = ("start", "CPU s", "MiB", "of it to load, s")
 NOTE = """\
 Processes of their own, each after the same in a round that is not counted: median [quartiles] of
 their processor time to the end and of their largest resident set. A library's seconds are those of
-its import without what it imports of others. worker: until it could train."""
+its import without what it imports of others. worker: until it could train, the first of a call and
+the further ones."""
 
 
 def start(args: argparse.Namespace) -> int:

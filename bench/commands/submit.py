@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench import configure
@@ -41,7 +41,6 @@ def submit(args: argparse.Namespace) -> int:
         resources.cpus or resources.pack * max((s.train.threads for s in specs), default=1),
         places,
         [d.pending for d in ahead] if args.prepare == "job" else [],
-        gpus_here(args),
     )
     sys.stdout.write(told(order, choice, estimated(choice.specs, results), ahead, args))
     if args.dry or not choice.runs:
@@ -55,7 +54,7 @@ def submit(args: argparse.Namespace) -> int:
         manifest.write(results, suite.name, runs, suite.ablation)
     for run in choice.runs:
         forgive(run)
-    return hand(results, order)
+    return hand(results, replace(order, gpus=gpus_here(args)))
 
 
 @dataclass(frozen=True)
@@ -93,11 +92,11 @@ def gpus_here(args: argparse.Namespace) -> tuple[int, ...]:
     """The GPUs that jobs of this machine may use."""
     if args.cluster != "local" or args.device == "cpu":
         return ()
-    import torch
-
     named = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     if named and all(part.isdecimal() for part in named.split(",")):
         return tuple(map(int, named.split(",")))
+    import torch
+
     return tuple(range(torch.cuda.device_count()))
 
 

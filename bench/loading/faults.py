@@ -4,16 +4,20 @@ Both are drawn once, from the run's seed and a name, so that every method of a s
 sitting of a run has the same. Validation and test know none.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import replace
 from math import ceil
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from bench.errors import UserError
 from bench.seeds import generator
 from bench.types import DatasetSpec, Split
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 def check_missing(method: str, takes: bool, spec: DatasetSpec, data: Mapping[str, object]) -> None:
@@ -48,6 +52,8 @@ def faulty(split: Split, spec: DatasetSpec, data: Mapping[str, object], seed: in
 
 def mislabelled(labels: Tensor, classes: int, share: float, draw: torch.Generator) -> Tensor:
     """Labels [N], of which so many as the share says are another class, each alike."""
+    import torch
+
     places = torch.randperm(len(labels), generator=draw)[: round(share * len(labels))]
     away = torch.randint(1, classes, (len(places),), generator=draw)
     return labels.index_put((places,), (labels[places] + away) % classes)
@@ -60,6 +66,8 @@ def incomplete(samples: int, modalities: int, share: float, draw: torch.Generato
     share: at most (M - 1) / M. On a circle of the samples in random order the modalities begin to
     be lacking at equal distances, each for as many samples as the share says.
     """
+    import torch
+
     count = min(round(share * samples), samples - ceil(samples / modalities))
     place = torch.randperm(samples, generator=draw)
     begins = torch.arange(modalities) * samples // modalities

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bench.errors import UserError
 from bench.loading.faults import blanked
 from bench.loading.streams import stream
 from bench.seeds import derive, generator, uniform
@@ -169,6 +170,24 @@ def stratified(labels: Tensor, share: float, generator: torch.Generator) -> Tens
     return order[turn.argsort(stable=True)[:size]]
 
 
+def shared_out(
+    labels: Tensor, groups: Tensor | None, share: float, generator: torch.Generator
+) -> Tensor:
+    """Which samples a share of the groups takes out, one group at least, of every class alike:
+    labels and groups [N] -> [N] bool. Without groups every sample is one."""
+    unit, of_unit = torch.arange(len(labels)), labels
+    if groups is not None:
+        _, unit = groups.unique(return_inverse=True)
+        counts = torch.zeros(int(unit.max()) + 1, int(labels.max()) + 1)
+        of_unit = counts.index_put((unit, labels), torch.ones(()), accumulate=True).argmax(dim=1)
+    order = shuffled(len(of_unit), generator)
+    by_class = order[of_unit[order].argsort(stable=True)]
+    count = max(1, round(share * len(order)))
+    taken = torch.zeros(len(order), dtype=torch.bool)
+    taken[by_class[(torch.arange(count) + 0.5).mul(len(order) / count).long()]] = True
+    return taken[unit]
+
+
 class TrainData:
     """The training split: shuffled batches to train on, ordered ones to look at."""
 
@@ -216,13 +235,20 @@ class TrainData:
 
     def hold_out(self, share: float) -> OrderedLoader:
         """A seeded share of the samples, of every class alike to within one sample, which nothing
-        trains on from the first call on. Every call gives the same samples."""
+        trains on from the first call on. Every call gives the same samples.
+
+        Where the split keeps groups together, so does this: it is then a share of the groups, one
+        at least, and groups count for the class that most of their samples have. Raises UserError
+        where that leaves nothing to train on.
+        """
         if len(self.held) == 0:
-            order = torch.randperm(len(self.source), generator=generator(self.seed, "held out"))
-            by_class = order[self.source.split.labels[order].argsort(stable=True)]
-            count = max(1, round(share * len(order)))
-            held = torch.zeros(len(order), dtype=torch.bool)
-            held[by_class[(torch.arange(count) + 0.5).mul(len(order) / count).long()]] = True
+            split, draw = self.source.split, generator(self.seed, "held out")
+            held = shared_out(split.labels, split.groups, share, draw)
+            if held.all():
+                raise UserError(
+                    f"{self.source.spec.name} has all training samples in one group, which leaves "
+                    "none to train on once some are held out; choose a method that holds out none."
+                )
             self.held = held.nonzero()[:, 0]
             self.resample((~held).nonzero()[:, 0])
         return OrderedLoader(self.source, self.held)

@@ -1,26 +1,29 @@
 """Runs on this machine: worker processes side by side, watched by the process that was asked."""
 
+import os
 import signal
 import time
 import uuid
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
 from bench.config.spec import PORTABLE, TrainConfig
 from bench.errors import UserError
-from bench.runner.pool import Interrupt, RunWorker, WorkerPool
+from bench.runner.nursery import End
+from bench.runner.pool import Interrupt, WorkerPool
 from bench.runner.progress import Progress, follow, label
 from bench.runner.worker import ENDED, LEFT, STOPPED, STUCK, UNWRITABLE, WorkerRequest, ended
 from bench.runs.arithmetic import LACKING, capable
 from bench.runs.lock import Owner
 from bench.runs.places import Places
-from bench.runs.processes import end_of
+from bench.runs.processes import end_of, lives
 from bench.runs.rundir import RunDir
 
 TICK = 0.25  # seconds between two looks at the run directories, at least
+NEAR = 100  # directories that a look is at: workers go through them in order
 GRACE = 25.0  # seconds that workers have to stop, a little more than they give themselves
 
 
@@ -63,6 +66,7 @@ def run_local(
         for config, group in by_process(left):
             if config.arithmetic == PORTABLE and places.device != "cuda" and not capable():
                 progress.say(LACKING)
+            request = replace(request, runs=[os.path.abspath(run.path) for run in group])
             Watch(group, WorkerPool(request, config), progress, interrupt).follow(jobs)
             if interrupt.asked:
                 break
@@ -96,8 +100,10 @@ def by_process(runs: Sequence[RunDir]) -> list[tuple[TrainConfig, list[RunDir]]]
 
 def outcome(runs: Sequence[RunDir], interrupted: bool) -> Outcome:
     done = [run.path for run in runs if run.result.exists()]
-    failed = {run.path: run.reason() for run in runs if run.path not in done and run.error.exists()}
-    stopped = [run.path for run in runs if run.path not in done and run.path not in failed]
+    known = set(done)
+    rest = [run for run in runs if run.path not in known]
+    failed = {run.path: run.reason() for run in rest if run.error.exists()}
+    stopped = [run.path for run in rest if run.path not in failed]
     return Outcome(done, failed, stopped, interrupted)
 
 
@@ -116,26 +122,30 @@ class Watch:
     def follow(self, jobs: int) -> None:
         """Starts the workers and returns when the last has ended."""
         try:
-            for offset in range(min(jobs, len(self.left))):
-                self.pool.start(rotated(self.left, offset))
+            for first in range(min(jobs, len(self.left))):
+                self.pool.start(first)
             while self.pool.workers:
                 began = time.monotonic()
                 self.look()
-                time.sleep(max(TICK, 4 * (time.monotonic() - began)))
-            self.look()
+                if self.pool.workers:
+                    self.pool.wait(max(TICK, 4 * (time.monotonic() - began)))
+            self.look(far=True)
         finally:
             self.pool.stop(GRACE)
 
-    def look(self) -> None:
-        """One round: workers that ended, runs that ended, runs that are going on."""
+    def look(self, far: bool = False) -> None:
+        """One round: workers that ended, runs that ended, runs that are going on. far: at all that
+        are left."""
         if self.interrupt.asked:
             self.wind_down()
-        for worker, code in self.pool.reap():
-            self.bury(worker, code)
-        for run in [run for run in self.left if ended(run)]:
+        for end in self.pool.reap():
+            self.bury(end)
+        most = len(self.left) if far else NEAR
+        for run in [run for run in self.left[:most] if ended(run)]:
             self.left.remove(run)
             self.progress.end(run)
-        owners = {run: owner for run in self.left if (owner := run.lock.owner()) is not None}
+        near = self.left[:most]
+        owners = {run: owner for run in near if (owner := run.lock.owner()) is not None}
         running = [run for run, owner in owners.items() if self.ours(owner)]
         self.progress.update(running)
         if not self._told and 0 < len(self.left) == len(owners) and len(running) < self.pool.size:
@@ -143,8 +153,7 @@ class Watch:
 
     def ours(self, owner: Owner) -> bool:
         """Whether it is a worker of this call that has not ended."""
-        pids = [worker.process.pid for worker in self.pool.workers]
-        return owner.call == self.pool.request.call and owner.pid in pids
+        return owner.call == self.pool.request.call and lives(owner.pid, owner.started)
 
     def tell_of_others(self, owners: dict[RunDir, Owner]) -> None:
         """Says once who holds the runs that are left, when only waiting is left to do."""
@@ -165,31 +174,24 @@ class Watch:
         if self.interrupt.insisted or self.pool.stopping_for > GRACE:
             self.pool.kill()
 
-    def bury(self, worker: RunWorker, code: int) -> None:
+    def bury(self, end: End) -> None:
         """Says why a worker crashed and lets another go on without the run it held."""
-        if code in (ENDED, STOPPED, LEFT) or self.pool.stopping:
+        if end.code in (ENDED, STOPPED, LEFT) or self.pool.stopping:
             return
-        held = [run for run in self.left if not ended(run) and self.held_by(run, worker)]
+        held = [run for run in self.left if not ended(run) and self.held_by(run, end.pid)]
         who = label(held[0]) if held else "a worker"
-        self.progress.say(f"{who}: stopped: {cause(code)}{worker.tail()}")
+        self.progress.say(f"{who}: stopped: {cause(end.code)}{end.output}")
         if held and self.pool.size < sum(not self.lost(run) for run in self.left):
-            self.pool.start(self.left)
+            self.pool.start()
 
-    def held_by(self, run: RunDir, worker: RunWorker) -> bool:
+    def held_by(self, run: RunDir, pid: int) -> bool:
         owner = run.lock.owner()
-        return owner is not None and (owner.call, owner.pid) == (
-            self.pool.request.call,
-            worker.process.pid,
-        )
+        return owner is not None and (owner.call, owner.pid) == (self.pool.request.call, pid)
 
     def lost(self, run: RunDir) -> bool:
         """Whether a worker of this call died with the run."""
         owner = run.lock.owner()
         return owner is not None and owner.call == self.pool.request.call and not self.ours(owner)
-
-
-def rotated(runs: list[RunDir], offset: int) -> list[RunDir]:
-    return [*runs[offset:], *runs[:offset]]
 
 
 def cause(code: int) -> str:

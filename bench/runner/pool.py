@@ -1,38 +1,42 @@
 """Worker processes as their parent holds them, and the signals that end a call."""
 
 import contextlib
+import json
 import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import count
+from multiprocessing import connection
 
 from bench.config.spec import TrainConfig
+from bench.runner.nursery import Birth, End
 from bench.runner.worker import WorkerRequest
 from bench.runs.arithmetic import variables
-from bench.runs.processes import Child, start
-from bench.runs.rundir import RunDir
+from bench.runs.processes import Child, start, tail
 
 USER_SIGNALS = {signal.SIGUSR1, signal.SIGUSR2}  # schedulers send them to whole process trees
 
 
-@dataclass
-class RunWorker(Child):
-    gpu: str  # the one it sees; empty where it was left to torch
-
-
 class WorkerPool:
-    """The workers of one call. Each gets the call's request and lives until its input closes.
+    """The workers of one call, forks of one process. Each gets the request and lives until its
+    input closes.
 
     config: the recipe of its runs, as far as it decides on a process: arithmetic and threads.
     """
 
     def __init__(self, request: WorkerRequest, config: TrainConfig) -> None:
         self.request = request
-        self.config = config
-        self.workers: list[RunWorker] = []
+        self.workers: dict[int, str] = {}  # number -> the GPU that it sees, see Birth
+        self._numbers = count()
         self._closed = 0.0  # time.monotonic() of close
+        self._rest = b""  # of what the nursery has said: a line of which the end is to come
+        with blocked(USER_SIGNALS):
+            process = start("bench.runner.nursery", variables(config, os.environ), replies=True)
+        self._nursery = Child(*process)
+        self._nursery.send(asdict(request))
 
     @property
     def size(self) -> int:
@@ -47,42 +51,50 @@ class WorkerPool:
         """Seconds since the workers were asked to stop."""
         return time.monotonic() - self._closed if self.stopping else 0.0
 
-    def start(self, runs: Sequence[RunDir]) -> None:
-        """Starts a worker on these runs.
+    def start(self, first: int = 0) -> None:
+        """Starts a worker, which begins with the request's run at that place.
 
         Several GPUs that this process was given are dealt out to the workers.
         """
         gpu = self.least_used(os.environ.get("CUDA_VISIBLE_DEVICES", "").split(","))
-        paths = [os.path.abspath(run.path) for run in runs]
-        changes = variables(self.config, os.environ) | one_gpu(gpu)
-        with blocked(USER_SIGNALS):
-            worker = RunWorker(*start("bench.runner.worker", changes), gpu)
-        self.workers.append(worker)
-        worker.send(asdict(replace(self.request, runs=paths)))
+        birth = Birth(next(self._numbers), first, gpu)
+        self.workers[birth.number] = gpu
+        self._nursery.send(asdict(birth))
 
     def least_used(self, gpus: list[str]) -> str:
         """The one of several GPUs with the fewest workers; empty where there is no choice."""
-        used = [worker.gpu for worker in self.workers]
+        used = [*self.workers.values()]
         return min(gpus, key=used.count) if len(gpus) > 1 else ""
 
-    def reap(self) -> list[tuple[RunWorker, int]]:
-        """Takes out the workers that have ended, with their exit codes, -n for signal n."""
-        ends = [(worker, worker.process.poll()) for worker in self.workers]
-        gone = [(worker, code) for worker, code in ends if code is not None]
-        for worker, _ in gone:
-            self.workers.remove(worker)
-            worker.hang_up()
-        return gone
+    def wait(self, seconds: float) -> bool:
+        """Waits until a worker ends, at most so long; whether one has."""
+        return bool(connection.wait([self._nursery.process.stdout], seconds))
+
+    def reap(self) -> list[End]:
+        """Takes out the workers that have ended. Without their nursery they all end, and that one
+        stands for them."""
+        if not self.workers or not self.wait(0):
+            return []
+        said = os.read(self._nursery.process.stdout.fileno(), 1 << 16)
+        *lines, self._rest = (self._rest + said).split(b"\n")
+        ends = [End(**json.loads(line)) for line in lines]
+        for end in ends:
+            del self.workers[end.number]
+        if not said:
+            process = self._nursery.process
+            ends.append(End(-1, process.pid, process.wait(), tail(self._nursery.output)))
+            self.workers.clear()
+        return ends
 
     def close(self) -> None:
-        """Asks the workers to stop, by closing their input."""
+        """Asks the workers to stop, by closing their nursery's input."""
         self._closed = self._closed or time.monotonic()
-        for worker in self.workers:
-            worker.hang_up()
+        self._nursery.hang_up()
 
     def kill(self) -> None:
-        for worker in self.workers:
-            worker.process.kill()
+        """The nursery and all workers: they are a group."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._nursery.process.pid, signal.SIGKILL)
 
     def stop(self, grace: float) -> None:
         """Ends all workers: asks, waits up to `grace` seconds, kills."""
@@ -90,12 +102,11 @@ class WorkerPool:
         while self.workers:
             if self.stopping_for > grace:
                 self.kill()
+            self.wait(0.05)
             self.reap()
-            time.sleep(0.05 if self.workers else 0)
-
-
-def one_gpu(gpu: str) -> dict[str, str]:
-    return {"CUDA_VISIBLE_DEVICES": gpu} if gpu else {}
+        self._nursery.process.wait()
+        self._nursery.process.stdout.close()
+        self._nursery.output.close()
 
 
 @contextlib.contextmanager

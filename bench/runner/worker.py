@@ -1,14 +1,13 @@
-"""A worker process: works through a list of runs, one at a time, beside others that do the same.
+"""What a worker process does: it works through a list of runs, one at a time, beside others that do
+the same. It is a fork of bench.runner.nursery.
 
-`python -m bench.runner.worker` reads one line of JSON from its input, the fields of
-WorkerRequest.
-It stops when that input is closed: its parent is gone, or wants it to stop.
-Exit codes: 0 all listed runs have ended, 4 stopped, 3 did not stop in time, 5 files of some runs
-could not be written, 6 some runs were left to others who hold them; anything else is a crash.
+It stops when its input is closed: its parent is gone, or wants it to stop.
+Exit codes: 0 all listed runs have ended or are with workers of the same call, 4 stopped, 3 did not
+stop in time, 5 files of some runs could not be written, 6 some runs were left to others who hold
+them; anything else is a crash.
 """
 
 import importlib
-import json
 import os
 import signal
 import sys
@@ -67,17 +66,16 @@ class Wish:
             self.asked = True
 
 
-def main() -> int:
-    request = WorkerRequest(**json.loads(sys.stdin.readline()))
+def obey(request: WorkerRequest, engine: Engine) -> int:
+    """Works, in the main thread of this process, until it has done so or is asked to stop; an exit
+    code. The process has to end then."""
     wish = Wish()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, wish.ask)
     for target in (follow_input, leave_in_time):
         threading.Thread(target=target, args=(wish,), daemon=True).start()
     runs = [RunDir(Path(path)) for path in request.runs]
-    if all(ended(run) for run in runs):
-        return ENDED
-    return work(runs, load(request), lambda: wish.asked, request.call, patience=request.patience)
+    return work(runs, engine, lambda: wish.asked, request.call, patience=request.patience)
 
 
 def load(request: WorkerRequest) -> Engine:
@@ -107,9 +105,9 @@ def work(
     """Runs what is neither done nor failed, until all have ended or `stop()`; an exit code.
 
     A run that a live process holds is passed over and looked at again later, for `patience` seconds
-    after the last run that could be settled. A run that a process of the same call died with is
-    left to the next call, as is one whose files cannot be written; on a full disk that ends the
-    work, since the others would train in vain.
+    after the last run that could be settled. A run that another process of the same call has taken
+    is left to that one, and if that dies to the next call, as is one whose files cannot be written;
+    on a full disk that ends the work, since the others would train in vain.
     """
     left, code, since = list(runs), ENDED, time.monotonic()
     try:
@@ -149,17 +147,17 @@ def settle(run: RunDir, lock: Lock, engine: Engine, stop: Callable[[], bool]) ->
         got = lock.acquire()
     except OSError as error:
         raise Unwritable(lock.path, error) from error
-    return attempt(run, lock, engine, stop) if got else abandoned(lock)
+    return attempt(run, lock, engine, stop) if got else lent(lock)
 
 
 def ended(run: RunDir) -> bool:
     return run.result.exists() or run.error.exists()
 
 
-def abandoned(lock: Lock) -> bool:
-    """Whether a process of the lock's call died with it."""
+def lent(lock: Lock) -> bool:
+    """Whether another process of the lock's call has it, alive or dead."""
     owner = lock.owner()
-    return bool(lock.call) and owner is not None and owner.call == lock.call and not lock.held()
+    return bool(lock.call) and owner is not None and owner.call == lock.call
 
 
 def attempt(run: RunDir, lock: Lock, engine: Engine, stop: Callable[[], bool]) -> bool:
@@ -203,7 +201,7 @@ def explanation(error: Exception, told: tuple[type[Exception], ...]) -> str:
 
 def follow_input(wish: Wish) -> None:
     """Asks to stop when the parent has closed our input, be it by dying."""
-    while os.read(sys.stdin.fileno(), 4096):
+    while os.read(0, 4096):
         pass
     wish.ask()
 
@@ -213,7 +211,3 @@ def leave_in_time(wish: Wish) -> None:
     while not wish.asked or time.monotonic() - wish.since < PATIENCE:
         time.sleep(0.2)
     os._exit(STUCK)  # the lock we may hold is now a dead owner's, and is taken over
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -37,11 +37,12 @@ class Child:
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
 
-    def tail(self) -> str:
-        """The end of its output as further lines of a message; empty if it printed nothing."""
-        self.output.seek(0)
-        lines = self.output.read().decode(errors="replace").splitlines()[-SHOWN:]
-        return "".join(f"\n    {line}" for line in lines)
+
+def tail(output: IO[bytes]) -> str:
+    """The end of a process's output as further lines of a message; empty if it printed nothing."""
+    output.seek(0)
+    lines = output.read().decode(errors="replace").splitlines()[-SHOWN:]
+    return "".join(f"\n    {line}" for line in lines)
 
 
 def start(

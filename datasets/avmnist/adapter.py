@@ -156,6 +156,13 @@ class AVMNIST(CachedAdapter):
         rows = {name: np.flatnonzero(part == i) for i, name in enumerate(ORDER)}
         return Selection.by_column(self.config.split, rows, stored)
 
+    def groups(self, stored):
+        """By speaker, which these splits keep together; by recording in the owner's."""
+        if self.config.split.startswith(splits.OWNER):
+            return super().groups(stored)
+        speakers = [splits.speaker(recording) for recording in stored.groups]
+        return np.unique(speakers, return_inverse=True)[1]
+
     def survey(self):
         self.images()
         voices = Voices.read(self.recording_files(), self.base(), self.config.level)

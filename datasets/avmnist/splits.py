@@ -16,10 +16,10 @@ SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 QUIET = {"theo": "val", "yweweler": "test"}  # of the split `clean`; the other four train
 RECORDING = re.compile(r"^(\d)_([a-z]+)_(\d+)\.wav$")
 TEST_TAKES = 5  # the owner's split: takes 0 to 4 test
-LEAVE_OUT = "loso-"
+LEAVE_OUT, OWNER = "loso-", "literature"
 
 SPLITS = (
-    *("clean", "clean-60k", "full", "literature", "literature+val"),
+    *("clean", "clean-60k", "full", OWNER, f"{OWNER}+val"),
     *(LEAVE_OUT + speaker for speaker in SPEAKERS),
 )
 NEEDS_TRAIN_IMAGES = ("clean-60k", "full")
@@ -121,8 +121,8 @@ def ordered_rows(source: str, digits: np.ndarray, digit: int) -> list[int]:
 
 def recording_parts(split: str, names: Iterable[str]) -> dict[str, dict[int, list[str]]]:
     """Part -> digit -> recordings in HO1 order. Recordings of unknown speakers are in no part."""
-    known = [n for n in names if RECORDING.match(n)[2] in SPEAKERS]
-    held_out = owner_validation(known) if split == "literature+val" else set()
+    known = [n for n in names if speaker(n) in SPEAKERS]
+    held_out = owner_validation(known) if split == f"{OWNER}+val" else set()
     pools = defaultdict(lambda: defaultdict(list))
     for name in hash_order(NAMESPACE, "rec", known):
         part = "val" if name in held_out else part_of(split, name)
@@ -132,19 +132,23 @@ def recording_parts(split: str, names: Iterable[str]) -> dict[str, dict[int, lis
 
 def part_of(split: str, name: str) -> str:
     """The part that a recording is in."""
-    _, speaker, take = RECORDING.match(name).groups()
-    if split.startswith("literature"):
-        return "test" if int(take) < TEST_TAKES else "train"
+    if split.startswith(OWNER):
+        return "test" if int(RECORDING.match(name)[3]) < TEST_TAKES else "train"
     if split.startswith(LEAVE_OUT):
         left_out = SPEAKERS.index(split.removeprefix(LEAVE_OUT))
         following = SPEAKERS[(left_out + 1) % len(SPEAKERS)]
-        return {SPEAKERS[left_out]: "test", following: "val"}.get(speaker, "train")
-    return QUIET.get(speaker, "train")
+        return {SPEAKERS[left_out]: "test", following: "val"}.get(speaker(name), "train")
+    return QUIET.get(speaker(name), "train")
+
+
+def speaker(recording: str) -> str:
+    """Who speaks in a recording, by its file's name."""
+    return RECORDING.match(recording)[2]
 
 
 def owner_validation(names: Sequence[str]) -> set[str]:
     """A tenth of the owner's training recordings of each digit, by GV1."""
-    training = [n for n in names if part_of("literature", n) == "train"]
+    training = [n for n in names if part_of(OWNER, n) == "train"]
     val = carve(NAMESPACE, "val", training, np.array([int(n[0]) for n in training]), 0.1)
     return {n for n, inside in zip(training, val, strict=True) if inside}
 

@@ -6,10 +6,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from bench.config.settings import knob
-from bench.datasets.core.adapters.adapter import Adapter, Card, bundle, bundle_rows
+from bench.datasets.core.adapters.adapter import Adapter, Card, bundle, bundle_rows, tensors
 from bench.datasets.core.cache.format import array_hash
 from bench.datasets.core.splits.hashing import carve
 from bench.types import DatasetSpec, Modality
@@ -47,14 +46,13 @@ class Digits(Adapter):
     def open(self, cache, progress=None):
         views, labels = arrays()
         ids = [f"digit-{i:04d}" for i in range(len(labels))]
-        inputs = {m: torch.from_numpy(x) for m, x in views.items()}
         split, fold = self.config.split, self.config.fold
         rows = part_rows(split, fold, ids, labels)
         constants = {"statistics": {m: list(s) for m, s in STATISTICS.items()}}
         found = array_hash(ids, labels, views, constants)
         answers = {part: labels[places] for part, places in rows.items()}
         name = f"{split}-fold-{fold}" if fold else split
-        return bundle(self.describe(), name, rows, inputs, answers, ids, found)
+        return bundle(self.describe(), name, rows, tensors(views), answers, ids, found)
 
     def check(self, cache):
         return Card(self.title, tuple(bundle_rows(self.open(cache))))

@@ -5,9 +5,8 @@ from functools import cache, cached_property
 from itertools import combinations
 
 import numpy as np
-import torch
 
-from bench.datasets.core.adapters.adapter import Adapter, Card, bundle, bundle_rows
+from bench.datasets.core.adapters.adapter import Adapter, Card, bundle, bundle_rows, tensors
 from bench.datasets.core.cache.format import array_hash
 from bench.datasets.synthetic.pictures import pictures, shape_of
 from bench.datasets.synthetic.settings import SyntheticSettings, names, world_of
@@ -58,9 +57,8 @@ class Synthetic(Adapter):
         ids = [f"{part}-{settings.fold}-{i}" for part, n in counts.items() for i in range(n)]
         labels = {part: d.labels for part, d in drawn.items()}
         found = array_hash(ids, np.concatenate(list(labels.values())), inputs)
-        tensors = {m: torch.from_numpy(x) for m, x in inputs.items()}
         name = ", ".join(self.words())
-        data = bundle(self.describe(), name, rows, tensors, labels, ids, found)
+        data = bundle(self.describe(), name, rows, tensors(inputs), labels, ids, found)
         return replace(data, truth=truth(world, self.describe(), drawn["test"]))
 
     def render(self, observed: np.ndarray, modality: int) -> np.ndarray:

@@ -8,7 +8,6 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import dct
 
 from bench.datasets.synthetic.world import GRID, WIDTH
 
@@ -24,6 +23,8 @@ def shape_of(modality: int) -> tuple[int, int]:
 @cache
 def waves(height: int, width: int) -> NDArray:
     """[WIDTH, height * width], of mean square WIDTH^-1: pixels vary as much as numbers do."""
+    from scipy.fft import dct  # a second to load
+
     rows, columns = (dct(np.eye(n), axis=0, norm="ortho")[:ORDERS] for n in (height, width))
     return np.kron(rows, columns)[1:] * np.sqrt(height * width / WIDTH)
 

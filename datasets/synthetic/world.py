@@ -17,10 +17,6 @@ from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.integrate import quad
-from scipy.optimize import brentq
-from scipy.special import softmax
-from scipy.stats import norm
 
 from bench.seeds import derive
 
@@ -72,6 +68,8 @@ class World:
 
     def posterior(self, latents: Sequence[NDArray], shown: Sequence[int]) -> NDArray:
         """Of every class by the modalities `shown`, [N, C]. latents: as `latents` gives them."""
+        from scipy.special import softmax  # a second, which who only describes data saves
+
         weighted = zip(self.weights(shown), shown, strict=True)
         evidence = sum(w * latents[m][:, self.parts[m]] for w, m in weighted)
         by_state = softmax(evidence, axis=1)
@@ -121,6 +119,9 @@ def rotations(modality: int) -> tuple[NDArray, NDArray]:
 
 def accuracy_alone(s: float, size: int) -> float:
     """How often the largest of `size` normal numbers is the one whose mean is s, not 0."""
+    from scipy.integrate import quad
+    from scipy.stats import norm
+
     integrand = lambda t: norm.pdf(t - s) * norm.cdf(t) ** (size - 1)  # noqa: E731
     return quad(integrand, s - 9, s + 9)[0]
 
@@ -130,4 +131,6 @@ def distance(strength: float, size: int) -> float:
     """The s whose `accuracy_alone` is `strength`; 0 for what is no better than chance."""
     if strength * size <= 1 + 1e-9:
         return 0.0
+    from scipy.optimize import brentq
+
     return brentq(lambda s: accuracy_alone(s, size) - strength, 0, 20)

@@ -15,7 +15,7 @@ from tests.helpers.kills import FORK, equal, kill_until_done, launch, start
 from tests.helpers.training import SYNTHETIC, rows, spec_of
 
 POINTS = 15  # random moments for each method
-COMMANDS = 8  # kills of the whole command
+COMMANDS = 12  # kills of the whole command
 RUN = ("run", "--method", "joint,dimml", "--dataset", SYNTHETIC, "--seeds", "2", "--epochs", "30")
 
 
@@ -62,19 +62,22 @@ def killed(run, at):
 
 
 def of_the_command(folder: Path, scale: float, seed: int) -> list[Tally]:
-    """`bench run --jobs 2`, of which a worker or the whole session is killed; then once more."""
-    tally = Tally("kill -9 of `bench run` or of its worker, then the same command")
+    """`bench run --jobs 2`, of which the command, what its workers are forks of, or a worker is
+    killed; then once more."""
+    tally = Tally("kill -9 of `bench run` or of its workers, then the same command")
     draw = random.Random(seed)
     for place in ("whole", "torn"):
         (folder / place).mkdir(parents=True)
     whole = bench(folder / "whole", *RUN)
-    for _ in range(share(COMMANDS, scale)):
+    for tried in range(share(COMMANDS, scale)):
         shutil.rmtree(folder / "torn" / "results", ignore_errors=True)
         process = bench(folder / "torn", *RUN, "--jobs", "2", wait=False)
-        what = draw.choice(("command", "worker"))
+        what = ("worker", "command", "nursery")[tried % 3]
         wait_for_work(folder / "torn", process)
         time.sleep(draw.uniform(0, 1.0))
         victim = process.pid if what == "command" else worker(folder / "torn")
+        if what == "nursery" and victim is not None:
+            victim = os.getpgid(victim)  # it leads the group
         if victim is not None:
             os.kill(victim, signal.SIGKILL)
         process.communicate()

@@ -96,7 +96,7 @@ def test_start_is_written_in_all_forms(capsys, monkeypatch):
     assert "2.00 [2.00 .. 2.00]" in texts["plain"] and "one 1.50, two 0.25" in texts["plain"]
     assert "| worker | 2.00 [2.00 .. 2.00] | 1 | one 1.50, two 0.25 |" in texts["md"]
     rows = list(csv.DictReader(io.StringIO(texts["csv"])))
-    assert {row["cpu_seconds_median"] for row in rows} == {"2.0"} and rows[-1]["act"] == "worker"
+    assert {row["cpu_seconds_median"] for row in rows} == {"2.0"} and rows[-2]["act"] == "worker"
     assert json.loads(texts["json"])["device_name"]
 
 

@@ -3,12 +3,15 @@
 import json
 
 import pytest
+from torch import nn
 
 from bench import FORMAT, configure
 from bench.config.experiment import Experiment, read_folds, read_roots, read_seeds
 from bench.config.spec import fold_of, from_json
 from bench.errors import UserError
+from bench.networks import RESERVED
 from bench.suites import parse
+from bench.types import DatasetSpec, Modality
 from tests.helpers.experiments import experiment
 from tests.helpers.training import SYNTHETIC
 
@@ -127,6 +130,15 @@ def test_unknown_methods_and_data_sets_get_the_nearest_name():
 def test_a_class_from_outside_the_table_runs():
     (spec,) = specs("tests.helpers.outside:Loud", sets=["loudness=3"])
     assert spec.settings == {"loudness": 3.0}
+
+
+def test_a_modality_is_not_called_as_an_attribute_of_what_keeps_the_encoders():
+    public = {name for name in dir(nn.ModuleDict()) if not name.startswith("_")}
+    assert public <= RESERVED
+    for name in ("train", "_modules", "left.eye"):
+        spec = DatasetSpec("one", 2, {name: Modality("vector", (3,))})
+        with pytest.raises(UserError, match=f"'{name}' cannot be the name of a modality of one"):
+            configure.check_modalities(spec)
 
 
 def test_a_value_for_all_and_one_for_a_name_exclude_each_other():

@@ -32,7 +32,11 @@ HOUSE = (
 )
 FLOOR = {room: i for i, rooms in enumerate(HOUSE) for room in rooms}
 TABLES = {"__main__", "commands", "execute", "configure"}  # these know the tables
-LIGHT = ("report", "runner", "runs", "suites", "presets", "config", "metrics", "registry", "errors")
+# Modules that load no torch before something is computed.
+LIGHT = (
+    *("configure", "report", "runner", "datasets", "runs", "suites", "presets"),
+    *("config", "metrics", "registry", "types", "seeds", "errors"),
+)
 # Below a room: what only its users, or those above them, may import.
 INSIDE = {
     "report": (
@@ -42,7 +46,7 @@ INSIDE = {
         ("quantities",),
         ("read", "stats"),
     ),
-    "runner": (("slurm",), ("local",), ("pool", "progress"), ("worker",)),
+    "runner": (("slurm",), ("local",), ("pool", "progress"), ("nursery",), ("worker",)),
 }
 # Words that a kind of modality, a part of the code or of English is called.
 EXEMPT = {"unimodal", "features", "joint", "image", "frames", "flow", "ensemble"}
@@ -152,13 +156,15 @@ def test_light_rooms_need_no_torch():
     assert not heavy
 
 
-# What a run on the embedded data set needs nothing of. In place of a worker its engine, here.
+# What a run on the embedded data set needs nothing of, and torch, which training and `plan` need:
+# of an act its name, code and those of them that are loaded. Training, in place of a worker its
+# engine, is in a process of its own.
 HEAVY = (
     *("sklearn", "scipy", "torchvision", "torchaudio", "pandas", "matplotlib"),
-    *("sympy", "torch._dynamo"),
+    *("sympy", "torch._dynamo", "torch"),
 )
 SMALL_RUN = f"""
-import contextlib, io, sys
+import contextlib, io, os, sys
 from pathlib import Path
 from bench import configure
 from bench.__main__ import main
@@ -179,24 +185,36 @@ def train():
     places = Places(results / "cache", device="cpu")
     load(WorkerRequest([], places.to_json())).execute(run, bool)
 
-acts = {{
-    "dry": lambda: main([*words, "--dry"]),
-    "plan": lambda: main(["plan", "joint", "--dataset", "digits"]),
-    "train": train,
-    "again": lambda: main(words),
-}}
-for name, act in acts.items():
+def do(name, act):
     with contextlib.redirect_stdout(io.StringIO()):
         code = act()
-    print(name, code or 0, *(heavy for heavy in {HEAVY} if heavy in sys.modules))
+    print(name, code or 0, *(heavy for heavy in {HEAVY} if heavy in sys.modules), flush=True)
+
+submit = ["submit", *words[1:], "--cluster", "local"]
+do("dry", lambda: main([*words, "--dry"]))
+do("dry sweep", lambda: main("sweep all --dataset digits,synthetic --dry".split()))
+do("dry submit", lambda: main([*submit, "--dry"]))
+if not (child := os.fork()):
+    do("train", train)
+    do("plan", lambda: main(["plan", "joint", "--dataset", "digits"]))
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+do("again", lambda: main(words))
+do("submit again", lambda: main(submit))
+do("table", lambda: main(["table", "--results", str(results)]))
 """
 
 
 def test_a_small_run_loads_no_library_that_it_does_not_use(tmp_path):
-    """Each takes a second or two of every worker, longer than the training."""
+    """Each takes a second or two of every worker, longer than the training. What trains nothing
+    loads none of them, though it asks every method what it can be set to."""
     command = [sys.executable, "-c", SMALL_RUN, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["dry 0", "plan 0", "train 0", "again 0"]
+    assert done.stdout.splitlines() == [
+        *("dry 0", "dry sweep 0", "dry submit 0"),
+        *("train 0 torch", "plan 0 torch"),
+        *("again 0", "submit again 0", "table 0"),
+    ]
 
 
 def literals(path):

@@ -3,15 +3,17 @@
 import csv
 import io
 import os
-from dataclasses import replace
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 
 import pytest
 
 from bench.__main__ import main
 from bench.commands.grid import columns
+from bench.commands.method_list import facts
+from bench.config.outline import outline
 from bench.methods import ENTRIES
-from bench.registry import declared, load
+from bench.registry import load
 from bench.suites import read
 
 PAGE = Path(__file__).parents[2] / "docs/methods.md"
@@ -25,7 +27,7 @@ def called(capsys, *words):
 
 def lacking(entry):
     """What a row does not tell, in sentences."""
-    cost = declared(entry.target)["cost"]
+    cost = outline(entry.target).cost
     if not entry.title or not entry.family:
         yield f"the row {entry.name} of methods/rows needs a title and a family."
     if entry.paper != "-" and not entry.year:
@@ -57,10 +59,17 @@ def test_a_row_that_lacks_one_is_refused_with_a_sentence():
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
 def test_what_is_read_from_the_source_is_what_the_class_has(entry):
-    cls = load(entry.target)
-    constants = declared(entry.target)
+    cls, read = load(entry.target), outline(entry.target)
     for name in ("cost", "min_modalities", "separable", "uses_fusion", "takes_missing"):
-        assert constants[name] == getattr(cls, name)
+        assert getattr(read, name) == getattr(cls, name)
+    assert list(map(told_of, fields(read.Config))) == list(map(told_of, fields(cls.Config)))
+    for epochs in (1, 2, 5, 100):
+        assert read.Config().idle(epochs) == cls.Config().idle(epochs)
+
+
+def told_of(field):
+    default = field.default_factory() if field.default is MISSING else field.default
+    return field.name, field.type, default, field.metadata
 
 
 def test_the_page_is_current(capsys):
@@ -84,6 +93,13 @@ def test_all_else_is_listed_in_every_form(capsys, what):
     page = called(capsys, what, "--format", "md").splitlines()
     assert [row["name"] for row in rows] == names
     assert [line.split(" ")[1] for line in page[2:]] == names
+
+
+def test_a_suite_says_in_how_many_settings_it_has_a_data_set(capsys):
+    rows = csv.DictReader(io.StringIO(called(capsys, "suites", "--format", "csv")))
+    sizes = {row["name"]: row["size"] for row in rows}
+    assert sizes["phase"] == "8 methods x synthetic in 5 settings x 5 seeds"
+    assert sizes["quick"] == "7 methods x digits x 5 seeds"
 
 
 def test_fusions_are_those_that_a_run_is_let_have(capsys):
@@ -121,15 +137,17 @@ def test_a_last_cell_is_broken_beside_the_others_or_below_them():
 
 
 def test_the_suites_leave_out_no_row_of_the_table():
-    """`all` and `newest` have every method, `atlas` and `known` those of both, `variants` every
-    other form beside the one it is of."""
+    """`all` and `newest` have every method, `atlas` and `known` those of both, `synergy` those of
+    them that take any fusion, and `variants` every other form beside the one it is of."""
     rows = {e.name: e for e in ENTRIES}
-    named = ("all", "newest", "atlas", "known", "variants")
+    named = ("all", "newest", "atlas", "known", "synergy", "variants")
     suites = {s: [name for name, _ in read(s).experiment.methods] for s in named}
     shown = {rows[name].target for name in (*suites["all"], *suites["newest"])}
     assert shown == {e.target for e in ENTRIES}
     assert {e.name for e in ENTRIES if e.controls} <= set(suites["newest"])
     assert set(suites["atlas"]) == set(suites["known"]) == {*suites["all"], *suites["newest"]}
+    free = {r["name"] for r in facts() if r["fusions"] == "any" and r["name"] in suites["known"]}
+    assert free < set(suites["synergy"]) < set(suites["known"])
     bases = {e.name: e.base for e in ENTRIES if e.base and e.base != "dimml"}
     beside = {"joint", "ensemble"}
     assert set(suites["variants"]) == {*bases, *bases.values()} | beside

@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from bench.errors import UserError
 from bench.execute import open_data
 from bench.loading import streams
 from bench.loading.crops import plan
@@ -99,6 +100,38 @@ def test_every_class_is_held_out_alike_to_within_one_sample(share):
         counts = labels.bincount() * len(held) / len(labels)
         assert ((labels[held].bincount(minlength=4) - counts).abs() < 1).all()
         assert sorted([*held.tolist(), *data.index.tolist()]) == list(range(len(labels)))
+
+
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
+@pytest.mark.parametrize("count", [2, 7, 40])
+def test_groups_are_held_out_whole_and_one_at_least(count, share):
+    groups = (
+        torch.arange(203) * count // 203 + 5
+    )  # ragged, of every class; numbers need not begin at 0
+    data = grouped(groups)
+    held = data.hold_out(share).index
+    taken = groups[held].unique()
+    assert len(taken) == max(1, round(share * count))
+    assert not torch.isin(groups[data.index], taken).any()
+    assert sorted([*held.tolist(), *data.index.tolist()]) == list(range(203))
+    assert torch.equal(grouped(groups).hold_out(share).index, held)
+
+
+def test_groups_of_one_class_are_held_out_of_every_class_alike():
+    labels = data_of().source.split.labels
+    groups = labels * 10 + torch.arange(203) % 10  # ten of each class
+    held = grouped(groups).hold_out(0.2).index
+    assert groups[held].unique().div(10, rounding_mode="floor").bincount().tolist() == [2] * 4
+
+
+def test_a_single_group_cannot_be_held_out():
+    with pytest.raises(UserError, match="synthetic has all training samples in one group"):
+        grouped(torch.zeros(203, dtype=torch.long)).hold_out(0.1)
+
+
+def grouped(groups):
+    bundle = open_data(spec_of("joint"), Places(None))
+    return TrainData(replace(bundle.parts["train"], groups=groups), bundle.spec, 32, 0, CPU)
 
 
 def test_resampled_data_repeat_and_withhold_as_told():

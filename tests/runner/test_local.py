@@ -96,6 +96,13 @@ def test_there_are_never_more_workers_than_runs(tmp_path, monkeypatch):
     assert len(begun) == 2 and not times_run(runs[0])
 
 
+def test_of_more_runs_than_a_look_is_at_all_are_told_of(tmp_path, monkeypatch):
+    monkeypatch.setattr(local, "NEAR", 2)
+    runs, out = make(tmp_path, 7), io.StringIO()
+    assert len(call(runs, out=out).done) == 7
+    assert all(f"[{i}/7] digits/joint seed" in out.getvalue() for i in range(1, 8))
+
+
 def test_with_nothing_to_do_no_process_starts(tmp_path, monkeypatch):
     runs = make(tmp_path, 3)
     for run in runs[:2]:
@@ -154,14 +161,17 @@ def test_retry_leaves_a_run_alone_that_is_being_retried(tmp_path):
     assert not run.error.exists() and not run.lock.path.exists()
 
 
-def test_a_killed_worker_costs_only_its_run(tmp_path):
+@pytest.mark.parametrize(
+    ("end", "how"), [("die", "was ended by SIGKILL"), ("leave", "ended with code 7")]
+)
+def test_a_crashed_worker_costs_only_its_run(tmp_path, end, how):
     runs = make(tmp_path, 5, seconds=0.05)
-    change(runs[0], end="die")
+    change(runs[0], end=end)
     out = io.StringIO()
     end = call(runs, jobs=2, out=out)
     assert end.stopped == [runs[0].path] and len(end.done) == 4 and not end.interrupted
     assert [times_run(run) for run in runs] == [1] * 5
-    assert "digits/joint seed 0: stopped: its process was ended by SIGKILL" in out.getvalue()
+    assert f"digits/joint seed 0: stopped: its process {how}" in out.getvalue()
     assert "last words" in out.getvalue()
     assert runs[0].state == "stopped"
 
@@ -179,6 +189,41 @@ def test_a_worker_that_cannot_start_ends_the_call(tmp_path):
     end = run_local(runs, 2, PLACES, False, out, execute="no_such_module:fake")
     assert end.stopped == [run.path for run in runs]
     assert "No module named 'no_such_module'" in out.getvalue()
+
+
+COUNTED = """
+from pathlib import Path
+from tests.helpers.fake_runs import Stopped, TrainingFailed, append, fake
+append(Path(__file__).with_suffix(".loaded"), "once\\n")
+"""
+
+
+def test_what_trains_is_loaded_once_however_many_workers_there_are(tmp_path, monkeypatch):
+    (tmp_path / "counted.py").write_text(COUNTED)
+    monkeypatch.syspath_prepend(tmp_path)
+    runs = make(tmp_path, 6)
+    change(*runs[1:4], meet=4)
+    change(runs[0], end="die")
+    end = run_local(runs, 3, PLACES, False, io.StringIO(), execute="counted:fake")
+    assert len(end.done) == 5
+    assert (tmp_path / "counted.loaded").read_text() == "once\n"
+
+
+def test_workers_stop_when_the_process_that_they_are_forks_of_is_killed(tmp_path):
+    runs, out = make(tmp_path, 2, epochs=5000, seconds=0.02), io.StringIO()
+
+    def kill():
+        wait(lambda: all(run.rows() for run in runs))
+        os.kill(os.getpgid(int(ran_by(runs[0]))), signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    end = call(runs, out=out)
+    killer.join()
+    assert end.stopped == [run.path for run in runs] and not end.interrupted
+    assert out.getvalue().count("a worker: stopped: its process was ended by SIGKILL") == 1
+    wait(lambda: not any(lives(pid, None) for pid in workers_of(tmp_path)))
+    assert not [run for run in runs if run.lock.path.exists()]
 
 
 def gpus_seen(folder, jobs):
@@ -311,6 +356,13 @@ def test_work_comes_back_to_a_run_that_was_held(tmp_path):
 
     assert work(runs, engine(execute), lambda: False, poll=0) == ENDED
     assert order == [runs[1], runs[0]]
+
+
+def test_work_leaves_runs_to_workers_of_the_same_call_at_once(tmp_path):
+    runs = make(tmp_path, 2)
+    Lock(runs[0].lock.path, "ours").acquire()
+    assert work(runs, engine(finish), lambda: False, "ours", poll=99) == ENDED
+    assert [run.state for run in runs] == ["running", "done"]
 
 
 def test_work_leaves_runs_to_others_after_its_patience(tmp_path):

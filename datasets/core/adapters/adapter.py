@@ -3,19 +3,22 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from bench.config.experiment import ALL, Experiment
 from bench.config.settings import Settings, build, knob, recorded
 from bench.datasets.core.cache.format import Say
 from bench.datasets.core.files.download import Archive, Download
 from bench.datasets.core.prepare.clips import class_counts
-from bench.datasets.core.splits.hashing import split_digest
+from bench.datasets.core.splits.hashing import split_digest, straddling
 from bench.errors import UserError
 from bench.runs.files import present
 from bench.types import DataBundle, DatasetSpec, Ragged, Split
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 ORDER = ("train", "val", "test")
 
@@ -138,14 +141,16 @@ def bundle(
     spec: DatasetSpec,
     split: str,
     rows: Mapping[str, np.ndarray],
-    inputs: Mapping[str, torch.Tensor | Ragged],
+    inputs: "Mapping[str, Tensor | Ragged]",
     labels: Mapping[str, np.ndarray],
     ids: Sequence[str],
     data_hash: str,
+    groups: np.ndarray | None = None,
 ) -> DataBundle:
     """The data set with the parts that `rows` names. ids: [N] of the whole data set.
 
     rows: part -> places, in the order that the part's samples have. labels: part -> beside them.
+    groups: [N] numbers, of samples that belong together; unheeded where two parts share one.
     """
     empty = [p for p in ("train", "test") if not len(rows.get(p, ()))]
     if empty:
@@ -158,18 +163,30 @@ def bundle(
             f"split {split!r} of {spec.name} leaves class {alone[0]} alone to train on; two "
             "classes at least are needed to learn: choose another split."
         )
+    names = [part for part in ORDER if len(rows.get(part, ()))]
+    places = tensors({part: rows[part].astype(np.int64) for part in names})
+    answers = tensors({part: labels[part].astype(np.int64) for part in names})
+    kept = groups is not None and not straddling(rows, groups)
+    together = tensors({part: groups[rows[part]] for part in names}) if kept else {}
     parts = {
         part: Split(
             inputs,
-            torch.from_numpy(rows[part].astype(np.int64)),
-            torch.from_numpy(labels[part].astype(np.int64)),
+            places[part],
+            answers[part],
             tuple(ids[i] for i in rows[part]),
+            groups=together.get(part),
         )
-        for part in ORDER
-        if len(rows.get(part, ()))
+        for part in names
     }
     digests = {part: split_digest(s.ids) for part, s in parts.items()}
     return DataBundle(spec, parts, split, digests, data_hash)
+
+
+def tensors(arrays: Mapping[str, np.ndarray]) -> "dict[str, Tensor]":
+    """The same arrays, not copied."""
+    import torch  # a second or two, for which who only describes data need not wait
+
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 def bundle_rows(data: DataBundle) -> list[tuple[str, str]]:

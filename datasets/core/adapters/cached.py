@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from torch import Tensor
 
 from bench.datasets.core.adapters.adapter import Adapter, Card, bundle, bundle_rows
 from bench.datasets.core.adapters.notes import (
@@ -31,6 +30,9 @@ from bench.datasets.core.cache.store import (
 from bench.datasets.core.flags import Flag, flag_rows
 from bench.datasets.core.splits.lists import Issue
 from bench.types import DataBundle, DatasetSpec, Ragged
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 EXCLUDED = 20  # samples that a card names
 
@@ -138,6 +140,7 @@ class CachedAdapter(Adapter):
             kept.labels,
             ids,
             self.hash(stored, selection),
+            self.groups(stored),
         )
         listed = (sentence(i) for i in selection.issues if i.flag is Flag.OVERLAP)
         overlaps = (*listed, *common)
@@ -161,13 +164,17 @@ class CachedAdapter(Adapter):
         rows of the cache."""
         return self.describe()
 
-    def inputs(self, stored: Cache) -> dict[str, Tensor | Ragged]:
+    def inputs(self, stored: Cache) -> "dict[str, Tensor | Ragged]":
         """Modality -> what is stored of all samples."""
         return stored.inputs()
 
     def hash(self, stored: Cache, selection: Selection) -> str:
         """The data hash: of all inputs and labels."""
         return stored.hash
+
+    def groups(self, stored: Cache) -> np.ndarray | None:
+        """[N] int64: the number of each sample's group; None where the data has none."""
+        return stored.column("groups").astype(np.int64) if stored.groups else None
 
     def place(self, cache: Path) -> Place:
         """Where the cache belongs; the root need not exist any more."""

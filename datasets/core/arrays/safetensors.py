@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from bench.datasets.core.arrays import npy
 from bench.datasets.core.arrays.npy import Piece
@@ -33,6 +32,8 @@ class Tensor(Piece):
     """A tensor of a .safetensors file."""
 
     def rows(self, step: int) -> Iterator[np.ndarray]:
+        import torch
+
         with opened(self.file) as file:
             tensor = file.get_slice(self.member)
             for i in range(0, self.shape[0], step):

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from bench.datasets.core.cache.sources import RawFile
@@ -115,6 +114,8 @@ def fill(folder: Path, content: CacheContent, progress: Say | None) -> dict:
 
 def described(folder: Path, content: CacheContent, arrays: Mapping, files: Mapping) -> dict:
     """Writes what is not an array: gives what `meta.json` says of all. files: of the arrays."""
+    import torch
+
     files = dict(files)
     for name, raw in columns(content).items():
         (folder / name).write_bytes(raw)

@@ -1,18 +1,22 @@
 """What samples are standardised by: statistics of features over the training part."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from bench.datasets.core.cache.format import digest_of, rows_at_once
 from bench.datasets.core.cache.store import Cache
 from bench.runs.files import Unwritable, write_json
 from bench.types import Modality
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Constants = dict[str, tuple[float, ...]]  # "mean" and "std", as Modality has them
 
@@ -86,6 +90,8 @@ def of_train(stored: Cache, name: str, info: Modality, how: str, rows: np.ndarra
 def features(stored: Tensor, kind: str, rows: np.ndarray) -> Iterator[np.ndarray]:
     """[K, D] at a time: a row for each sample of a vector, each row of a sequence that is not
     padding, or each place of a picture, whose channels are the D."""
+    import torch
+
     step = rows_at_once(stored.shape[1:], np.dtype("f8"))
     for i in range(0, len(rows), step):
         x = stored[torch.from_numpy(rows[i : i + step])].double().numpy()

@@ -6,6 +6,8 @@ little-endian. Where samples have shapes of their own, `<modality>.off.i64` [N +
 begins, in numbers, and `<modality>.shape.i64` [N, dimensions] how it is shaped.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import shutil
@@ -14,16 +16,18 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from bench.datasets.core.cache.format import FORMAT, CacheContent, Say, data_hash, digest_of, fill
 from bench.datasets.core.cache.sources import file_digest, look, unaltered
 from bench.errors import UserError
 from bench.runs.files import Unwritable, make_folder, real, unwritable, write_json
 from bench.types import Ragged
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,8 @@ class Cache:
 
     def array(self, name: str, known: Mapping) -> Tensor | Ragged:
         """One modality. known: what the cache's description says of it."""
+        import torch
+
         path = self.path / f"{name}.bin"
         if "shapes" not in known:
             whole = mapped(path, known["dtype"], known["shape"])
@@ -107,6 +113,8 @@ class Cache:
 
     def shapes(self, name: str) -> Tensor:
         """[N, dimensions] int64, of a modality whose samples have shapes of their own."""
+        import torch
+
         dimensions = self.meta["arrays"][name]["dimensions"]
         numbers = np.fromfile(self.path / f"{name}.shape.i64", "<i8")
         return torch.from_numpy(numbers.reshape(-1, dimensions))
@@ -114,6 +122,8 @@ class Cache:
 
 def mapped(path: Path, dtype: str, shape: Sequence[int]) -> Tensor:
     """A file as a tensor. There is nothing to map in an empty one."""
+    import torch
+
     if 0 in shape:
         return torch.from_numpy(np.zeros(shape, dtype))
     return torch.from_numpy(np.memmap(path, dtype=dtype, mode="c", shape=tuple(shape)))

@@ -11,10 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from scipy.signal import spectrogram
-from torchaudio.compliance import kaldi
 
 FLOOR = 1e-7  # added before the logarithm
 SPREAD = 1e-9  # added to a clip's standard deviation
@@ -78,6 +75,8 @@ def log_psd(wave: NDArray, rate: int) -> NDArray:
 
     That is a Tukey window (0.25) of 512, the mean taken from each, density scaling.
     """
+    from scipy.signal import spectrogram  # a second to load
+
     power = spectrogram(wave.astype(np.float64), rate, nperseg=512, noverlap=353)[2]
     return np.log(power + FLOOR)
 
@@ -99,6 +98,9 @@ def fbank(wave: NDArray, rate: int) -> NDArray:
 
     Windows of 25 ms every 10 ms; a wave shorter than one is padded with zeros, which is ours.
     """
+    import torch
+    from torchaudio.compliance import kaldi
+
     centred = wave.astype(np.float64) - wave.mean(dtype=np.float64)
     padded = np.pad(centred, (0, max(0, rate // 40 - len(centred))))
     return kaldi.fbank(

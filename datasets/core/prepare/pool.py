@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 
 from bench.datasets.core.prepare.worker import ReadRequest
 from bench.errors import UserError
-from bench.runs.processes import Child, end_of, start
+from bench.runs.processes import Child, end_of, start, tail
 
 TICK = 1.0  # seconds between two signs of life at least
 OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM)  # ends that say nothing of the sample
@@ -125,7 +125,9 @@ class ReaderPool:
         if not worker.ready:
             self.unborn += 1
             if code not in OUTSIDE or self.unborn >= PATIENCE:
-                raise RuntimeError(f"a process that reads samples {end_of(code)}{worker.tail()}")
+                raise RuntimeError(
+                    f"a process that reads samples {end_of(code)}{tail(worker.output)}"
+                )
         if worker.chunk:
             self.split(worker, code)
         worker.close()

@@ -6,15 +6,18 @@ A list that was added, or a clip that came later, then costs what is new.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import Tensor
 
 from bench.datasets.core.cache.sources import RawFile, unaltered
 from bench.datasets.core.cache.store import Place, read
 from bench.datasets.core.prepare.clips import Clips
 from bench.datasets.core.prepare.shards import ShardEntry
 from bench.types import Ragged
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Adopted:
 
     samples: Mapping[str, Kept]
     rows: Mapping[str, int]
-    inputs: Mapping[str, Tensor | Ragged]
+    inputs: "Mapping[str, Tensor | Ragged]"
 
     @classmethod
     def of(cls, place: Place, recipe: str, clips: Clips, base: Path) -> "Adopted":

@@ -9,7 +9,7 @@ import torch
 
 from bench.datasets.avmnist.adapter import AVMNIST
 from bench.datasets.avmnist.idx import read_idx
-from bench.datasets.avmnist.splits import SPEAKERS, SPLITS, pairing_digest, pairs
+from bench.datasets.avmnist.splits import SPEAKERS, SPLITS, pairing_digest, pairs, speaker
 from bench.datasets.avmnist.voices import fitted, spectrograms
 from bench.datasets.core.decode.audio import recording
 from bench.datasets.core.flags import Flag
@@ -126,6 +126,16 @@ def speakers_of(split, part):
 def test_no_speaker_is_in_two_parts(split):
     parts = [{r.split("_")[1] for r in speakers_of(split, p)} for p in ("train", "val", "test")]
     assert sum(map(len, parts)) == len(set.union(*parts)) >= 4
+
+
+def test_a_speaker_is_kept_together_and_a_recording_in_the_owners_split(copy, tmp_path):
+    for split, unit in [("clean", speaker), ("literature", str)]:
+        adapter = tiny(copy, split=split)
+        train = adapter.open(tmp_path).parts["train"]
+        heard = adapter.prepared(tmp_path).groups
+        units = [unit(heard[i]) for i in train.rows.tolist()]
+        same = [[a == b for b in units] for a in units]
+        assert (train.groups[:, None] == train.groups).tolist() == same
 
 
 def test_leaving_a_speaker_out_validates_on_the_next():

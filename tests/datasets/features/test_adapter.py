@@ -116,6 +116,17 @@ def test_groups_are_never_cut(tmp_path):
     _, data = opened(tmp_path, feature_arrays() | {"groups": groups})
     found = [set(groups[s.rows.numpy()]) for s in data.parts.values()]
     assert len(found) == 3 and sum(map(len, found)) == len(set.union(*found)) == 20
+    for part in data.parts.values():
+        together = part.groups[:, None] == part.groups
+        named = groups[part.rows.numpy()]
+        assert np.array_equal(together.numpy(), named[:, None] == named)
+
+
+def test_groups_that_the_users_split_cuts_are_not_kept_together_in_training_either(tmp_path):
+    arrays = feature_arrays() | {"groups": np.array([f"g{i // 3}" for i in range(60)])}
+    arrays["split"] = np.array(["train", "val", "test"])[np.arange(60) // 2 % 3]
+    _, data = opened(tmp_path, arrays)
+    assert data.parts["train"].groups is None
 
 
 def test_folds_test_every_sample_once(tmp_path):
