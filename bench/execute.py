@@ -34,10 +34,9 @@ from bench.training.environment import (
     code_version,
     device_of,
     environment,
-    peak_memory,
-    reset_peak_memory,
 )
 from bench.training.journal import Journal
+from bench.training.memory import PeakMemory
 from bench.training.trainer import (
     Evaluation,
     Stopped,
@@ -59,9 +58,8 @@ def execute(run: RunDir, places: Places, stop: Callable[[], bool] = bool) -> Non
     check_precision(spec.train.precision, on)
     torch.set_num_threads(spec.train.threads)
     torch.backends.cudnn.deterministic = True
-    with threadpool_limits(spec.train.threads):
+    with threadpool_limits(spec.train.threads), PeakMemory(on) as memory:
         torch.manual_seed(spec.seed)  # for code that is not ours; ours has named generators
-        reset_peak_memory(on)
         bundle = open_data(spec, places)
         method = build_method(spec, bundle.spec).to(on)
         run.tidy()
@@ -74,7 +72,7 @@ def execute(run: RunDir, places: Places, stop: Callable[[], bool] = bool) -> Non
         journal = Journal(run, [] if state is None else state["rows"])
         trainer = make_trainer(method, bundle, spec, journal, on, stop)
         progress = trainer.train(state)
-        finish(spec, method, bundle, trainer, progress, journal, on)
+        finish(spec, method, bundle, trainer, progress, journal, memory.mib())
 
 
 @lru_cache(maxsize=4)
@@ -122,12 +120,12 @@ def make_trainer(method, bundle, spec, journal, device, stop) -> Trainer:
 
 
 def finish(
-    spec, method, bundle, trainer, progress: TrainingProgress, journal: Journal, device
+    spec, method, bundle, trainer, progress: TrainingProgress, journal: Journal, peak
 ) -> None:
-    """Everything after training: weights, predictions, evaluation, and the result last."""
-    run = journal.run
+    """Everything after training: weights, predictions, evaluation, and the result last. peak: the
+    memory that training took, see PeakMemory."""
+    run, device = journal.run, method.device
     journal.write()
-    peak = peak_memory(device)
     write_bytes(run.weights, checkpoint.dump(clean(method.state_dict())))
     for part in bundle.parts:
         if part != "train":

@@ -208,16 +208,19 @@ DATA = (
 )
 # What each part of `perf` takes of these stands in bench.commands.perf.
 PERF = (
-    argument("what", choices=("data", "overhead", "start", "step")),
-    option("--dataset", "D", "overhead, step: default: the first of `list datasets`"),
-    option("--method", "M[,M..]", "step: beside joint; default: all"),
+    argument("what", choices=("data", "epoch", "overhead", "start", "step", "suite")),
+    option("--dataset", "D", "default: the first of `list datasets`"),
+    option("--method", "M[,M..]", "default: of step all, of epoch joint, of suite six"),
+    option("--seeds", "5|3,7", "suite: as `run` takes them; default: 5"),
     *PLACES,
-    repeated("--set", "KEY=VALUE", f"overhead, step: {KEYS}", default=[]),
-    argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="overhead, step"),
+    repeated("--set", "KEY=VALUE", KEYS, default=[]),
+    argument("--device", choices=("auto", "cpu", "cuda"), default="auto"),
+    option("--precision", "P", "the same as --set train.precision=P"),
+    option("--jobs", "N[,N..]", "suite: runs side by side; default: 1, 2, 4 .. up to the cores"),
     option("--steps", "N", "step: of a method in a round; default: 5", type=int, default=5),
-    argument("--format", choices=("plain", "md", "csv", "json"), default="plain", help="not data"),
+    argument("--format", choices=("plain", "md", "csv", "json"), default="plain"),
     option("--clips", "N", "data: default: 64", type=int, default=64),
-    option("--rounds", "N", "in which all take turns; default: 9", type=int, default=9),
+    option("--rounds", "N", "in which all take turns; default: 9; of epoch and suite 3", type=int),
 )
 
 READS = True

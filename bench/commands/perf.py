@@ -6,14 +6,19 @@ from importlib import import_module
 from bench.commands.parser import PERF
 from bench.errors import UserError
 
+SETUP = ("dataset", "root", "cache", "set", "device", "precision", "rounds", "format")
 # Part -> its options, besides --results, and the function of its module that measures it.
 OPTIONS = {
-    "data": ("clips", "rounds"),
-    "overhead": ("dataset", "root", "cache", "set", "device", "rounds", "format"),
+    "data": ("clips", "rounds", "format"),
+    "epoch": (*SETUP, "method"),
+    "overhead": SETUP,
     "start": ("rounds", "format"),
-    "step": ("dataset", "method", "root", "cache", "set", "device", "steps", "rounds", "format"),
+    "step": (*SETUP, "method", "steps"),
+    "suite": (*SETUP, "method", "seeds", "jobs"),
 }
 COUNTS = ("clips", "rounds", "steps")
+ROUNDS = {"epoch": 3, "suite": 3}  # of parts that take minutes
+MANY = 9  # rounds of the others
 
 
 def perf(args: argparse.Namespace) -> int:
@@ -26,6 +31,10 @@ def perf(args: argparse.Namespace) -> int:
             raise UserError(
                 f"--{name} is for perf {whose}, not for perf {args.what}; leave it out."
             )
-        if name in COUNTS and value < 1:
+        if name in COUNTS and value is not None and value < 1:
             raise UserError(f"--{name} {value} is too few: give 1 or more.")
+    if args.rounds is None:
+        args.rounds = ROUNDS.get(args.what, MANY)
+    if args.precision is not None:
+        args.set = [*args.set, f"train.precision={args.precision}"]
     return getattr(import_module(f"bench.commands.perf_{args.what}"), args.what)(args)

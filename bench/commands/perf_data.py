@@ -1,52 +1,44 @@
 """`perf data`: how fast batches are made on this machine."""
 
 import argparse
+import os
 import sys
 import tempfile
 from pathlib import Path
 
+import torch
+
+from bench.commands import perf_written
+from bench.commands.perf_written import loaded, spread
+from bench.perf.data import make, measure, summary
+from bench.training.environment import environment
+
+HEADING = ("batches", "side", "ms", "CPU ms", "x faster", "x faster, CPU")
+NOTE = """\
+Of a sample: three pictures and a spectrogram, in batches as a training and as an evaluation take
+them, on one thread; median [quartiles] of the rounds. plain: a Dataset that decodes, and a
+DataLoader. x faster: than that in the same round."""
+
 
 def data(args: argparse.Namespace) -> int:
-    """Prints milliseconds per sample, and how many times faster the suite's own path is."""
-    import torch
-
-    from bench.perf.data import make, measure
-
-    threads = torch.get_num_threads()
+    """Prints a line for each form of batches and each side."""
+    load, threads = os.getloadavg()[0], torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         with tempfile.TemporaryDirectory() as folder:
             make(Path(folder), args.clips)
-            times = measure(Path(folder), args.clips, args.rounds)
+            rows = summary(measure(Path(folder), args.clips, args.rounds))
     finally:
         torch.set_num_threads(threads)
-    sys.stdout.write("\n".join(lines(times, args.clips, args.rounds)) + "\n")
+    where = environment(torch.device("cpu")) | {"load": load, "cores": os.cpu_count()}
+    where |= {"rounds": args.rounds, "clips": args.clips}
+    head = "{clips} clips, {device_name}, 1 of {cores} threads, torch {torch}; {rounds} rounds; "
+    head = head.format_map(where) + loaded(load)
+    cells = [HEADING, *map(row_cells, rows)]
+    sys.stdout.write(perf_written.written(args.format, where, rows, head, cells, NOTE))
     return 0
 
 
-def lines(times: dict, clips: int, rounds: int) -> list[str]:
-    from bench.perf.data import FORMS, SIDES
-
-    rows = [
-        f"ms per sample, median [quartiles] of {rounds} rounds over {clips} clips, one thread",
-        f"{'':24}{'wall':>24}{'cpu':>24}",
-    ]
-    for form in FORMS:
-        plain, ours = (times[form, side] for side in SIDES)
-        for side in SIDES:
-            cells = [spread(x) for x in (times[form, side].wall, times[form, side].cpu)]
-            rows.append(f"{form + ', ' + side:24}{cells[0]:>24}{cells[1]:>24}")
-        cells = [
-            spread([a / b for a, b in zip(x, y, strict=True)])
-            for x, y in ((plain.wall, ours.wall), (plain.cpu, ours.cpu))
-        ]
-        rows.append(f"{form + ', times faster':24}{cells[0]:>24}{cells[1]:>24}")
-    return rows
-
-
-def spread(values: list[float]) -> str:
-    """Median [quartiles]."""
-    import numpy as np
-
-    low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
-    return f"{middle:.2f} [{low:.2f} .. {high:.2f}]"
+def row_cells(row: dict) -> tuple[str, ...]:
+    times = ("wall_ms", "cpu_ms", "wall_faster", "cpu_faster")
+    return row["form"], row["side"], *(spread(row[name]) for name in times)

@@ -15,19 +15,25 @@ from bench.config.experiment import Experiment, read_roots
 from bench.config.spec import RunSpec
 from bench.errors import UserError
 from bench.execute import build_method, open_data, train_data
-from bench.perf.step import Trainee, measure, summary
+from bench.perf.peak import convolution_peak
+from bench.perf.step import Trainee, measure, plain_loop, summary
 from bench.runs.places import Places
-from bench.training.environment import device_of, environment
+from bench.training.environment import check_precision, device_of, environment
 from bench.types import DataBundle
 
 BASELINE = "joint"
-HEADING = ("method", "stages", "epochs", "ms", "x", "passes", "MiB", "x MiB", "plan", "cost")
+PLAIN = "plain loop"
+HEADING = (
+    *("method", "stages", "epochs", "ms", "x", "passes", "GFLOP", "peak %", "MiB", "x MiB"),
+    *("plan", "cost"),
+)
 NOTE = f"""\
-A line has the stages of a method that make equally many passes. ms: median step. x: beside
-{BASELINE} in the same round, median [quartiles] of the rounds. passes: of a batch through all
-encoders, forward + backward, counted. MiB: of tensors at the peak of a step; x MiB: beside
-{BASELINE}. plan: the steps of all stages, in trainings of {BASELINE}. cost: what is paid beside
-{BASELINE}'s 1 + 1, as the class says."""
+A line has the stages of a method that make equally many passes. {PLAIN}: the network and batches of
+{BASELINE}, with torch alone. ms: median step. x: beside {BASELINE} in the same round, median
+[quartiles] of the rounds. passes: of a batch through all encoders, forward + backward, counted.
+GFLOP: of a step, counted; peak %: what a second of it has, of what convolutions reach here. MiB: of
+tensors at the peak of a step; x MiB: beside {BASELINE}. plan: the steps of all stages, in trainings
+of {BASELINE}. cost: what is paid beside {BASELINE}'s 1 + 1, as the class says."""
 # What steps are timed by, in words: on one thread other work hardly changes the processor's time.
 CLOCKS = {"cpu": "processor time", "wall": "time by the clock"}
 
@@ -39,13 +45,19 @@ def step(args: argparse.Namespace) -> int:
     where, trainees = prepared(args)
     threads = torch.get_num_threads()
     torch.set_num_threads(where["threads"])
+    device, precision = device_of(args.device), where["precision"]
     try:
+        before = convolution_peak(device, precision)
         lines = measure(trainees, where["modalities"], args.rounds, args.steps)
+        after = convolution_peak(device, precision)
     finally:
         torch.set_num_threads(threads)
+    peak = {clock: max(before[clock], after[clock]) for clock in before}
     where |= {"load": load, "cores": os.cpu_count(), "rounds": args.rounds, "steps": args.steps}
-    costs = {t.name: t.method.cost for t in trainees}
-    rows = [row | {"cost": costs[row["method"]]} for row in summary(lines, where["clock"])]
+    where["peak_gflops"] = peak[where["clock"]] / 1e9
+    costs = {t.name: t.method.cost for t in trainees} | {PLAIN: f"{BASELINE} without the suite"}
+    table = summary(lines, where["clock"], peak)
+    rows = [row | {"cost": costs[row["method"]]} for row in table]
     sys.stdout.write(written(args.format, where, rows))
     return 0
 
@@ -56,8 +68,11 @@ def prepared(args: argparse.Namespace) -> tuple[dict[str, object], list[Trainee]
     where, specs, bundle, _ = opened(args, "step", tuple(dict.fromkeys((BASELINE, *wanted))))
     device = device_of(args.device)
     data = train_data(specs[0], bundle, device)
-    built = ((spec.method, build_method(spec, bundle.spec).to(device)) for spec in specs)
-    return where, [Trainee(name, method, data, specs[0].train) for name, method in built]
+    config, built = specs[0].train, [build_method(s, bundle.spec).to(device) for s in specs]
+    loop = plain_loop(PLAIN, build_method(specs[0], bundle.spec).to(device), data, config)
+    pairs = zip(specs, built, strict=True)
+    first, *others = (Trainee(spec.method, method, data, config) for spec, method in pairs)
+    return where, [first, loop, *others]
 
 
 def opened(
@@ -72,7 +87,9 @@ def opened(
     experiment = Experiment(names, tuple((m, {}) for m in wanted), (0,), roots=roots)
     specs = configure.specs(experiment.with_settings(args.set))
     train, places = specs[0].train, request.places(args, experiment)
-    bundle, device = open_data(specs[0], places), device_of(args.device)
+    device = device_of(args.device)
+    check_precision(train.precision, device)
+    bundle = open_data(specs[0], places)
     where = {
         "dataset": names[0],
         "samples": len(bundle.parts["train"]),
@@ -94,7 +111,8 @@ def written(form: str, where: dict[str, object], rows: list[dict]) -> str:
 def about(where: dict[str, object]) -> str:
     machine = (
         "{dataset}, batches of {batch_size}, {device_name}, {threads} of {cores} threads, "
-        "{precision}, torch {torch}, {arithmetic} arithmetic; {rounds} rounds of {steps} steps; "
+        "{precision}, torch {torch}, {arithmetic} arithmetic, convolutions at {peak_gflops:.0f} "
+        "GFLOP/s; {rounds} rounds of {steps} steps; "
     ).format_map(where)
     return f"{machine}{CLOCKS[where['clock']]}; {loaded(where['load'])}"
 
@@ -112,6 +130,8 @@ def grid(rows: list[dict], clock: str) -> Iterator[tuple[str, ...]]:
             f"{row[f'{clock}_ms']['median']:.2f}",
             spread(row[f"{clock}_relative"]),
             f"{row['forward']:.1f} + {row['backward']:.1f}",
+            f"{row['gflop']:.3g}",
+            f"{100 * row['peak_share']:.1f}",
             f"{row['memory_mib']:.2f}",
             f"{row['memory_relative']:.2f}",
             f"{row['plan_relative']:.2f}" if first else "",

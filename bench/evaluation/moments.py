@@ -3,10 +3,12 @@
 import torch
 from torch import Tensor
 
+MOST = 2**22  # numbers that are in float64 at a time
+
 
 class Moments:
     """Over samples, and over all axes of a sample but its dimension or channel: the first axis, or
-    the last of a sequence [T, D]. Sums in float64."""
+    the last of a sequence [T, D]. Sums in float64, of at most MOST numbers at a time."""
 
     def __init__(self):
         self.count, self.sums, self.squares = 0, 0.0, 0.0
@@ -15,10 +17,11 @@ class Moments:
         """x: [B, ...]."""
         axis = 2 if x.ndim == 3 else 1
         others = [i for i in range(x.ndim) if i != axis]
-        wide = x.to(torch.float64, copy=True)
         self.count += x.numel() // x.shape[axis]
-        self.sums = self.sums + wide.sum(dim=others, keepdim=True)
-        self.squares = self.squares + wide.square_().sum(dim=others, keepdim=True)
+        for part in x.split(max(1, MOST // x[0].numel())):
+            wide = part.to(torch.float64, copy=True)
+            self.sums = self.sums + wide.sum(dim=others, keepdim=True)
+            self.squares = self.squares + wide.square_().sum(dim=others, keepdim=True)
 
     @property
     def mean(self) -> Tensor:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import repeat
-from math import ceil
+from math import ceil, prod
 
 import torch
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from bench.types import Batch, DatasetSpec, Split
 
 LOOK = 256  # samples in a batch of an ordered pass
 LOOK_VIEWED = 64  # the same where a modality has a view, whose inputs are large
+LOOK_NUMBERS = 2**23  # the same in numbers, which samples without views may be too long for
 AHEAD = 2  # batches that are made while one is worked on
 
 
@@ -50,8 +51,10 @@ class Source:
     @property
     def look(self) -> int:
         """Samples in a batch of an ordered pass."""
-        viewed = any(info.view is not None for info in self.spec.modalities.values())
-        return LOOK_VIEWED if viewed else LOOK
+        infos = self.spec.modalities.values()
+        if any(info.view is not None for info in infos):
+            return LOOK_VIEWED
+        return min(LOOK, max(1, LOOK_NUMBERS // sum(prod(info.shape) for info in infos)))
 
     def evaluation(self) -> "Source":
         """The same samples in evaluation form, without another copy of them."""

@@ -20,7 +20,9 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from bench.loading.loaders import Source
+from bench.perf.step import ratios
 from bench.seeds import generator
+from bench.training.timing import quartiles
 from bench.types import DatasetSpec, Modality, Ragged, Split, View
 
 FRAMES, HEIGHT, WIDTH = 3, 360, 480
@@ -143,3 +145,16 @@ def measure(folder: Path, clips: int, rounds: int) -> dict[tuple[str, str], Samp
             times[key].wall.append(1e3 * (time.perf_counter() - wall) / count)
             times[key].cpu.append(1e3 * (time.process_time() - cpu) / count)
     return times
+
+
+def summary(times: dict[tuple[str, str], SampleTimes]) -> list[dict[str, object]]:
+    """Each form and side, in plain values; how many times faster is of times of one round."""
+    rows = []
+    for (form, side), own in times.items():
+        row: dict[str, object] = {"form": form, "side": side}
+        plain = times[form, SIDES[0]]
+        for clock in ("wall", "cpu"):
+            row[f"{clock}_ms"] = quartiles(getattr(own, clock))
+            row[f"{clock}_faster"] = quartiles(ratios(getattr(plain, clock), getattr(own, clock)))
+        rows.append(row)
+    return rows

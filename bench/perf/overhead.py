@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor, optim
-from torch.nn.functional import cross_entropy
+from torch import Tensor
 
 from bench.config.spec import TrainConfig
 from bench.loading.loaders import Source, TrainData
 from bench.method import Method
+from bench.perf import plain
 from bench.seeds import generator
 from bench.training.optimizers import learning_rate
 from bench.training.timing import quartiles
@@ -34,11 +34,7 @@ class PlainLoop:
         self, method: Method, data: TrainData, config: TrainConfig, scored: Sequence[Source] = ()
     ):
         self.method, self.data, self.config, self.scored = method, data, config, scored
-        rates = {"lr": config.lr, "weight_decay": config.weight_decay}
-        if config.optimizer == "adamw":
-            self.optimizer = optim.AdamW(method.parameters(), **rates)
-        else:
-            self.optimizer = optim.SGD(method.parameters(), momentum=config.momentum, **rates)
+        self.optimizer = plain.optimizer(method, config)
         self.inputs = held(data.source)
         self.told: list[float] = []
 
@@ -55,22 +51,19 @@ class PlainLoop:
         labels, losses = self.data.source.labels, []
         draw = generator(self.data.seed, "order", epoch)
         for rows in self.data.cut(torch.randperm(len(labels), generator=draw).to(labels.device)):
-            logits = self.answer({m: x[rows] for m, x in self.inputs.items()})
-            loss = cross_entropy(logits, labels[rows])
-            self.optimizer.zero_grad()
-            loss.backward()
-            self.optimizer.step()
-            losses.append(loss.detach())
+            inputs = {m: x[rows] for m, x in self.inputs.items()}
+            losses.append(plain.descend(self.method, self.optimizer, inputs, labels[rows]))
         return torch.stack(losses).mean().item()
-
-    def answer(self, inputs: dict[str, Tensor]) -> Tensor:
-        encoders = self.method.encoders
-        return self.method.head({m: encoders[m](x) for m, x in inputs.items()})
 
     @torch.no_grad()
     def accuracy(self, source: Source) -> float:
         self.method.eval()
-        return (self.answer(held(source)).argmax(dim=1) == source.labels).float().mean().item()
+        return (
+            (plain.answer(self.method, held(source)).argmax(dim=1) == source.labels)
+            .float()
+            .mean()
+            .item()
+        )
 
 
 def held(source: Source) -> dict[str, Tensor | None]:

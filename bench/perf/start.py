@@ -17,6 +17,7 @@ from bench.training.timing import quartiles
 ACTS = {
     "python": "",
     "list methods": "assert not main(['list', 'methods'])",
+    "plan": "assert not main(['plan', 'joint', '--dataset', DATASET])",
     "run --dry": "assert not main(['run', '--method', 'joint', '--dataset', DATASET, '--dry'])",
     "worker": "import bench.execute",
     "further worker": "import bench.execute, gc, os; gc.freeze(); further = os.fork() == 0\n"

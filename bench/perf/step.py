@@ -9,14 +9,16 @@ not.
 import copy
 import random
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from statistics import median
 
 from bench.config.spec import TrainConfig
+from bench.evaluation.operations import operations
 from bench.loading.loaders import TrainData
 from bench.method import Method, Stage
+from bench.perf import plain
 from bench.perf.counting import passes, peak_bytes
 from bench.training.optimizers import build_optimizers
 from bench.training.timing import Laps, quartiles
@@ -67,13 +69,21 @@ class Trainee:
         return median(wall[WARM_UP:] or wall), median(cpu[WARM_UP:] or cpu)
 
 
+def plain_loop(name: str, method: Method, data: TrainData, config: TrainConfig) -> Trainee:
+    """A method of one stage that trains as joint training does without the suite."""
+    one = Trainee(name, method, data, config)
+    one.plan = [replace(stage, step=partial(plain.step, method)) for stage in one.plan]
+    one.optimizers = dict.fromkeys(one.optimizers, plain.optimizer(method, config))
+    return one
+
+
 @dataclass
 class Line:
     """Stages of one method whose steps make equally many passes.
 
     forward, backward: passes of a batch through all encoders, of every modality. bytes: of tensors
-    at the peak of a step. wall, cpu: seconds of a step by the clock, and of the process on
-    processors, a number for each round.
+    at the peak of a step. operations: floating-point, of a step, a number for each stage. wall,
+    cpu: seconds of a step by the clock, and of the process on processors, a number for each round.
     """
 
     trainee: Trainee
@@ -81,12 +91,19 @@ class Line:
     forward: float
     backward: float
     bytes: int
+    operations: list[int] = field(default_factory=list)
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
 
     @property
     def epochs(self) -> int:
         return sum(s.epochs for s in self.stages)
+
+    @property
+    def step_operations(self) -> float:
+        """Mean over the stages, by their epochs."""
+        pairs = zip(self.operations, self.stages, strict=True)
+        return sum(count * stage.epochs for count, stage in pairs) / self.epochs
 
 
 def lines(trainee: Trainee, modalities: int) -> list[Line]:
@@ -98,10 +115,12 @@ def lines(trainee: Trainee, modalities: int) -> list[Line]:
         step()  # gradients and the optimizer's state are there from now on
         once = modalities * len(batch.label)
         forward, backward = (count / once for count in passes(trainee.method, step))
+        count = operations(trainee.method, step)
         peak = peak_bytes(trainee.method, trainee.optimizer(stage), step)
         key = round(forward, 1), round(backward, 1)
         line = grouped.setdefault(key, Line(trainee, [], forward, backward, 0))
         line.stages.append(stage)
+        line.operations.append(count)
         line.bytes = max(line.bytes, peak)
     return list(grouped.values())
 
@@ -119,14 +138,18 @@ def measure(trainees: Sequence[Trainee], modalities: int, rounds: int, steps: in
     return rows
 
 
-def summary(rows: Sequence[Line], clock: str) -> list[dict[str, object]]:
+def summary(rows: Sequence[Line], clock: str, peak: Mapping[str, float]) -> list[dict[str, object]]:
     """Every line beside the first, in plain values.
 
     `plan_relative` is of a method: all steps of its plan, in plans of the first, by the clock
-    "wall" or "cpu". What a method does between epochs is not in it.
+    "wall" or "cpu". What a method does between epochs is not in it. peak: floating-point operations
+    per second that `peak_share` is a share of, by each clock.
     """
     base = rows[0]
     table = [{"method": line.trainee.name} | beside(line, base) for line in rows]
+    for row, line in zip(table, rows, strict=True):
+        seconds = median(getattr(line, clock))
+        row["peak_share"] = line.step_operations / (seconds * peak[clock])
     for row in table:
         own = [other for other in table if other["method"] == row["method"]]
         steps = sum(other["epochs"] * other[f"{clock}_relative"]["median"] for other in own)
@@ -144,6 +167,7 @@ def beside(line: Line, base: Line) -> dict[str, object]:
         "cpu_relative": quartiles(ratios(line.cpu, base.cpu)),
         "forward": round(line.forward, 2),
         "backward": round(line.backward, 2),
+        "gflop": line.step_operations / 1e9,
         "memory_mib": line.bytes / 2**20,
         "memory_relative": line.bytes / base.bytes,
     }

@@ -78,8 +78,9 @@ class Cost:
     parameters: int | None
     parameters_trained: int | None
     parameters_inference: int | None  # that the answer depends on; None where it cannot be told
-    peak_memory_mib: float | None
+    peak_memory_mib: float | None  # on a CPU with the mapped files that were read
     reserved_memory_mib: float | None
+    peak_anonymous_mib: float | None  # of the process, without mapped files
     forward_flops: float | None  # of a sample
     stages: dict[str, dict] | None  # stage -> step_ms, load_ms, epoch_seconds, epoch_flops, ..
     training_flops: float | None

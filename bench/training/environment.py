@@ -95,33 +95,3 @@ def commit() -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return answer.stdout.strip() or None
-
-
-def reset_peak_memory(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-        return
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        return  # not Linux, or not allowed: the figure is then the process's since its start
-
-
-def peak_memory(device: torch.device) -> dict[str, float | None]:
-    """MiB since the reset: of the device's allocator, used and reserved, else of the process."""
-    if device.type == "cuda":
-        used = torch.cuda.max_memory_allocated(device) / 2**20
-        reserved = torch.cuda.max_memory_reserved(device) / 2**20
-        return {"peak_memory_mib": used, "reserved_memory_mib": reserved}
-    return {"peak_memory_mib": resident(), "reserved_memory_mib": None}
-
-
-def resident() -> float | None:
-    """The process's largest resident set, in MiB; None where the system does not tell."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return None
-    for line in status.read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) / 1024
-    return None

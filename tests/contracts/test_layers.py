@@ -302,7 +302,7 @@ READER = "bench/config/text.py"
 # Files that this suite itself writes, or the system: nobody else's text is opened elsewhere.
 OWN_TEXTS = {
     "bench/commands/streams.py",  # standard input
-    "bench/training/environment.py",  # of the kernel
+    "bench/training/memory.py",  # of the kernel
     "bench/runner/slurm/jobs.py",  # what a job printed
     "bench/runs/arithmetic.py",  # of the kernel
     "bench/runs/rundir.py",  # error.txt

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from bench import metrics
+from bench.evaluation import moments
 from bench.evaluation.evaluate import EvaluatedRun, evaluate, norms
 from bench.evaluation.gradients import gradient_cosines
-from bench.evaluation.moments import Moments
 from bench.evaluation.robustness import LEVELS
 from bench.evaluation.subsets import MOST, asked
 from bench.execute import build_method, open_data
@@ -247,12 +247,14 @@ def test_losses_that_pull_alike_have_cosine_one(joint):
     assert cosines == {"m0": pytest.approx(1)}  # the other encoder gets no gradient
 
 
+@pytest.mark.parametrize("most", [1, 50, moments.MOST])
 @pytest.mark.parametrize("shape", [(40, 3), (40, 2, 3, 4), (40, 6, 3), (40, 2, 3, 2, 2)])
-def test_moments_are_those_of_the_whole_split(shape):
+def test_moments_are_those_of_the_whole_split(shape, most, monkeypatch):
+    monkeypatch.setattr(moments, "MOST", most)
     x = 5 + 2 * torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    moments = Moments()
+    sums = moments.Moments()
     for part in x.split(7):
-        moments.add(part)
+        sums.add(part)
     others = [0, 1] if len(shape) == 3 else [0, *range(2, len(shape))]
-    torch.testing.assert_close(moments.mean, x.mean(dim=others, keepdim=True))
-    torch.testing.assert_close(moments.std, x.std(dim=others, keepdim=True, correction=0))
+    torch.testing.assert_close(sums.mean, x.mean(dim=others, keepdim=True))
+    torch.testing.assert_close(sums.std, x.std(dim=others, keepdim=True, correction=0))

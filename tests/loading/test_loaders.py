@@ -16,7 +16,7 @@ from bench.errors import UserError
 from bench.execute import open_data
 from bench.loading import streams
 from bench.loading.crops import plan
-from bench.loading.loaders import TrainData, ahead, stratified
+from bench.loading.loaders import LOOK, LOOK_NUMBERS, TrainData, ahead, stratified
 from bench.runs.places import Places
 from bench.types import DatasetSpec, Modality, View
 from tests.helpers.pictures import SHAPES, inputs, ragged, source_of, split_of
@@ -332,6 +332,22 @@ def test_training_batches_are_augmented_by_their_pass_and_ordered_ones_are_not()
     (looked,) = list(data.ordered())
     plain = source_of(viewed(), ragged(SHAPES), train=False)
     assert torch.equal(looked.inputs["m0"], inputs(plain, range(5)))
+
+
+@pytest.mark.parametrize(
+    ("shapes", "samples"),
+    [
+        ([(16,), (12,)], LOOK),
+        ([(LOOK_NUMBERS // LOOK,)], LOOK),
+        ([(LOOK_NUMBERS // 8,), (LOOK_NUMBERS // 8,)], 4),
+        ([(2 * LOOK_NUMBERS,)], 1),
+    ],
+)
+def test_a_look_at_long_samples_is_at_fewer(shapes, samples):
+    source = train_data().source
+    modalities = {f"m{i}": Modality("vector", shape) for i, shape in enumerate(shapes)}
+    source.spec = DatasetSpec("made", 2, modalities)
+    assert source.look == samples
 
 
 def test_a_thread_ahead_changes_nothing():

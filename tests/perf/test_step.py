@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from bench.perf.step import WARM_UP, Line, Trainee, measure, summary
+from bench.perf.step import WARM_UP, Line, Trainee, lines, measure, plain_loop, summary
 from bench.training.trainer import set_modes
 from bench.types import Clock
 from tests.helpers.training import flat, spec_of, trainer_of
@@ -26,6 +26,24 @@ def test_a_turn_trains_as_a_run_does():
     for i, batch in zip(range(WARM_UP + 2), plain.data.batches(2), strict=False):
         stage.step(batch, optimizer, Clock(2, 4, i, len(plain.data)))
     assert torch.equal(flat(ours.method), flat(plain.method))
+
+
+def test_a_plain_loop_trains_alike():
+    ours, spec = trainee("joint"), spec_of("joint", epochs=4)
+    loop = plain_loop("plain", trainer_of(spec).method, ours.data, spec.train)
+    for one in (ours, loop):
+        one.seconds(one.plan[0], share=0.5, steps=3)
+    assert torch.equal(flat(loop.method), flat(ours.method))
+    assert isinstance(loop.optimizer(loop.plan[0]), torch.optim.SGD)
+
+
+def test_a_step_has_the_operations_of_its_layers():
+    (alone, student) = lines(trainee("umt"), 2)
+    # Two layers forward and backward, but for the gradient of data, and a head's 64 x 4 numbers.
+    macs = [3 * (width * 64 + 64 * 64 + 64 * 4) - width * 64 for width in (16, 12)]
+    assert alone.operations == [2 * 32 * count for count in macs]
+    assert alone.step_operations == sum(alone.operations) / 2
+    assert student.step_operations > sum(alone.operations)
 
 
 def test_what_a_method_holds_out_others_keep():
@@ -56,22 +74,26 @@ def line(name, epochs, times):
     method = SimpleNamespace(device=torch.device("cpu"))
     stage = SimpleNamespace(name="train", epochs=epochs)
     owner = SimpleNamespace(name=name, method=method)
-    return Line(owner, [stage], 1.0, 1.0, 2**20 * epochs, wall=[9.0] * 3, cpu=times)
+    return Line(owner, [stage], 1.0, 1.0, 2**20 * epochs, [10**9], wall=[9.0] * 3, cpu=times)
+
+
+PEAK = {"wall": 1e9, "cpu": 2e9}
 
 
 def test_ratios_are_of_times_of_one_round():
     """A machine that gets slower meanwhile changes none of them."""
     rows = [line("base", 10, [1.0, 2.0, 8.0]), line("twice", 10, [2.0, 4.0, 16.0])]
-    base, twice = summary(rows, "cpu")
+    base, twice = summary(rows, "cpu", PEAK)
     assert base["cpu_relative"] == {"q1": 1, "median": 1, "q3": 1, "count": 3}
     assert twice["cpu_relative"] == {"q1": 2, "median": 2, "q3": 2, "count": 3}
     assert twice["wall_relative"]["median"] == 1 and twice["cpu_ms"]["median"] == 4000
+    assert (base["gflop"], base["peak_share"], twice["peak_share"]) == (1, 0.25, 0.125)
 
 
 def test_a_plan_is_the_sum_of_its_stages():
     rows = [line("base", 10, [1.0] * 3), line("a", 20, [0.5] * 3), line("a", 5, [4.0] * 3)]
-    base, first, last = summary(rows, "cpu")
+    base, first, last = summary(rows, "cpu", PEAK)
     assert base["plan_relative"] == 1
     assert first["plan_relative"] == last["plan_relative"] == pytest.approx((20 * 0.5 + 5 * 4) / 10)
-    assert summary(rows, "wall")[1]["plan_relative"] == (20 + 5) / 10
+    assert summary(rows, "wall", PEAK)[1]["plan_relative"] == (20 + 5) / 10
     assert (first["memory_mib"], first["memory_relative"]) == (20, 2)

@@ -131,6 +131,7 @@ def costs(cost: Mapping[str, float]) -> Iterator[tuple[str, str]]:
         "forward_flops": "{:.3g} FLOP forward per sample",
         "training_flops": "{:.3g} FLOP in training",
         "peak_memory_mib": "{:,.0f} MiB at most",
+        "peak_anonymous_mib": "{:,.0f} MiB of its own",
     }
     parts = [text.format(cost[key]) for key, text in named.items() if key in cost]
     if parts:

@@ -40,5 +40,6 @@ COST = {
     "step_ms": Quantity("step", step_time, -1, unit="ms"),
     "seconds": stated("time", "seconds", "s"),
     "peak_memory_mib": stated("peak memory", "peak_memory_mib", "MiB"),
+    "peak_anonymous_mib": stated("peak own memory", "peak_anonymous_mib", "MiB"),
     "reserved_memory_mib": stated("reserved memory", "reserved_memory_mib", "MiB"),
 }
