@@ -29,14 +29,10 @@ from bench.runs.places import Places
 from bench.runs.result import Cost, MethodTitle, Reading, Result, SplitScores, SplitUsed
 from bench.runs.rundir import RunDir
 from bench.training import checkpoint
-from bench.training.environment import (
-    check_precision,
-    code_version,
-    device_of,
-    environment,
-)
+from bench.training.environment import code_version, device_of, environment
 from bench.training.journal import Journal
 from bench.training.memory import PeakMemory
+from bench.training.numerics import check_precision, chosen, layout_of, precision_of
 from bench.training.trainer import (
     Evaluation,
     Stopped,
@@ -47,6 +43,8 @@ from bench.training.trainer import (
 from bench.types import DataBundle, DatasetSpec, Split
 
 __all__ = ["Stopped", "TrainingFailed", "build_method", "execute", "open_data", "train_data"]
+
+CPU = torch.device("cpu")
 
 
 def execute(run: RunDir, places: Places, stop: Callable[[], bool] = bool) -> None:
@@ -61,7 +59,7 @@ def execute(run: RunDir, places: Places, stop: Callable[[], bool] = bool) -> Non
     with threadpool_limits(spec.train.threads), PeakMemory(on) as memory:
         torch.manual_seed(spec.seed)  # for code that is not ours; ours has named generators
         bundle = open_data(spec, places)
-        method = build_method(spec, bundle.spec).to(on)
+        method = build_method(spec, bundle.spec, on)
         run.tidy()
         state = checkpoint.newest(run)
         if state is not None and state["data_hash"] != bundle.hash:
@@ -86,11 +84,12 @@ def open_data(spec: RunSpec, places: Places) -> DataBundle:
     return opened(spec.dataset, data, places.roots.get(spec.dataset), places.cache)
 
 
-def build_method(spec: RunSpec, data: DatasetSpec) -> Method:
-    """The method of a run, with its initial weights."""
+def build_method(spec: RunSpec, data: DatasetSpec, device: torch.device = CPU) -> Method:
+    """The method of a run, with its initial weights, on the device."""
     cls = load(lookup(methods.ENTRIES, spec.method, "method").target)
     config = build(cls.Config, spec.settings, spec.method)
-    return cls(Task(data, spec.network, spec.seed, spec.train.precision), config)
+    precision, layout = precision_of(spec.train.precision, device), layout_of(device)
+    return cls(Task(data, spec.network, spec.seed, precision, layout), config).to(device)
 
 
 def train_data(spec: RunSpec, bundle: DataBundle, device: torch.device) -> TrainData:
@@ -152,7 +151,7 @@ def finish(
         split=SplitUsed(bundle.split, bundle.digests, counts, list(bundle.overlaps)),
         data_hash=bundle.hash,
         cost=cost_of(spec, method, bundle, trainer, peak),
-        environment=environment(device),
+        environment=environment(device) | chosen(method.task),
         code=code_version(),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -161,7 +160,7 @@ def finish(
 
 def cost_of(spec, method, bundle, trainer, peak) -> Cost:
     """What training took, and what it computes, told by a copy of the method."""
-    copy = build_method(spec, bundle.spec).to(method.device)
+    copy = build_method(spec, bundle.spec, method.device)
     copy.load_state_dict(method.state_dict())
     computed = training_operations(copy, trainer.data, spec.train)
     return cost(method, trainer.at, peak, trainer.evaluation.test, computed)

@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
 
 from bench.config.settings import Settings, knob, share
+from bench.config.spec import FP32
 from bench.errors import UserError
 from bench.loading.loaders import OrderedLoader, TrainData
 from bench.networks.task import Task
@@ -161,7 +162,7 @@ class Method(nn.Module):
     def through(self, encoder: nn.Module, inputs: Tensor) -> Tensor:
         """An encoder's features [B, D], in the run's precision. Heads and losses stay in full
         precision: autocast is worth its error in encoders alone."""
-        if self.task.precision == "fp32":
+        if self.task.precision == FP32:
             return encoder(inputs)
         with torch.autocast(self.device.type, torch.bfloat16):
             return encoder(inputs).float()

@@ -42,7 +42,7 @@ class CML(Method):
         draw = generator(self.task.seed, "removal", clock.epoch, 0 if released else clock.step)
         count = len(self.modalities)
         turn = torch.rand(1 if released else size, count, generator=draw).argsort(dim=1)
-        return turn.expand(size, -1).to(self.device)
+        return turn.expand(size, -1).to(self.device, non_blocking=True)
 
     def chain(self, out, turn):
         """f_k, the answers without what has gone by turn k, [M, B, C]."""

@@ -69,7 +69,7 @@ class MCR(OwnHeads):
         """S orders of a batch, [S, B], drawn anew in every step, on the host for any device."""
         draw = generator(self.task.seed, "permutations", clock.epoch, clock.step)
         order = torch.rand(self.config.permutations, size, generator=draw).argsort(dim=1)
-        return order.to(self.device)
+        return order.to(self.device, non_blocking=True)
 
     def parts(self, features):
         """c_m = W_m z_m, the shares of the fused logits without biases, [M, B, C]."""

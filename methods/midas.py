@@ -71,7 +71,7 @@ class MIDAS(OwnHeads):
         """sigma [B], whose features each sample gets: from a generator of the step's own on the
         host, so that every device has the same."""
         draw = generator(self.task.seed, "partners", clock.epoch, clock.step)
-        return torch.randperm(size, generator=draw).to(self.device)
+        return torch.randperm(size, generator=draw).to(self.device, non_blocking=True)
 
     def mixed(self, features, partner):
         """f~, the answers with one modality after another from the partner, [S, B, C], S = M."""

@@ -84,7 +84,8 @@ def scores(unimodal: dict[str, Tensor], label: Tensor) -> Tensor:
 def ratios(score: Tensor) -> Tensor:
     """rho_m, the mean of a score's ratios to each of the others, [M] -> [M]: at most 1 for the
     smallest, exactly."""
-    to_others = score[:, None] / score * (1 - torch.eye(len(score)).to(score))
+    others = 1 - torch.eye(len(score), dtype=score.dtype, device=score.device)
+    to_others = score[:, None] / score * others
     return to_others.sum(dim=1) / (len(score) - 1)
 
 

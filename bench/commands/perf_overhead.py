@@ -81,7 +81,7 @@ def all_sides(spec: RunSpec, bundle: DataBundle, places: Places, folder: Path) -
         )
 
     def built() -> Method:
-        return execute.build_method(spec, bundle.spec).to(device)
+        return execute.build_method(spec, bundle.spec, device)
 
     def fresh() -> RunDir:
         run = place(folder / str(next(number)), spec)

@@ -18,7 +18,8 @@ from bench.execute import build_method, open_data, train_data
 from bench.perf.peak import convolution_peak
 from bench.perf.step import Trainee, measure, plain_loop, summary
 from bench.runs.places import Places
-from bench.training.environment import check_precision, device_of, environment
+from bench.training.environment import device_of, environment
+from bench.training.numerics import check_precision, precision_of
 from bench.types import DataBundle
 
 BASELINE = "joint"
@@ -68,8 +69,8 @@ def prepared(args: argparse.Namespace) -> tuple[dict[str, object], list[Trainee]
     where, specs, bundle, _ = opened(args, "step", tuple(dict.fromkeys((BASELINE, *wanted))))
     device = device_of(args.device)
     data = train_data(specs[0], bundle, device)
-    config, built = specs[0].train, [build_method(s, bundle.spec).to(device) for s in specs]
-    loop = plain_loop(PLAIN, build_method(specs[0], bundle.spec).to(device), data, config)
+    config, built = specs[0].train, [build_method(s, bundle.spec, device) for s in specs]
+    loop = plain_loop(PLAIN, build_method(specs[0], bundle.spec, device), data, config)
     pairs = zip(specs, built, strict=True)
     first, *others = (Trainee(spec.method, method, data, config) for spec, method in pairs)
     return where, [first, loop, *others]
@@ -96,7 +97,7 @@ def opened(
         "modalities": len(bundle.spec.modalities),
         "batch_size": train.batch_size,
         "threads": train.threads,
-        "precision": train.precision,
+        "precision": precision_of(train.precision, device),
         "clock": "cpu" if device.type == "cpu" and train.threads == 1 else "wall",
         **environment(device),
     }

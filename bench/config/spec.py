@@ -10,6 +10,7 @@ from bench.config.settings import Settings, build, knob
 from bench.errors import UserError, unknown
 
 PORTABLE, NATIVE = "portable", "native"  # see bench.runs.arithmetic
+FP32, BF16, AUTO = "fp32", "bf16", "auto"
 VAL, LAST, TEST_BEST = "val", "last", "test-best"
 BEST = "best"
 BEFORE = {"arithmetic": NATIVE, "selection": BEST}  # TrainConfig, when there was no choice
@@ -33,7 +34,8 @@ class TrainConfig(Settings):
     schedule: str = knob("step", choices=("step", "cosine", "constant"))
     lr_step: float = knob(70 / 100, above=0.0)  # share of the planned epochs between two drops
     lr_gamma: float = knob(0.1, above=0.0, high=1e6)  # factor of each drop
-    precision: str = knob("fp32", choices=("fp32", "bf16"))  # bf16: autocast in the encoders
+    # bf16: autocast in the encoders; auto: bf16 where it pays, see bench.training.numerics.
+    precision: str = knob(FP32, choices=(FP32, BF16, AUTO))
     # Of the CPU; part of the spec, since it can change the last bits.
     threads: int = knob(1, low=1, high=1024)
     arithmetic: str = knob(PORTABLE, choices=(PORTABLE, NATIVE))  # of the CPU

@@ -15,6 +15,7 @@ from torch import Tensor
 from bench.errors import UserError
 from bench.loading.faults import blanked
 from bench.loading.streams import stream
+from bench.loading.transfer import sent
 from bench.seeds import derive, generator, uniform
 from bench.types import Batch, DatasetSpec, Split
 
@@ -75,12 +76,12 @@ class Source:
         shown = None if self.split.shown is None else self.split.shown[host]
 
         def finish() -> Batch:
-            place = index.to(self.device)
+            place = sent(index, self.device)
             whole = self.whole.expand(len(place), -1) if keep is None else None
-            kept = whole if keep is None else keep.to(self.device)
+            kept = whole if keep is None else sent(keep, self.device)
             values = {m: ready() for m, ready in inputs.items()}
             if shown is not None:
-                there = shown.to(self.device)
+                there = sent(shown, self.device)
                 values, kept = blanked(values, there), kept & there
             return Batch(values, self.labels.index_select(0, place), place, kept, whole)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from bench.loading.transfer import sent
 from bench.types import Modality, Ragged
 
 Box = tuple[int, int, int, int]  # top, left, height, width in pixels
@@ -101,7 +102,8 @@ def stacked(stored: Tensor | Ragged, picks: list[tuple[int, list[int]]], pin: bo
     """[G, K, H, W, C] of `picks` [G], each a row and its K frames."""
     if isinstance(stored, Tensor) and stored.device.type != "cpu":
         rows, frames = zip(*picks, strict=True)
-        return stored[torch.tensor(rows)[:, None], torch.tensor(frames)]  # one kernel
+        at, of = (sent(torch.tensor(x), stored.device) for x in (rows, frames))
+        return stored[at[:, None], of]  # one kernel
     like = stored[picks[0][0]]
     shape = (len(picks), len(picks[0][1]), *like.shape[1:])
     out = torch.empty(shape, dtype=like.dtype, device=like.device, pin_memory=pin)
@@ -119,15 +121,13 @@ def banded(groups: list[Group], plan: Plan, info: Modality, mean, std, device) -
     view, channels = info.view, info.shape[0]
     out = torch.empty(len(plan.flip), channels, view.frames, *view.size, device=device)
     for group in groups:
-        box, flip = (
-            torch.from_numpy(x[group.places]).to(device, non_blocking=True)
-            for x in (plan.box, plan.flip)
-        )
-        pictures = group.pictures.to(device, non_blocking=True)
+        box, flip = (sent(torch.from_numpy(x[group.places]), device) for x in (plan.box, plan.flip))
+        pictures = sent(group.pictures, device)
         x = products(pictures, box, view.size, flip)  # [G, K, C, h, w]
         if view.signed:
             x[:, :, 0] = torch.where(flip[:, None, None, None], 255 - x[:, :, 0], x[:, :, 0])
-        out[group.places] = x.transpose(1, 2).sub(mean).div_(std)  # grey becomes all channels
+        places = sent(torch.tensor(group.places), device)
+        out[places] = x.transpose(1, 2).sub(mean).div_(std)  # grey becomes all channels
     return shaped(out, info)
 
 

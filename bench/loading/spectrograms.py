@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bench.loading.transfer import sent
 from bench.types import Shift
 
 
@@ -23,7 +24,7 @@ def window_starts(shift: Shift, stored: int, batch: int, draws: NDArray | None) 
 
 def windowed(x: Tensor, shift: Shift, starts: Tensor) -> Tensor:
     """`shift.window` times of each sample from `starts` [B] on."""
-    places = starts[:, None].to(x.device) + torch.arange(shift.window, device=x.device)
+    places = sent(starts, x.device)[:, None] + torch.arange(shift.window, device=x.device)
     shape = list(x.shape)
     shape[shift.axis + 1] = shift.window
     return x.gather(shift.axis + 1, along(places, shift).expand(shape))
@@ -35,7 +36,7 @@ def shifted(x: Tensor, shift: Shift, draws: NDArray) -> Tensor:
     draws: [B, 5]. What is masked becomes 0, the mean (Park et al., "SpecAugment", 2019).
     """
     count, bins = x.shape[shift.axis + 1], x.shape[4 - shift.axis]
-    draws = torch.from_numpy(draws).to(x.device)
+    draws = sent(torch.from_numpy(draws), x.device)
     furthest = int(shift.roll * count)
     roll = (draws[:, 0] * (2 * furthest + 1)).long() - furthest  # [B]
     places = torch.arange(count, device=x.device) - roll[:, None]

@@ -14,6 +14,7 @@ from torch import Tensor
 from bench.loading import resize
 from bench.loading.crops import Draw, plan
 from bench.loading.spectrograms import shifted, window_starts, windowed
+from bench.loading.transfer import sent
 from bench.types import Modality, Ragged, Split, View
 
 Finish = Callable[[], Tensor]  # the device's part of making a batch's input
@@ -60,7 +61,7 @@ class Fixed:
     def fetch(self, index: Tensor, draw: Draw | None) -> Finish:
         """The host's part of the input of samples `index` [B]; what it returns does the rest."""
         if self.ready is not None:
-            return lambda: self.ready.index_select(0, index.to(self.device))
+            return lambda: self.ready.index_select(0, sent(index, self.device))
         draws = draw("shift", self.name, count=5) if draw and self.varies else None
         rows, starts = self.rows[index], self.starts(len(index), draw)
         if self.device.type == "cpu":
@@ -69,7 +70,7 @@ class Fixed:
         if not self.host:
             return lambda: self.varied(self.standard(self.gathered(rows, starts)), draws)
         raw = self.gathered(rows, starts).pin_memory()
-        return lambda: self.varied(self.standard(raw.to(self.device, non_blocking=True)), draws)
+        return lambda: self.varied(self.standard(sent(raw, self.device)), draws)
 
     def starts(self, batch: int, draw: Draw | None) -> Tensor | None:
         """[B] where the samples' windows of time begin; None where the view has none."""
@@ -81,7 +82,7 @@ class Fixed:
 
     def gathered(self, rows: Tensor, starts: Tensor | None) -> Tensor:
         """Samples `rows`, or their windows, as and where they are stored."""
-        x = self.stored[rows.to(self.stored.device)]
+        x = self.stored[sent(rows, self.stored.device)]
         return x if starts is None else windowed(x, self.info.view, starts)
 
     def floats(self, rows: Tensor, starts: Tensor | None) -> Tensor:

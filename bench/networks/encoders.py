@@ -63,7 +63,7 @@ class SmallCNN(nn.Module):
             before = after
         self.blocks = nn.Sequential(*layers)
         self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        self.to(memory_format=torch.channels_last)  # a quarter less time on a CPU, measured
+        self.to(memory_format=torch.channels_last)  # a fifth less time with AVX-512, two with AVX2
 
     def forward(self, x: Tensor) -> Tensor:
         return self.pool(self.blocks(x.contiguous(memory_format=torch.channels_last)))
@@ -100,7 +100,17 @@ class ResNet18(nn.Module):
         self.blocks[0] = nn.Conv2d(channels, 64, 7, 2, 3, bias=False)
         self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         self.apply(init_resnet)
-        self.to(memory_format=torch.channels_last)
+        self.lay_out(torch.channels_last)
+
+    def lay_out(self, spectrograms: torch.memory_format) -> None:
+        """Chooses the layout of spectrograms in memory; pictures always have channels last.
+
+        Time of a step with channels last, of the same without, measured: with AVX-512 0.83 to 0.87
+        for spectrograms and 0.84 for pictures, with AVX2 alone 0.97 to 1.02 for pictures and
+        spectrograms of 257 x 188, and 1.1 to 1.35 for those of 257 x 1004.
+        """
+        self.layout = spectrograms if self.kind == "spectrogram" else torch.channels_last
+        self.to(memory_format=self.layout)
 
     def forward(self, x: Tensor) -> Tensor:
         frames = x.shape[2] if self.kind == "frames" else 1
@@ -113,7 +123,7 @@ class ResNet18(nn.Module):
             x = x.transpose(1, 2).flatten(0, 1)
         elif self.kind == "flow":
             x = x.flatten(1, 2)
-        return x.contiguous(memory_format=torch.channels_last)
+        return x.contiguous(memory_format=self.layout)
 
     def parts(self) -> list[EncoderPart]:
         """Its four stages."""

@@ -2,14 +2,18 @@
 
 from dataclasses import dataclass, replace
 
+import torch
 from torch import nn
 
-from bench.config.spec import NetworkConfig
+from bench.config.spec import FP32, NetworkConfig
 from bench.networks import DEFAULT_ENCODER, ENCODERS, FUSIONS
 from bench.networks.sequences import Layer
 from bench.registry import load
 from bench.seeds import seeded
 from bench.types import DatasetSpec
+
+CHANNELS_LAST, CONTIGUOUS = "channels-last", "contiguous"
+LAYOUTS = {CHANNELS_LAST: torch.channels_last, CONTIGUOUS: torch.contiguous_format}
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,8 @@ class Task:
     spec: DatasetSpec
     network: NetworkConfig
     seed: int
-    precision: str = "fp32"  # of the encoders: "fp32", or "bf16" under autocast
+    precision: str = FP32  # of the encoders: FP32, or BF16 under autocast
+    layout: str = CHANNELS_LAST  # of spectrograms, in encoders that have a choice
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -40,7 +45,10 @@ class Task:
         info = self.spec.modalities[modality]
         name = self.network.encoder.get(modality) or DEFAULT_ENCODER[info.kind]
         with seeded(self.seed, "encoder", modality, stream):
-            return load(ENCODERS[name].target)(info, self.network.dim)
+            encoder = load(ENCODERS[name].target)(info, self.network.dim)
+        if hasattr(encoder, "lay_out"):
+            encoder.lay_out(LAYOUTS[self.layout])
+        return encoder
 
     def encoders(self, stream: str = "") -> nn.ModuleDict:
         return nn.ModuleDict({m: self.encoder(m, stream) for m in self.modalities})

@@ -11,11 +11,8 @@ from pathlib import Path
 import torch
 
 from bench import __version__
-from bench.config.spec import PORTABLE
-from bench.errors import UserError
 from bench.runs import arithmetic
 
-BF16 = {"avx512_bf16", "amx_bf16"}  # as Linux calls the instructions
 PACKAGES = ("bench", "bench.methods", "bench.datasets")
 
 
@@ -24,23 +21,6 @@ def device_of(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return torch.device(name)
-
-
-def check_precision(precision: str, device: torch.device) -> None:
-    """Raises UserError for bf16 on a CPU whose bf16 instructions are lacking or left out: without
-    them an operation takes 4 to 78 times as long as in fp32."""
-    if precision != "bf16" or device.type != "cpu":
-        return
-    if not BF16 & set(arithmetic.cpu_facts().get("flags", "").split()):
-        raise UserError(
-            f"train.precision=bf16 needs a GPU, or a processor with bf16 instructions "
-            f"({' or '.join(sorted(BF16))}), and {processor()} has none; leave it out."
-        )
-    if arithmetic.of_process(device.type, os.environ) == PORTABLE:
-        raise UserError(
-            "train.precision=bf16 needs bf16 instructions, which train.arithmetic=portable leaves "
-            "out on a CPU; add --set train.arithmetic=native, or leave it out."
-        )
 
 
 def environment(device: torch.device) -> dict[str, object]:

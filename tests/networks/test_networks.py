@@ -6,7 +6,7 @@ from torch import nn
 
 from bench.config.spec import NetworkConfig
 from bench.networks import DEFAULT_ENCODER, ENCODERS, FUSIONS
-from bench.networks.task import Task
+from bench.networks.task import CONTIGUOUS, Task
 from bench.registry import load
 from bench.types import DatasetSpec, Modality
 
@@ -23,9 +23,9 @@ WORDS = 11
 DIMS = {"m0": 3, "m1": 5, "m2": 4}
 
 
-def encoder(kind, name, dim=8, seed=0):
+def encoder(kind, name, dim=8, seed=0, **chosen):
     spec = DatasetSpec("made", 4, {"m0": Modality(kind, SHAPES[kind], vocabulary=WORDS)})
-    return Task(spec, NetworkConfig(dim=dim, encoder={"m0": name}), seed).encoder("m0")
+    return Task(spec, NetworkConfig(dim=dim, encoder={"m0": name}), seed, **chosen).encoder("m0")
 
 
 def inputs(kind):
@@ -67,6 +67,29 @@ def test_frame_features_are_averaged_over_time():
     x = torch.randn(2, *SHAPES["frames"])
     single = [made(x[:, :, t : t + 1]) for t in range(2)]
     torch.testing.assert_close(made(x), torch.stack(single).mean(dim=0), rtol=1e-4, atol=1e-4)
+
+
+def maps_of(made, kind):
+    """The first block's maps of two samples, from the weights' layout and the input's."""
+    maps = []
+    hook = made.blocks[4].register_forward_hook(lambda *call: maps.append(call[2]))
+    z = made(inputs(kind))
+    hook.remove()
+    return z, *maps
+
+
+@pytest.mark.parametrize(("kind", "chosen"), [("spectrogram", True), ("image", False)])
+def test_the_layout_of_spectrograms_is_a_choice_and_of_pictures_none(kind, chosen):
+    usual = encoder(kind, "resnet18").eval()
+    other = encoder(kind, "resnet18", layout=CONTIGUOUS).eval()
+    torch.manual_seed(0)
+    z, maps = maps_of(usual, kind)
+    torch.manual_seed(0)
+    same, others = maps_of(other, kind)
+    torch.testing.assert_close(same, z, rtol=1e-4, atol=1e-4)
+    assert maps.is_contiguous(memory_format=torch.channels_last)
+    for x in (others, other.blocks[4][0].conv1.weight):
+        assert x.is_contiguous() == chosen
 
 
 def test_encoders_depend_on_seed_modality_and_stream_alone():

@@ -15,6 +15,7 @@ LINE = dict.fromkeys(FIELDS, "") | {
     "processor_family": "old",
     "torch": "2.11.0",
     "arithmetic": "portable",
+    "precision": "fp32",
 }
 
 
@@ -33,6 +34,7 @@ def test_equal_tables_are_equal_whatever_else_differs(tmp_path):
     [
         ({"arithmetic": "native"}, "other arithmetic (portable, there native), other processor"),
         ({"torch": "2.12.0"}, "other torch (2.11.0, there 2.12.0)."),
+        ({"precision": "bf16"}, "other precision (fp32, there bf16)."),
         ({"torch": ""}, "other torch (2.11.0, there not recorded)."),
         ({"seeds": "0"}, "other seeds (0 1, there 0)."),
         ({}, "the tables record no difference that would explain it."),
@@ -42,6 +44,13 @@ def test_cells_that_differ_are_named_with_the_cause(tmp_path, changes, cause):
     other = table(tmp_path / "b.csv", values="0.5 0.5", processor_family="new", **changes)
     said = sentence(table(tmp_path / "a.csv"), other)
     assert "in 1 of 1 cells (x accuracy)" in said and cause in said
+
+
+def test_a_column_that_an_older_table_lacks_explains_nothing(tmp_path):
+    new, old = table(tmp_path / "a.csv"), tmp_path / "b.csv"
+    line = {k: v for k, v in LINE.items() if k != "precision"} | {"values": "0.5 0.5"}
+    old.write_text(to_csv([line]))
+    assert "the tables record no difference" in sentence(new, old)
 
 
 def test_a_last_bit_is_a_difference(tmp_path):

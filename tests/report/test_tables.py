@@ -136,6 +136,10 @@ def test_caption_says_what_machine_computed_the_numbers(tmp_path):
     for form in ("md", "latex", "html"):
         assert words in shown(tmp_path / "new", form)
     assert "other machines" not in shown(tmp_path / "new")
+    add(tmp_path / "half", "x", environment=PORTABLE | {"precision": "bf16"})
+    assert words.replace("portable", "portable, encoders in bf16") in shown(tmp_path / "half")
+    add(tmp_path / "full", "x", environment=PORTABLE | {"precision": "fp32"})
+    assert words in shown(tmp_path / "full")
     add(tmp_path / "old", "x")
     words = "not recorded (not recorded), torch not recorded, arithmetic not recorded."
     assert words in shown(tmp_path / "old")

@@ -14,13 +14,10 @@ import torch
 
 from bench.config import spec as specs
 from bench.config.spec import NATIVE, PORTABLE, TrainConfig
-from bench.errors import UserError
-from bench.execute import execute
 from bench.runner import local
 from bench.runs import arithmetic
 from bench.runs.places import Places
 from bench.runs.rundir import RunDir
-from bench.training.environment import check_precision
 from tests.helpers.commands import environment
 from tests.helpers.fake_runs import finish
 from tests.helpers.kills import start
@@ -158,28 +155,6 @@ def test_a_processor_without_avx2_is_left_alone(monkeypatch):
     monkeypatch.setattr(arithmetic, "cpu_facts", lambda: {"flags": "sse4_2 avx"})
     assert arithmetic.variables(TrainConfig(), ELSEWHERE) == {} == arithmetic.arrays()
     assert arithmetic.of_process("cpu", arithmetic.ARRAYS | arithmetic.TENSORS) == NATIVE
-
-
-def test_bf16_is_refused_where_it_would_be_slower(monkeypatch):
-    cpu, gpu = torch.device("cpu"), torch.device("cuda")
-    check_precision("bf16", gpu)
-    monkeypatch.setattr(arithmetic, "cpu_facts", lambda: {"flags": "avx2 fma avx512f"})
-    check_precision("fp32", cpu)
-    with pytest.raises(UserError, match="has none; leave it out"):
-        check_precision("bf16", cpu)
-    monkeypatch.setattr(arithmetic, "cpu_facts", lambda: {"flags": "avx2 fma amx_bf16"})
-    monkeypatch.setattr(os, "environ", {})
-    check_precision("bf16", cpu)
-    monkeypatch.setattr(os, "environ", arithmetic.ARRAYS | arithmetic.TENSORS)
-    with pytest.raises(UserError, match="add --set train"):
-        check_precision("bf16", cpu)
-
-
-def test_a_run_in_bf16_fails_with_that_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr(arithmetic, "cpu_facts", dict)
-    run = start(tmp_path, spec_of("joint", train={"precision": "bf16"}))
-    with pytest.raises(UserError, match="bf16 needs a GPU"):
-        execute(run, Places(tmp_path, device="cpu"))
 
 
 def test_a_spec_from_before_there_was_a_choice_is_native_and_keeps_its_digest():

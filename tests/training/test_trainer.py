@@ -7,11 +7,15 @@ from io import BytesIO
 import pytest
 import torch
 
+from bench import execute
 from bench.method import Method, Stage
+from bench.runs.places import Places
+from bench.training import trainer as training
 from bench.training.checkpoint import dump
 from bench.training.optimizers import learning_rate
 from bench.training.trainer import Stopped, TrainingFailed
 from tests.helpers.training import config_of, fit, flat, spec_of, trainer_of
+from tests.helpers.waiting import META, Waits
 
 
 def rows_of(name, **options):
@@ -252,3 +256,24 @@ def test_a_stage_names_its_parameters_alone_or_in_groups():
     assert [group["factor"] for group in plain.groups()] == [1.0]
     assert [group["factor"] for group in grouped.groups()] == [1.0, 0.1]
     assert Stage("idle", 0, [], step=None).parameters() == []
+
+
+class Ended(Exception):
+    pass
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_an_epoch_waits_for_the_device_at_its_end_alone(optimizer, monkeypatch):
+    def end(at, rows, *told):
+        raise Ended(len(rows))
+
+    monkeypatch.setattr(training, "report", end)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (2**40, 2**40))
+    spec = spec_of("joint", train={"optimizer": optimizer})
+    bundle = execute.open_data(spec, Places(None))
+    method = execute.build_method(spec, bundle.spec, META)
+    data = execute.train_data(spec, bundle, META)
+    trainer = training.Trainer(method, data, training.Evaluation(None, None), spec.train)
+    with Waits() as waits, pytest.raises(Ended, match="7"):
+        trainer.train_epoch(trainer.plan[0])
+    assert not waits.seen

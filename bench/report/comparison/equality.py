@@ -20,6 +20,7 @@ CAUSES = {  # column -> what is another one where it differs
     "device": "device",
     "torch": "torch",
     "arithmetic": "arithmetic",
+    "precision": "precision",
     "code": "code",
 }
 SHOWN = 5  # cells that a sentence names
@@ -80,5 +81,5 @@ def differences(a: Mapping[str, str], b: Mapping[str, str]) -> Iterator[str]:
     names = CAUSES | ({} if portable(a) and portable(b) else {"processor_family": "processor"})
     for key, what in names.items():
         mine, theirs = (line.get(key) or UNRECORDED for line in (a, b))
-        if mine != theirs:
+        if mine != theirs and key in a.keys() & b.keys():  # else one is from before there was any
             yield f"other {what} ({mine[:60]}, there {theirs[:60]})"

@@ -1,9 +1,9 @@
 """One finished run as a report needs it, read from its result.json."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
-from bench.config.spec import BEFORE, BEST, fold_of, unfolded
+from bench.config.spec import BEFORE, BEST, FP32, fold_of, unfolded
 from bench.errors import UserError
 from bench.report.read import evaluated
 from bench.report.read.evaluated import Evaluated
@@ -31,18 +31,21 @@ class Machine:
     device: str  # type and name
     torch: str
     arithmetic: str
+    precision: str  # of the encoders, in words; empty for fp32
 
     @classmethod
     def of(cls, environment: Mapping[str, object]) -> "Machine":
+        precision = environment.get("precision") or FP32  # else it is in the settings
         said = {key: environment.get(key) or UNRECORDED for key in ("device", "device_name")}
         return cls(
             f"{said['device']} ({said['device_name']})",
             f"torch {environment.get('torch') or UNRECORDED}",
             f"arithmetic {environment.get('arithmetic') or UNRECORDED}",
+            "" if precision == FP32 else f"encoders in {precision}",
         )
 
     def __str__(self) -> str:
-        return f"{self.device}, {self.torch}, {self.arithmetic}"
+        return ", ".join(filter(None, astuple(self)))
 
 
 @dataclass(frozen=True)

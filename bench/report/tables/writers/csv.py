@@ -16,7 +16,7 @@ from bench.report.tables.published import PUBLISHED, PublishedColumns
 CSV = "csv"
 PLACE = ("dataset", "split", "method", "settings", "protocol", "column")
 # What computed the runs of a row, by the names of result.json; several values have "; " between.
-MACHINE = ("device", "processor_family", "torch", "arithmetic")
+MACHINE = ("device", "processor_family", "torch", "arithmetic", "precision")
 FIELDS = (
     *PLACE,
     *("mean", "std", "n", "seeds", "values", "digest", "data_hash"),
