@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 TOLERANCE = 1e-6  # norm of the gradient at an optimum
 STEPS = 200  # Newton steps to it; some 6 are usual
 FORCING = 0.25  # relative accuracy of the first steps, which grows with the gradient's decline
-NEAR = 0.5  # part of the tolerance that a last step aims at
+NEAR = 0.1  # part of the tolerance that a last step aims at
 NOTHING = 1e-10  # a probability that the Hessian does not show
 INNER = 500  # conjugate gradients to a step
 ROUNDING = 1e-15  # what the objective may rise by
@@ -59,7 +59,7 @@ class Iterate:
         return float(np.linalg.norm(self.gradient))
 
 
-class Rows:
+class FittedSamples:
     """What all strengths share: samples [D + 1, N], the last row ones, and their classes [N].
 
     single: the samples in single precision. moments: mean squares of the rows, [1, D + 1].
@@ -76,7 +76,7 @@ class Rows:
 class Problem:
     """One strength's. whole: a preconditioner by a Hessian elsewhere on the path."""
 
-    def __init__(self, rows: Rows, strength: float, whole: Precondition | None):
+    def __init__(self, rows: FittedSamples, strength: float, whole: Precondition | None):
         self.rows, self.whole = rows, whole
         # Of two classes scikit-learn penalises the difference of their weights alone.
         share = 2 if rows.classes == 2 else 1
@@ -204,7 +204,7 @@ def path(
     mean 0. labels: [N]."""
     classes, place = np.unique(labels, return_inverse=True)
     axes = principal(x)
-    rows = Rows((x @ axes).T, place, len(classes))
+    rows = FittedSamples((x @ axes).T, place, len(classes))
     optima, whole = [np.zeros((len(classes), len(rows.double)))], None
     for strength in strengths:
         problem = Problem(rows, strength, whole)
