@@ -1,26 +1,34 @@
 """Multinomial logistic regression with an L2 penalty, solved to its one optimum, in float64.
 
-Newton's method with conjugate gradients along a path of strengths, each from the one before.
-What is minimised is the mean loss of N samples plus |W|^2 / (2 C N), the bias free: scikit-learn's
-LogisticRegression with C.
+Newton's method with conjugate gradients along a path of strengths, each from where the ones before
+lead to. What is minimised is the mean loss of N samples plus |W|^2 / (2 C N), the bias free:
+scikit-learn's LogisticRegression with C. Arrays are class by class, so that a row is what memory
+and processor like best: long.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import comb
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 TOLERANCE = 1e-6  # norm of the gradient at an optimum
-STEPS = 200  # Newton steps to it; some 5 are usual
+STEPS = 200  # Newton steps to it; some 6 are usual
 FORCING = 0.25  # relative accuracy of the first steps, which grows with the gradient's decline
+NEAR = 0.1  # part of the tolerance that a last step aims at
+NOTHING = 1e-10  # a probability that the Hessian does not show
 INNER = 500  # conjugate gradients to a step
 ROUNDING = 1e-15  # what the objective may rise by
-# A whole Hessian pays off as preconditioner if K of its rows cost less than the products they save.
-PAYS = 12  # rows of the Hessian that cost one product with it
+ORDER = 4  # optima at most that lead to the next one
+# A whole Hessian as preconditioner pays off where as much has been spent on products without it.
+ROWS = 8  # of the Hessian as preconditioner that are taken to cost a product
 WHOLE = 1000  # rows at most
 HELD = 2**25  # numbers at most that building it holds at once
+
+
+Precondition = Callable[[NDArray], NDArray]
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,7 @@ class Fit:
 
 @dataclass(frozen=True)
 class Iterate:
-    """Weights [D + 1, K], the bias last, their objective, gradient and probabilities [N, K]."""
+    """Weights [K, D + 1], the bias last, their objective, gradient and probabilities [K, N]."""
 
     weights: NDArray
     value: float
@@ -51,64 +59,97 @@ class Iterate:
         return float(np.linalg.norm(self.gradient))
 
 
-class Problem:
-    """One strength's. rows: [N, D + 1], a column of ones last. hits: one-hot labels [N, K]."""
+class FittedSamples:
+    """What all strengths share: samples [D + 1, N], the last row ones, and their classes [N].
 
-    def __init__(self, rows: NDArray, hits: NDArray, strength: float):
-        self.rows, self.hits, self.samples = rows, hits, len(rows)
-        self.single = rows.astype(np.float32)
+    single: the samples in single precision. moments: mean squares of the rows, [1, D + 1].
+    """
+
+    def __init__(self, columns: NDArray, place: NDArray, classes: int):
+        self.double = np.vstack([columns, np.ones((1, columns.shape[1]))])
+        self.single = self.double.astype(np.float32)
+        self.place, self.classes, self.count = place, classes, columns.shape[1]
+        self.moments = np.einsum("dn,dn->d", self.double, self.double)[None] / self.count
+        self.size = classes * len(self.double)  # rows of the Hessian
+
+
+class Problem:
+    """One strength's. whole: a preconditioner by a Hessian elsewhere on the path."""
+
+    def __init__(self, rows: FittedSamples, strength: float, whole: Precondition | None):
+        self.rows, self.whole = rows, whole
         # Of two classes scikit-learn penalises the difference of their weights alone.
-        share = 2 if hits.shape[1] == 2 else 1
-        self.ridge = np.full((rows.shape[1], 1), share / (strength * len(rows)))
-        self.ridge[-1] = 0
-        self.moments = np.einsum("nd,nd->d", rows, rows)[:, None] / len(rows)
+        share = 2 if rows.classes == 2 else 1
+        self.ridge = np.full((1, len(rows.double)), share / (strength * rows.count))
+        self.ridge[0, -1] = 0
         self.products = 0
 
     def at(self, weights: NDArray) -> Iterate:
-        self.products += 1
-        logits = self.rows @ weights
-        logits -= logits.max(axis=1, keepdims=True)
-        probs = np.exp(logits)
-        total = probs.sum(axis=1, keepdims=True)
-        loss = (np.log(total).sum() - (logits * self.hits).sum()) / self.samples
+        rows, own = self.rows, (self.rows.place, np.arange(self.rows.count))
+        logits = weights @ rows.double
+        logits -= logits.max(axis=0)
+        loss = -logits[own].sum()
+        probs = np.exp(logits, out=logits)
+        total = probs.sum(axis=0)
+        loss += np.log(total).sum()
         probs /= total
-        gradient = self.rows.T @ (probs - self.hits) / self.samples + self.ridge * weights
-        return Iterate(weights, float(loss + (self.ridge * weights**2).sum() / 2), gradient, probs)
+        wrong = probs.copy()
+        wrong[own] -= 1
+        gradient = wrong @ rows.double.T / rows.count + self.ridge * weights
+        value = float(loss / rows.count + (self.ridge * weights**2).sum() / 2)
+        return Iterate(weights, value, gradient, probs)
 
     def curved(self, probs: NDArray, direction: NDArray) -> NDArray:
-        """Product of the Hessian with a direction [D + 1, K], in single precision: it is to lead
-        to the optimum, which is judged in double. probs: [N, K] float32."""
+        """Product of the Hessian with a direction [K, D + 1], in single precision: it is to lead
+        to the optimum, which is judged in double. probs: [K, N] float32."""
         self.products += 1
-        change = self.single @ direction.astype(np.float32)
-        change -= np.einsum("nk,nk->n", probs, change)[:, None]
+        change = direction.astype(np.float32) @ self.rows.single
+        change -= (probs * change).sum(axis=0)
         change *= probs
-        return self.single.T @ change / self.samples + self.ridge * direction
+        return change @ self.rows.single.T / self.rows.count + self.ridge * direction
 
-    def solve(self, weights: NDArray, tolerance: float, whole: bool) -> Iterate:
-        """From `weights`. whole: precondition by the Hessian of the start. Raises ArithmeticError
-        where the optimum is not reached."""
-        point = self.at(weights)
-        fixed = self.by_hessian(point) if whole else None
+    def start(self, optima: Sequence[NDArray]) -> Iterate:
+        """Where the optima of the strengths before lead to: the first of their `extrapolated` that
+        the next one does not improve on."""
+        points = map(self.at, extrapolated(optima))
+        best = next(points)
+        for point in points:
+            if point.value >= best.value:
+                break
+            best = point
+        return best
+
+    def solve(self, point: Iterate, tolerance: float) -> Iterate:
+        """From `point`. Raises ArithmeticError where the optimum is not reached."""
         for _ in range(STEPS):
             if point.size <= tolerance:
                 return point
-            point = self.searched(point, self.step(point, fixed or self.by_scale(point)))
+            if self.pays():
+                self.whole, self.products = self.by_hessian(point), 0
+            precondition = self.whole or self.by_scale(point)
+            point = self.searched(point, self.step(point, precondition, tolerance))
         raise ArithmeticError(f"no optimum after {STEPS} steps: the gradient is {point.size:.1e}")
 
-    def step(self, point: Iterate, precondition: Callable[[NDArray], NDArray]) -> NDArray:
+    def pays(self) -> bool:
+        """Whether products have cost about as much as a whole Hessian, since the last one."""
+        size = self.rows.size
+        long = self.products * ROWS > size
+        return long and size <= WHOLE and size * self.rows.count <= HELD
+
+    def step(self, point: Iterate, precondition: Precondition, tolerance: float) -> NDArray:
         """Newton's, by preconditioned conjugate gradients."""
         step, rest = np.zeros_like(point.weights), -point.gradient
         towards = direction = precondition(rest)
         first = product = (rest * towards).sum()
-        probs = point.probs.astype(np.float32)
-        enough = min(FORCING, point.size**0.5) ** 2 * first
+        probs = single(point.probs)
+        accuracy = max(min(FORCING, point.size**0.3), NEAR * tolerance / point.size)
         for _ in range(INNER):
             curved = self.curved(probs, direction)
             length = product / (direction * curved).sum()
             step, rest = step + length * direction, rest - length * curved
             towards, before = precondition(rest), product
             product = (rest * towards).sum()
-            if product <= enough:
+            if product <= accuracy**2 * first:
                 break
             direction = towards + product / before * direction
         return step
@@ -122,48 +163,54 @@ class Problem:
                 return there
             length /= 2
 
-    def by_scale(self, point: Iterate) -> Callable[[NDArray], NDArray]:
+    def by_scale(self, point: Iterate) -> Precondition:
         """As if all samples were equally uncertain; exact for the first step, in the rows' axes."""
         uncertainty = (point.probs * (1 - point.probs)).mean()
-        scale = 1 / (uncertainty * self.moments + self.ridge)
+        scale = 1 / (uncertainty * self.rows.moments + self.ridge)
         return lambda rest: scale * rest
 
-    def by_hessian(self, point: Iterate) -> Callable[[NDArray], NDArray]:
-        """The whole one, inverted; single precision is enough to build it."""
-        width, classes = point.weights.shape
-        rows, probs = self.rows.astype(np.float32), point.probs.astype(np.float32)
-        spread = (rows[:, None] * probs[:, :, None]).reshape(self.samples, -1)  # [N, K (D + 1)]
-        hessian = -(spread.T @ spread)  # [K (D + 1)] squared
-        for k in range(classes):
+    def by_hessian(self, point: Iterate) -> Precondition:
+        """The whole one, factorised; single precision is enough."""
+        probs, width = single(point.probs), len(self.rows.single)
+        spread = (probs[:, None] * self.rows.single).reshape(self.rows.size, -1)  # [K (D + 1), N]
+        hessian = -(spread @ spread.T)
+        for k in range(self.rows.classes):
             block = slice(k * width, (k + 1) * width)
-            hessian[block, block] += spread[:, block].T @ rows
-        hessian = hessian.astype(np.float64) / self.samples
-        hessian[np.diag_indices_from(hessian)] += np.tile(self.ridge[:, 0], classes) + TOLERANCE
+            hessian[block, block] += spread[block] @ self.rows.single.T
+        hessian = hessian.astype(np.float64) / self.rows.count
+        ridge = np.tile(self.ridge[0], self.rows.classes)
+        hessian[np.diag_indices_from(hessian)] += ridge + TOLERANCE
         factor = torch.linalg.cholesky(torch.from_numpy(hessian))  # numpy cannot solve with one
-        inverse = torch.cholesky_inverse(factor).numpy()
+        inverse = torch.cholesky_inverse(factor.float()).numpy()
+        return lambda rest: (inverse @ rest.ravel().astype(np.float32)).reshape(rest.shape)
 
-        def precondition(rest: NDArray) -> NDArray:
-            return (inverse @ rest.T.ravel()).reshape(classes, width).T
 
-        return precondition
+def single(probs: NDArray) -> NDArray:
+    """float32, zero where nothing depends on it: processors take many times as long to multiply
+    numbers that are too small for their form."""
+    return np.where(probs > NOTHING, probs, 0).astype(np.float32)
+
+
+def extrapolated(optima: Sequence[NDArray]) -> Iterator[NDArray]:
+    """The last optimum, and where polynomials through the last 2, 3 .. lead one step further."""
+    for order in range(1, min(ORDER, len(optima)) + 1):
+        yield sum((-1) ** j * comb(order, j + 1) * optima[-1 - j] for j in range(order))
 
 
 def path(
     x: NDArray, labels: NDArray, strengths: Sequence[float], tolerance: float = TOLERANCE
 ) -> Iterator[Fit]:
-    """The optimum of each strength, in this order. x: [N, D] float64, of mean 0. labels: [N]."""
+    """The optimum of each strength, in this order; equal ratios are quickest. x: [N, D] float64, of
+    mean 0. labels: [N]."""
     classes, place = np.unique(labels, return_inverse=True)
     axes = principal(x)
-    rows = np.hstack([x @ axes, np.ones((len(x), 1))])
-    hits = np.eye(len(classes))[place]
-    weights = np.zeros((rows.shape[1], len(classes)))
-    size, whole = weights.size, False
+    rows = FittedSamples((x @ axes).T, place, len(classes))
+    optima, whole = [np.zeros((len(classes), len(rows.double)))], None
     for strength in strengths:
-        problem = Problem(rows, hits, strength)
-        point = problem.solve(weights, tolerance, whole)
-        whole |= problem.products * PAYS > size and size <= WHOLE and size * len(x) <= HELD
-        weights = point.weights
-        yield Fit(classes, axes @ weights[:-1], weights[-1], point.size)
+        problem = Problem(rows, strength, whole)
+        point = problem.solve(problem.start(optima), tolerance)
+        optima, whole = [*optima, point.weights], problem.whole
+        yield Fit(classes, axes @ point.weights[:, :-1].T, point.weights[:, -1], point.size)
 
 
 def principal(x: NDArray) -> NDArray:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from bench.types import Modality
 
+IN_CACHE = 64  # samples looked at whose maps stay in a processor's cache: a quarter less time
 EncoderPart = Callable[[Tensor], Tensor]  # from [B * T, C, ...], or the input, to [B * T, C', ...]
 
 
@@ -58,7 +59,7 @@ class SmallCNN(nn.Module):
             layers += [
                 nn.Conv2d(before, after, size, step, size // 2, bias=False),
                 nn.BatchNorm2d(after),
-                nn.ReLU(),
+                nn.ReLU(inplace=True),
             ]
             before = after
         self.blocks = nn.Sequential(*layers)
@@ -66,7 +67,12 @@ class SmallCNN(nn.Module):
         self.to(memory_format=torch.channels_last)  # a fifth less time with AVX-512, two with AVX2
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.pool(self.blocks(x.contiguous(memory_format=torch.channels_last)))
+        x = x.contiguous(memory_format=torch.channels_last)
+        if self.training or torch.is_grad_enabled() or x.is_cuda:
+            return self.pool(self.blocks(x))
+        # Parts of about one size: of a single sample's maps torch has sums in another order.
+        parts = x.tensor_split(max(1, math.ceil(len(x) / IN_CACHE)))
+        return torch.cat([self.pool(self.blocks(part)) for part in parts])
 
     def parts(self) -> list[EncoderPart]:
         first, *between, last = (self.blocks[i : i + 3] for i in range(0, len(self.blocks), 3))

@@ -1,10 +1,13 @@
 """Rows of the epochs of a run: in its log, in its checkpoint and as lines on the screen."""
 
 import json
+import time
 
 from bench.runs.files import append, write_text
 from bench.runs.rundir import RunDir
 from bench.training import checkpoint
+
+EVERY = 1.0  # seconds from one checkpoint to the next, at least
 
 
 class Journal:
@@ -12,6 +15,7 @@ class Journal:
 
     def __init__(self, run: RunDir, rows: list[dict]) -> None:
         self.run, self.rows = run, list(rows)
+        self.saved = -EVERY
         self.write()
 
     def write(self) -> None:
@@ -23,7 +27,13 @@ class Journal:
         append(self.run.log, line(row))
 
     def save(self, state: dict) -> None:
-        checkpoint.save(self.run, state | {"rows": self.rows})
+        """A checkpoint of the Trainer's `state`, if it is due: in the middle of an epoch and after
+        the last one always, after the others where the one before was long enough ago."""
+        now = time.monotonic()
+        last = bool(self.rows) and self.rows[-1]["done"] == self.rows[-1]["of"]
+        if last or state["progress"]["partial"] is not None or now - self.saved >= EVERY:
+            checkpoint.save(self.run, state | {"rows": self.rows})
+            self.saved = now
 
 
 def line(row: dict) -> str:

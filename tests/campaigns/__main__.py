@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 
+from bench.training import journal
 from tests.campaigns.tally import Tally, merged, table
 from tests.helpers.faults import FENCE
 from tests.helpers.kills import FORK
@@ -33,6 +34,7 @@ def main() -> int:
     if set(args.names) - set(NAMES):
         parser.error(f"the campaigns are {', '.join(NAMES)}")
     torch.set_num_threads(1)
+    journal.EVERY = 0  # short runs have many checkpoints to go on from
     found = {}
     with ProcessPoolExecutor(args.jobs, FORK) as pool:
         parts = {}

@@ -11,7 +11,7 @@ from bench import metrics
 from bench.evaluation import moments
 from bench.evaluation.evaluate import EvaluatedRun, evaluate, norms
 from bench.evaluation.gradients import gradient_cosines
-from bench.evaluation.robustness import LEVELS
+from bench.evaluation.robustness import IN_CACHE, LEVELS, whole_rows
 from bench.evaluation.subsets import MOST, asked
 from bench.execute import build_method, open_data
 from bench.loading.loaders import OrderedLoader, Source
@@ -123,6 +123,17 @@ def test_noise_hurts(found):
     for kind in ("noise_features", "noise_inputs"):
         whole = curve(found, kind)
         assert whole[-1] < whole[0]
+
+
+@pytest.mark.parametrize("width", [3001, 70000])  # of no round size
+def test_noise_that_is_drawn_a_few_samples_at_a_time_is_the_same_noise(width):
+    x = torch.zeros(2 * IN_CACHE // width + 37, width)
+    parts = x.split(whole_rows(x))
+    one, other = (torch.Generator().manual_seed(0) for _ in range(2))
+    assert len(parts) > 1
+    for _ in range(2):  # the next batch's too
+        drawn = torch.cat([torch.empty_like(part).normal_(generator=one) for part in parts])
+        assert torch.equal(drawn, x.normal_(generator=other))
 
 
 def test_the_draws_belong_to_the_seed(joint, found):

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from bench.config.spec import NetworkConfig
-from bench.networks import DEFAULT_ENCODER, ENCODERS, FUSIONS
+from bench.networks import DEFAULT_ENCODER, ENCODERS, FUSIONS, encoders
 from bench.networks.task import CONTIGUOUS, Task
 from bench.registry import load
 from bench.types import DatasetSpec, Modality
@@ -171,3 +171,13 @@ def test_narrow_modalities_are_projected_to_the_widest():
         "m0": (3, 5),
         "m2": (4, 5),
     }
+
+
+def test_samples_that_are_looked_at_a_few_at_a_time_have_the_same_features(monkeypatch):
+    one, x = encoder("image", "cnn").eval(), torch.randn(7, *SHAPES["image"])
+    monkeypatch.setattr(encoders, "IN_CACHE", 3)
+    with torch.no_grad():
+        assert torch.equal(one(x), one.pool(one.blocks(x)))
+        one.train()
+        one(x)  # with statistics of all seven
+    assert one.blocks[1].num_batches_tracked == 1

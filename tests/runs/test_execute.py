@@ -13,9 +13,9 @@ from bench.methods import ENTRIES
 from bench.passes import collect
 from bench.runs.places import Places
 from bench.runs.result import Result
-from bench.training import checkpoint
+from bench.training import checkpoint, journal
 from bench.training.trainer import Stopped, TrainingFailed
-from tests.helpers.kills import compare_with_uninterrupted, finish, outcome, start
+from tests.helpers.kills import compare_with_uninterrupted, equal, finish, outcome, start
 from tests.helpers.training import rows, spec_of, trainer_of
 
 
@@ -129,6 +129,34 @@ def test_a_stopped_run_says_so_and_goes_on(run, tmp_path):
     whole = start(tmp_path / "whole", run.spec())
     finish(whole)
     assert outcome(run) == outcome(whole)
+
+
+def test_checkpoints_are_apart_and_a_run_that_ends_between_them_goes_on_from_the_last(
+    tmp_path, monkeypatch
+):
+    run, whole = (start(tmp_path / name, spec_of("joint", epochs=5)) for name in ("torn", "whole"))
+    monkeypatch.setattr(journal, "EVERY", 60.0)
+    written, save = [], checkpoint.save
+
+    def noted(run, state):
+        written.append(state["progress"]["done"])
+        save(run, state)
+
+    def torn(journal, row):
+        assert row["epoch"] < 3
+        add(journal, row)
+
+    monkeypatch.setattr(checkpoint, "save", noted)
+    finish(whole)
+    assert written == [1, 5]
+    add = journal.Journal.add
+    with monkeypatch.context() as patch:
+        patch.setattr(journal.Journal, "add", torn)
+        with pytest.raises(AssertionError):
+            finish(run)
+    assert written == [1, 5, 1] and len(run.rows()) == 3
+    finish(run)
+    assert written == [1, 5, 1, 2, 5] and equal(run, whole)
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 torn"])
