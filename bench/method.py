@@ -16,7 +16,7 @@ from bench.loading.loaders import OrderedLoader, TrainData
 from bench.networks.task import Task
 from bench.passes import collect, eval_mode
 from bench.seeds import generator
-from bench.types import Batch, Clock, Later, Prediction
+from bench.types import Batch, Clock, Encoded, Later, Prediction
 
 __all__ = ["Batch", "Clock", "Method", "OwnHeads", "Prediction", "ReadAlone", "Settings", "Stage"]
 __all__ += ["UserError", "collect", "descend", "each_alone", "eval_mode", "generator", "knob"]
@@ -147,6 +147,11 @@ class Method(nn.Module):
             self._generator = generator(self.task.seed, "method", device=self.device)
         return self._generator
 
+    @staticmethod
+    def freezes(config: Config) -> bool:
+        """Whether all encoders are frozen in a stage that trains; it encodes once what it can."""
+        return False
+
     def departures(self) -> list[str]:
         """What it does with these encoders that its paper does not, in words for a footnote."""
         return []
@@ -156,6 +161,8 @@ class Method(nn.Module):
 
     def feature(self, batch: Batch, modality: str) -> Tensor:
         """One modality's features [B, D]."""
+        if isinstance(batch.inputs, Encoded):
+            return batch.inputs.features[modality]
         return self.through(self.encoders[modality], batch.inputs[modality])
 
     def through(self, encoder: nn.Module, inputs: Tensor) -> Tensor:

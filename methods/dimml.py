@@ -19,7 +19,7 @@ from bench.method import Method, Settings, Stage, collect, descend, knob, share
 class DIMML(Method):
     has_own_heads = True
     min_modalities = 2
-    cost = "M + 1 own heads, DUC; once, forward over training; stage 2: forward only"
+    cost = "M + 1 own heads, DUC; once, forward over training; stage 2: the head alone"
 
     @dataclass(frozen=True)
     class Config(Settings):
@@ -59,6 +59,10 @@ class DIMML(Method):
         self.shared = nn.ModuleList(shared)
         dims = torch.zeros(len(self.modalities), self.width, dtype=torch.bool)
         self.register_buffer("effective", dims)  # S_m, [M, D]
+
+    @staticmethod
+    def freezes(config):
+        return True
 
     @property
     def width(self) -> int:

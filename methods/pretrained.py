@@ -20,6 +20,10 @@ class Pretrained(Method):
         super().__init__(task, config)
         self.own = task.heads(self.dims)  # of the first stages alone
 
+    @staticmethod
+    def freezes(config):
+        return config.frozen
+
     def stages(self, epochs):
         alone = each_alone(self, epochs, self.encoders, self.own, "alone {}")
         trained = [self.head] if self.config.frozen else [self.encoders, self.head]

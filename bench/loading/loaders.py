@@ -15,7 +15,7 @@ from torch import Tensor
 from bench.loading.faults import blanked
 from bench.loading.streams import stream
 from bench.seeds import derive, generator, uniform
-from bench.types import Batch, DatasetSpec, Split
+from bench.types import Batch, DatasetSpec, Encoded, Split
 
 LOOK = 256  # samples in a batch of an ordered pass
 LOOK_VIEWED = 64  # the same where a modality has a view, whose inputs are large
@@ -42,6 +42,9 @@ class Source:
         self.labels = split.labels.to(device)
         self.streams = {m: stream(m, info, split, device) for m, info in spec.modalities.items()}
         self.whole = self.everything(self.labels[:1]).to(device)
+        self.features: dict[str, Tensor] = {}  # of all samples, where they are known, [N, D]
+        self.size = 0  # of the batches that are given them
+        self.held: int | None = None  # the epoch whose augmentation every epoch has
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -54,9 +57,20 @@ class Source:
 
     def evaluation(self) -> "Source":
         """The same samples in evaluation form, without another copy of them."""
-        source = copy.copy(self)
+        source = self.knowing({}, 0)
         source.train = False
         return source
+
+    def knowing(self, features: dict[str, Tensor], size: int) -> "Source":
+        """The same samples, with their features [N, D] in place of inputs in batches of `size`."""
+        source = copy.copy(self)
+        source.features, source.size = features, size
+        return source
+
+    @property
+    def draws(self) -> bool:
+        """Whether inputs differ from one epoch to another."""
+        return self.train and self.held is None and self.spec.draws
 
     def batch(self, index: Tensor, keep: Tensor | None, epoch: int = 0) -> Batch:
         """Samples `index` [B], showing modalities `keep` [B, M], by default all; of what a sample
@@ -65,22 +79,39 @@ class Source:
 
     def fetch(self, index: Tensor, keep: Tensor | None, epoch: int = 0) -> Callable[[], Batch]:
         """Does the host's part of a batch, in any thread; what it returns does the device's."""
-        host = index.cpu()
-        draw = partial(self.draw, host, epoch) if self.train else None
-        inputs = {m: s.fetch(host, draw) for m, s in self.streams.items()}
-        shown = None if self.split.shown is None else self.split.shown[host]
+        known = self.features and len(index) == self.size
+        inputs = partial(self.known, index, epoch) if known else self.read(index, epoch)
+        shown = None if self.split.shown is None else self.split.shown[index.cpu()]
 
         def finish() -> Batch:
             place = index.to(self.device)
             whole = self.whole.expand(len(place), -1) if keep is None else None
             kept = whole if keep is None else keep.to(self.device)
-            values = {m: ready() for m, ready in inputs.items()}
             if shown is not None:
-                there = shown.to(self.device)
-                values, kept = blanked(values, there), kept & there
-            return Batch(values, self.labels.index_select(0, place), place, kept, whole)
+                kept = kept & shown.to(self.device)
+            return Batch(inputs(), self.labels.index_select(0, place), place, kept, whole)
 
         return finish
+
+    def read(self, index: Tensor, epoch: int) -> Callable[[], dict[str, Tensor]]:
+        """As `fetch`, for the inputs of samples `index` [B] alone."""
+        host = index.cpu()
+        draw = partial(self.draw, host, epoch if self.held is None else self.held)
+        draw = draw if self.train else None
+        inputs = {m: s.fetch(host, draw) for m, s in self.streams.items()}
+        shown = None if self.split.shown is None else self.split.shown[host]
+
+        def finish() -> dict[str, Tensor]:
+            values = {m: ready() for m, ready in inputs.items()}
+            return values if shown is None else blanked(values, shown.to(self.device))
+
+        return finish
+
+    def known(self, index: Tensor, epoch: int) -> Encoded:
+        """The inputs of samples `index` [B], whose features are known."""
+        place = index.to(self.device)
+        features = {m: z.index_select(0, place) for m, z in self.features.items()}
+        return Encoded(lambda: self.read(index, epoch)(), self.streams, features)
 
     def draw(self, index: Tensor, epoch: int, *names: str, count: int) -> NDArray:
         """Uniform numbers [B, count] in [0, 1) for samples `index` [B], by what they are for."""
