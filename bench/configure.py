@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench import datasets, methods, presets
 from bench.config.experiment import PREFIXES, Experiment
+from bench.config.fixed import acting, check_acting_inputs
 from bench.config.outline import outline
 from bench.config.settings import Settings, build
 from bench.config.spec import NetworkConfig, RunSpec, TrainConfig
@@ -64,22 +65,22 @@ class Offer:
 def of_dataset(experiment: Experiment, name: str) -> list[RunSpec]:
     offers = [offer(experiment, name, *item) for item in experiment.methods]
     check_preset(experiment, name)
-    rows = [row for o in offers for row in o.rows]
+    pairs = [(o, row) for o in offers for row in o.rows]
+    rows = [row for _, row in pairs]
     check_settings(experiment.settings, rows)
     check_fusion(experiment.network, rows)
-    check_acting(experiment.settings, [(row, o.train.epochs) for o in offers for row in o.rows])
+    check_acting(experiment.settings, [(row, o.train.epochs) for o, row in pairs])
     found = []
-    for o in offers:
-        for row in o.rows:
-            settings = settings_of(row, experiment.settings, o.train.epochs)
-            check_fits(row, o.described, o.network)
-            check_missing(row.name, row.cls.takes_missing, o.described, o.data[0])
-            network = narrowed(row, o.network)
-            found += [
-                RunSpec(row.name, name, seed, settings, o.train, network, data)
-                for data in o.data
-                for seed in experiment.seeds
-            ]
+    for o, row in pairs:
+        settings = settings_of(row, experiment.settings, o.train.epochs)
+        check_fits(row, o.described, o.network)
+        check_missing(row.name, row.cls.takes_missing, o.described, o.data[0])
+        train = acting(o.train, build(row.cls.Config, settings, name), o.described)
+        parts = settings, train, narrowed(row, o.network)
+        found += [
+            RunSpec(row.name, name, s, *parts, data) for data in o.data for s in experiment.seeds
+        ]
+    check_acting_inputs(experiment.train, found)
     return found
 
 
@@ -260,9 +261,8 @@ def settings_of(row: MethodRow, common: Mapping, epochs: int) -> dict[str, objec
 
 
 def refuse_idle(idle: Mapping[str, str], given: Mapping, owner: str) -> None:
-    for key in given:
-        if key in idle:
-            raise UserError(f"{key} of {owner} would have no effect: {idle[key]}; leave it out.")
+    for key in (k for k in given if k in idle):
+        raise UserError(f"{key} of {owner} would have no effect: {idle[key]}; leave it out.")
 
 
 def check_fusion(given: Mapping, rows: list[MethodRow]) -> None:

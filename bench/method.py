@@ -17,7 +17,7 @@ from bench.loading.loaders import OrderedLoader, TrainData
 from bench.networks.task import Task
 from bench.passes import collect, eval_mode
 from bench.seeds import generator
-from bench.types import Batch, Clock, Later, Prediction
+from bench.types import Batch, Clock, Encoded, Later, Prediction
 
 __all__ = ["Batch", "Clock", "Method", "OwnHeads", "Prediction", "ReadAlone", "Settings", "Stage"]
 __all__ += ["UserError", "collect", "descend", "each_alone", "eval_mode", "generator", "knob"]
@@ -157,6 +157,8 @@ class Method(nn.Module):
 
     def feature(self, batch: Batch, modality: str) -> Tensor:
         """One modality's features [B, D]."""
+        if isinstance(batch.inputs, Encoded):
+            return batch.inputs.features[modality]
         return self.through(self.encoders[modality], batch.inputs[modality])
 
     def through(self, encoder: nn.Module, inputs: Tensor) -> Tensor:

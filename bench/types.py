@@ -6,7 +6,7 @@ Shapes: B samples in a batch, N in a split, M modalities, C classes, D feature w
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -37,6 +37,11 @@ class View:
     signed: bool = False  # flow: a flip negates the first channel, the horizontal displacement
     crop: str = ""  # modalities of the same name share crop and flip; empty: a draw of its own
 
+    @property
+    def draws(self) -> bool:
+        """Whether a sample's input differs from epoch to epoch of training."""
+        return True
+
 
 @dataclass(frozen=True)
 class Shift:
@@ -57,6 +62,11 @@ class Shift:
     def varies(self) -> bool:
         """Whether training changes more than the window's place."""
         return bool(self.roll or self.time or self.frequency)
+
+    @property
+    def draws(self) -> bool:
+        """Whether a sample's input differs from epoch to epoch of training."""
+        return self.varies or bool(self.window)
 
 
 @dataclass(frozen=True)
@@ -102,6 +112,11 @@ class DatasetSpec:
     classes: int
     modalities: dict[str, Modality]
 
+    @property
+    def draws(self) -> bool:
+        """Whether a sample's inputs differ from epoch to epoch of training."""
+        return any(info.view is not None and info.view.draws for info in self.modalities.values())
+
 
 @dataclass(frozen=True)
 class Split:
@@ -145,7 +160,7 @@ class DataBundle:
 class Batch:
     """What a step is given, on the device."""
 
-    inputs: dict[str, Tensor]  # modality -> [B, *shape]
+    inputs: Mapping[str, Tensor]  # modality -> [B, *shape]
     label: Tensor  # [B] int64
     index: Tensor  # [B] int64, the sample's place in its split
     keep: Tensor  # [B, M] bool, False where a modality is withheld
@@ -190,6 +205,29 @@ class Later(Mapping[str, "Tensor"]):
 
     def __len__(self) -> int:
         return len(self.known)
+
+
+class Encoded(Later):
+    """A batch's inputs whose features are known already: they are read when one is looked at.
+
+    names: of the modalities, in the data set's order. features: what the method's encoders make of
+    them, modality -> [B, D].
+    """
+
+    def __init__(
+        self,
+        read: Callable[[], Mapping[str, Tensor]],
+        names: Iterable[str],
+        features: Mapping[str, Tensor],
+    ):
+        super().__init__(read)
+        self.names, self.features = tuple(names), features
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
 
 
 @dataclass(frozen=True)

@@ -56,9 +56,9 @@ class CGGM(OwnHeads):
         side = sum(cross_entropy(u, batch.label) for u in out.unimodal.values())
         optimizer.zero_grad()
         (loss + side).backward()
-        for encoder, k in zip(self.encoders.values(), factor, strict=True):
+        for encoder, k in zip(self.encoders.values(), self.config.rho * factor, strict=True):
             for p in encoder.parameters():
-                p.grad.mul_(self.config.rho * k)
+                p.grad.mul_(k)
         clip_grad_norm_([*self.encoders.parameters(), *self.head.parameters()], CLIP)
         optimizer.step()
         parts = zip(self.modalities, factor, strict=True)

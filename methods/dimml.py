@@ -19,7 +19,7 @@ from bench.method import Method, Settings, Stage, collect, descend, knob, share
 class DIMML(Method):
     has_own_heads = True
     min_modalities = 2
-    cost = "M + 1 own heads, DUC; once, forward over training; stage 2: forward only"
+    cost = "M + 1 own heads, DUC; once, forward over training; stage 2: the head alone"
 
     @dataclass(frozen=True)
     class Config(Settings):
@@ -46,6 +46,9 @@ class DIMML(Method):
             if self.answer != "certainty":
                 reasons["certainty_temperature"] = f"answer is {self.answer}"
             return reasons
+
+        def freezes(self):
+            return True
 
         def first_duc_epoch(self, epochs: int) -> int:
             return round(self.duc_start * epochs)

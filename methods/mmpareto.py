@@ -64,13 +64,13 @@ def pareto_weight(fused: Tensor, own: Tensor) -> Tensor:
 
     1/2 where the two agree, else what makes w * fused + (1 - w) * own shortest. Both [P].
     """
-    inner = fused @ own
-    spread = fused @ fused + own @ own - 2 * inner
-    shortest = ((own @ own - inner) / spread).clamp(0.0, 1.0)
+    inner, length = fused @ own, own @ own
+    spread = fused @ fused + length - 2 * inner
+    shortest = ((length - inner) / spread).clamp(0.0, 1.0)
     return torch.where((inner > 0) | (spread == 0), 0.5, shortest)
 
 
 def rescaling(new: Tensor, plain: Tensor) -> Tensor:
     """lambda, what brings `new` to at least the norm of `plain`; 1 if `new` is zero."""
-    ratio = plain.norm() / new.norm()
-    return torch.where(new.norm() > 0, ratio, 1.0).clamp_min(1.0)
+    length = new.norm()
+    return torch.where(length > 0, plain.norm() / length, 1.0).clamp_min(1.0)

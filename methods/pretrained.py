@@ -16,6 +16,9 @@ class Pretrained(Method):
     class Config(Settings):
         frozen: bool = True  # the fusion learns from features that rest; else encoders learn on
 
+        def freezes(self):
+            return self.frozen
+
     def __init__(self, task, config):
         super().__init__(task, config)
         self.own = task.heads(self.dims)  # of the first stages alone

@@ -24,6 +24,11 @@ class Settings:
         """
         return {}
 
+    def freezes(self) -> bool:
+        """Of a method: whether all encoders are frozen in a stage that trains, which then encodes
+        once what it can."""
+        return False
+
 
 def knob(
     default: Any,

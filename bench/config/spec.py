@@ -13,7 +13,9 @@ PORTABLE, NATIVE = "portable", "native"  # see bench.runs.arithmetic
 FP32, BF16, AUTO = "fp32", "bf16", "auto"
 VAL, LAST, TEST_BEST = "val", "last", "test-best"
 BEST = "best"
-BEFORE = {"arithmetic": NATIVE, "selection": BEST}  # TrainConfig, when there was no choice
+DRAWN, FIXED = "drawn", "fixed"
+# TrainConfig, when there was no choice.
+BEFORE = {"arithmetic": NATIVE, "selection": BEST, "frozen_inputs": DRAWN}
 PROTOCOLS = {  # ways of reading one training run, in words for captions
     VAL: "the epoch chosen on validation",
     LAST: "the last epoch",
@@ -42,6 +44,9 @@ class TrainConfig(Settings):
     # The epoch whose weights a stage ends with, and which `val` reads.
     selection: str = knob(BEST, choices=(BEST, LAST))  # best: by accuracy on validation
     test_curve: bool = True  # score test after every answered epoch of the last stage
+    # Of a stage whose encoders are frozen: drawn anew in every epoch, or in all as in its first, so
+    # that each sample is encoded once.
+    frozen_inputs: str = knob(DRAWN, choices=(DRAWN, FIXED))
 
     def idle(self, epochs):
         reasons = {}

@@ -10,6 +10,7 @@ from bench.loading.loaders import OrderedLoader, TrainData
 from bench.method import Method, Stage
 from bench.passes import eval_mode
 from bench.runs.result import Cost
+from bench.training.frozen import FrozenEncoders
 from bench.training.optimizers import build_optimizers
 from bench.training.timing import Times
 from bench.training.trainer import TrainingProgress, set_modes
@@ -22,7 +23,8 @@ PARTS = 3  # of a stage's epochs; the middle one of each part is looked at
 class Operations:
     """Floating-point operations of training, in all and in each stage.
 
-    stages: name -> epochs, steps, step_flops, epoch_flops, once_flops.
+    stages: name -> epochs, steps, step_flops, epoch_flops, once_flops; encoded_once where its steps
+    start from stored features.
     """
 
     total: int
@@ -80,16 +82,20 @@ def training_operations(copy: Method, data: TrainData, config: TrainConfig) -> O
     total, stages = 0, {}
     for stage in plan:
         once = operations.operations(copy, lambda: stage.begin(data))  # noqa: B023
+        frozen = FrozenEncoders(copy, stage, data, config)
         if stage.epochs:
             looks = []
             for epoch in sorted({stage.epochs * (2 * k + 1) // (2 * PARTS) for k in range(PARTS)}):
                 copy.load_state_dict(state)
-                looks.append(one_epoch(copy, data, stage, optimizers, epoch))
+                looks.append(one_epoch(copy, frozen, stage, optimizers, epoch))
             hook, step = (sum(column) / len(looks) for column in zip(*looks, strict=True))
             whole = hook + step * len(data)
             total += whole * stage.epochs
             row = {"epochs": stage.epochs, "steps": len(data), "step_flops": step}
             stages[stage.name] = row | {"epoch_flops": whole}
+            if frozen.once:
+                once += encoding(frozen, stage)
+                stages[stage.name] |= {"encoded_once": True}
         once += operations.operations(copy, lambda: stage.end(data))  # noqa: B023
         total += once
         if once:
@@ -97,14 +103,25 @@ def training_operations(copy: Method, data: TrainData, config: TrainConfig) -> O
     return Operations(total, stages)
 
 
+def encoding(frozen: FrozenEncoders, stage: Stage) -> int:
+    """Operations of encoding every sample once, and in each epoch what a batch that is not whole
+    has."""
+    data = frozen.data
+    batch = next(iter(data))
+    rest = sum(len(rows) for rows in data.cut(data.index) if len(rows) != data.batch_size)
+    computed = operations.operations(frozen.method, lambda: frozen.features(batch))
+    return computed // len(batch.label) * (len(data.source) + rest * stage.epochs)
+
+
 def one_epoch(
-    copy: Method, data: TrainData, stage: Stage, optimizers: dict, epoch: int
+    copy: Method, frozen: FrozenEncoders, stage: Stage, optimizers: dict, epoch: int
 ) -> tuple[int, int]:
     """Operations of the hook before an epoch, and of its first step."""
+    data = frozen.data
     clock = Clock(epoch, stage.epochs, 0, len(data))
     data.passes = stage.first_epoch + epoch
     hook = operations.operations(copy, lambda: stage.start_epoch(data, clock))
     set_modes(copy, stage)
-    batch = next(iter(data))
+    batch = frozen.encoded(next(iter(data)))
     optimizer = optimizers[stage.optimizer or stage.name]
     return hook, operations.operations(copy, lambda: stage.step(batch, optimizer, clock))

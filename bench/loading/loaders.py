@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import repeat
-from math import ceil, prod
+from math import prod
 
 import torch
 from numpy.typing import NDArray
@@ -14,10 +14,11 @@ from torch import Tensor
 
 from bench.errors import UserError
 from bench.loading.faults import blanked
+from bench.loading.sampling import shared_out, shuffled, stratified
 from bench.loading.streams import stream
 from bench.loading.transfer import sent
 from bench.seeds import derive, generator, uniform
-from bench.types import Batch, DatasetSpec, Split
+from bench.types import Batch, DatasetSpec, Encoded, Split
 
 LOOK = 256  # samples in a batch of an ordered pass
 LOOK_VIEWED = 64  # the same where a modality has a view, whose inputs are large
@@ -45,6 +46,9 @@ class Source:
         self.labels = split.labels.to(device)
         self.streams = {m: stream(m, info, split, device) for m, info in spec.modalities.items()}
         self.whole = self.everything(self.labels[:1]).to(device)
+        self.features: dict[str, Tensor] = {}  # of all samples, where they are known, [N, D]
+        self.size = 0  # of the batches that are given them
+        self.held: int | None = None  # the epoch whose augmentation every epoch has
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -59,9 +63,20 @@ class Source:
 
     def evaluation(self) -> "Source":
         """The same samples in evaluation form, without another copy of them."""
-        source = copy.copy(self)
+        source = self.knowing({}, 0)
         source.train = False
         return source
+
+    def knowing(self, features: dict[str, Tensor], size: int) -> "Source":
+        """The same samples, with their features [N, D] in place of inputs in batches of `size`."""
+        source = copy.copy(self)
+        source.features, source.size = features, size
+        return source
+
+    @property
+    def draws(self) -> bool:
+        """Whether inputs differ from one epoch to another."""
+        return self.train and self.held is None and self.spec.draws
 
     def batch(self, index: Tensor, keep: Tensor | None, epoch: int = 0) -> Batch:
         """Samples `index` [B], showing modalities `keep` [B, M], by default all; of what a sample
@@ -70,22 +85,39 @@ class Source:
 
     def fetch(self, index: Tensor, keep: Tensor | None, epoch: int = 0) -> Callable[[], Batch]:
         """Does the host's part of a batch, in any thread; what it returns does the device's."""
-        host = index.cpu()
-        draw = partial(self.draw, host, epoch) if self.train else None
-        inputs = {m: s.fetch(host, draw) for m, s in self.streams.items()}
-        shown = None if self.split.shown is None else self.split.shown[host]
+        known = self.features and len(index) == self.size
+        inputs = partial(self.known, index, epoch) if known else self.read(index, epoch)
+        shown = None if self.split.shown is None else self.split.shown[index.cpu()]
 
         def finish() -> Batch:
             place = sent(index, self.device)
             whole = self.whole.expand(len(place), -1) if keep is None else None
             kept = whole if keep is None else sent(keep, self.device)
-            values = {m: ready() for m, ready in inputs.items()}
             if shown is not None:
-                there = sent(shown, self.device)
-                values, kept = blanked(values, there), kept & there
-            return Batch(values, self.labels.index_select(0, place), place, kept, whole)
+                kept = kept & sent(shown, self.device)
+            return Batch(inputs(), self.labels.index_select(0, place), place, kept, whole)
 
         return finish
+
+    def read(self, index: Tensor, epoch: int) -> Callable[[], dict[str, Tensor]]:
+        """As `fetch`, for the inputs of samples `index` [B] alone."""
+        host = index.cpu()
+        draw = partial(self.draw, host, epoch if self.held is None else self.held)
+        draw = draw if self.train else None
+        inputs = {m: s.fetch(host, draw) for m, s in self.streams.items()}
+        shown = None if self.split.shown is None else self.split.shown[host]
+
+        def finish() -> dict[str, Tensor]:
+            values = {m: ready() for m, ready in inputs.items()}
+            return values if shown is None else blanked(values, sent(shown, self.device))
+
+        return finish
+
+    def known(self, index: Tensor, epoch: int) -> Encoded:
+        """The inputs of samples `index` [B], whose features are known."""
+        place = sent(index, self.device)
+        features = {m: z.index_select(0, place) for m, z in self.features.items()}
+        return Encoded(lambda: self.read(index, epoch)(), self.streams, features)
 
     def draw(self, index: Tensor, epoch: int, *names: str, count: int) -> NDArray:
         """Uniform numbers [B, count] in [0, 1) for samples `index` [B], by what they are for."""
@@ -151,42 +183,6 @@ class OrderedLoader:
     def __iter__(self) -> Iterator[Batch]:
         parts = self.index.split(self.source.look)
         yield from self.source.batches((rows, None) for rows in parts)
-
-
-def shuffled(count: int, generator: torch.Generator) -> Tensor:
-    """0 to count - 1 in random order, on the host."""
-    return torch.randperm(count, generator=generator, device=generator.device).cpu()
-
-
-def stratified(labels: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Places [K] of ceil(share * N) of labels [N], of every class its share and at least one."""
-    order = shuffled(len(labels), generator)
-    order = order[labels[order].argsort(stable=True)]  # class by class, inside at random
-    counts = labels.bincount()
-    before = counts.cumsum(dim=0) - counts
-    rank = torch.arange(len(labels)) - before[labels[order]]  # inside its class
-    draw = torch.rand(len(labels), generator=generator, device=generator.device).cpu()
-    turn = torch.where(rank == 0, -1.0, (rank + draw) / counts[labels[order]])
-    size = max(ceil(share * len(labels)), int((counts > 0).sum()))
-    return order[turn.argsort(stable=True)[:size]]
-
-
-def shared_out(
-    labels: Tensor, groups: Tensor | None, share: float, generator: torch.Generator
-) -> Tensor:
-    """Which samples a share of the groups takes out, one group at least, of every class alike:
-    labels and groups [N] -> [N] bool. Without groups every sample is one."""
-    unit, of_unit = torch.arange(len(labels)), labels
-    if groups is not None:
-        _, unit = groups.unique(return_inverse=True)
-        counts = torch.zeros(int(unit.max()) + 1, int(labels.max()) + 1)
-        of_unit = counts.index_put((unit, labels), torch.ones(()), accumulate=True).argmax(dim=1)
-    order = shuffled(len(of_unit), generator)
-    by_class = order[of_unit[order].argsort(stable=True)]
-    count = max(1, round(share * len(order)))
-    taken = torch.zeros(len(order), dtype=torch.bool)
-    taken[by_class[(torch.arange(count) + 0.5).mul(len(order) / count).long()]] = True
-    return taken[unit]
 
 
 class TrainData:

@@ -20,6 +20,7 @@ from bench.loading.loaders import TrainData
 from bench.method import Method, Stage
 from bench.perf import plain
 from bench.perf.counting import passes, peak_bytes
+from bench.training.frozen import FrozenEncoders
 from bench.training.optimizers import build_optimizers
 from bench.training.timing import Laps, quartiles
 from bench.training.trainer import set_modes
@@ -37,20 +38,21 @@ class Trainee:
     def __init__(self, name: str, method: Method, data: TrainData, config: TrainConfig):
         self.name, self.method, self.data = name, method, copy.copy(data)
         self.plan = [s for s in method.stages(config.epochs) if s.epochs]
-        self.optimizers = build_optimizers(self.plan, config)
+        self.config, self.optimizers = config, build_optimizers(self.plan, config)
         self.entered: Stage | None = None
 
     def enter(self, stage: Stage, share: float) -> Iterator[tuple[Batch, Clock]]:
         """The batches of the epoch at this share of a stage, after what the method does first."""
         if stage is not self.entered:
             stage.begin(self.data)
+            self.frozen = FrozenEncoders(self.method, stage, self.data, self.config)
             self.entered = stage
         epoch = int(share * stage.epochs)
         self.data.passes = stage.first_epoch + epoch
         stage.start_epoch(self.data, Clock(epoch, stage.epochs, 0, len(self.data)))
         set_modes(self.method, stage)
         for i, batch in enumerate(self.data.batches(stage.first_epoch + epoch)):
-            yield batch, Clock(epoch, stage.epochs, i, len(self.data))
+            yield self.frozen.encoded(batch), Clock(epoch, stage.epochs, i, len(self.data))
 
     def optimizer(self, stage: Stage):
         return self.optimizers[stage.optimizer or stage.name]

@@ -16,6 +16,7 @@ from bench.config.spec import LAST, TEST_BEST, VAL, TrainConfig
 from bench.loading.loaders import OrderedLoader, TrainData
 from bench.method import Answer, Method, Stage, nothing
 from bench.passes import collect
+from bench.training.frozen import FrozenEncoders
 from bench.training.optimizers import build_optimizers, learning_rate
 from bench.training.reports import WATCHED, GradientNorms, mean_norms, report
 from bench.training.timing import WARM_UP, Laps, Times
@@ -87,8 +88,10 @@ class Trainer:
             self.let_go()
             if self.at.epoch == 0 and self.at.partial is None:
                 stage.begin(self.data)
+            self.frozen = FrozenEncoders(self.method, stage, self.data, self.config)
             while self.at.epoch < stage.rounds:
                 self.round(stage)
+            self.frozen.forget()
             stage.end(self.data)
             if stage.select or stage is self.plan[-1]:
                 self.select(stage)
@@ -119,8 +122,7 @@ class Trainer:
             seconds += self.at.partial["seconds"]
             self.at.steps += self.at.partial["steps"]
         self.at.partial = None
-        self.at.epoch += 1
-        self.at.done += 1
+        self.at.epoch, self.at.done = self.at.epoch + 1, self.at.done + 1
         self.at.seconds += seconds
         total = sum(s.rounds for s in self.plan)
         self.log(row | {"seconds": seconds, "done": self.at.done, "of": total, "time": time.time()})
@@ -150,6 +152,7 @@ class Trainer:
         set_modes(self.method, stage)
         steps, first, rows, stopped = len(self.data), at["steps"], [], False
         laps, started = Laps(self.method.device), time.perf_counter()
+        self.frozen.learn(self.watched)
         with GradientNorms(self.method.encoders, optimizer) as norms:
             for i, batch in enumerate(self.data.batches(at["pass"], first), first):
                 norms.on = i < WATCHED
@@ -190,9 +193,9 @@ class Trainer:
         counts = stage.answer == self.plan[-1].answer
         final = stage is self.plan[-1] and self.at.epoch == stage.rounds - 1
         parts = self.evaluation
-        val = self.answers(stage.answer, self.watched(parts.val)) if parts.val else None
+        val = self.scored(stage, parts.val) if parts.val else None
         wanted = counts and (self.config.test_curve or final)
-        test = self.answers(stage.answer, self.watched(parts.test)) if wanted else None
+        test = self.scored(stage, parts.test) if wanted else None
         row = {}
         if val is not None:
             row |= {"val_accuracy": val["accuracy"], "val_unimodal": val["unimodal_accuracy"]}
@@ -217,9 +220,12 @@ class Trainer:
             place = {"stage": stage.name, "epoch": self.at.epoch}
             self.at.kept[protocol] = place | {"val": val, "test": test}
 
-    def watched(self, loader: OrderedLoader) -> Iterator[Batch]:
-        """The loader's batches, until training is to stop."""
-        for batch in loader:
+    def scored(self, stage: Stage, loader: OrderedLoader) -> dict[str, object]:
+        return self.answers(stage.answer, self.watched(self.frozen.batches(loader)))
+
+    def watched(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """The batches, until training is to stop."""
+        for batch in batches:
             yield batch
             if self.stop():
                 raise Stopped

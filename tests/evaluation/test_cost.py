@@ -56,6 +56,13 @@ def test_a_stage_that_trains_the_head_alone_computes_less(tmp_path):
     assert fusion["step_flops"] < detached["step_flops"]
 
 
+def test_frozen_encoders_compute_once_what_does_not_vary(tmp_path):
+    fusion = cost(tmp_path, "pretrained-frozen", epochs=3)["stages"]["fusion"]
+    head, tail = 2 * D * C, 203 - 6 * B
+    assert fusion["encoded_once"] and fusion["step_flops"] == 2 * B * 2 * head
+    assert fusion["once_flops"] == 2 * sum(map(encoder_macs, WIDTHS.values())) * (203 + 3 * tail)
+
+
 def test_a_hook_that_looks_at_the_data_is_counted(tmp_path):
     class_means = cost(tmp_path / "a", "dimml", epochs=3, duc_start=0.0)["stages"]["detached"]
     assert class_means["epoch_flops"] > class_means["steps"] * class_means["step_flops"]

@@ -7,7 +7,7 @@ import torch
 
 from bench.config.settings import build, knob
 from bench.datasets.core.adapters.adapter import Adapter
-from bench.types import DataBundle, DatasetSpec, Modality, Split
+from bench.types import DataBundle, DatasetSpec, Modality, Shift, Split
 
 WIDTHS = (16, 12, 20, 8)
 SIZES = {"train": 203, "val": 64, "test": 96}
@@ -49,6 +49,14 @@ class Pictured(Synthetic):
     def describe(self):
         modalities = {"m0": Modality("vector", WIDTHS[:1]), "m1": Modality("image", (1, 12, 12))}
         return DatasetSpec("synthetic", 4, modalities)
+
+
+class Rolled(Synthetic):
+    """The second modality is a spectrogram, which training rolls in time."""
+
+    def describe(self):
+        rolled = Modality("spectrogram", (1, 12, 12), view=Shift(roll=0.5))
+        return DatasetSpec("synthetic", 4, {"m0": Modality("vector", WIDTHS[:1]), "m1": rolled})
 
 
 class Swapped(Synthetic):

@@ -33,11 +33,12 @@ def spec_of(
     train=None,
     network=None,
     faults=None,
+    dataset=SYNTHETIC,
     **settings,
 ):
     """The RunSpec of one row; a row's own settings give way to `settings`."""
     experiment = Experiment(
-        (SYNTHETIC,),
+        (dataset,),
         ((name, {}),),
         (seed,),
         train={"epochs": epochs} | FAST | (train or {}),

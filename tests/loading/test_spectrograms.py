@@ -105,3 +105,16 @@ def test_both_ways_of_taking_windows_give_the_same():
     starts = torch.tensor([50, 0, 17])
     gathered = stream.standard(stream.gathered(rows, starts))
     assert torch.equal(gathered, stream.floats(rows, starts))
+
+
+@pytest.mark.parametrize("train", [False, True])
+@pytest.mark.parametrize(
+    "shift", [None, Shift(), Shift(roll=0.5), Shift(frequency=0.6), Shift(window=5)]
+)
+def test_a_source_knows_whether_epochs_differ(shift, train):
+    length = shift.window if shift and shift.window else 20
+    source = source_of(
+        Modality("spectrogram", (1, 4, length), view=shift), torch.randn(6, 1, 4, 20), train
+    )
+    first, second = (inputs(source, range(6), epoch=epoch) for epoch in range(2))
+    assert source.draws != torch.equal(first, second)
