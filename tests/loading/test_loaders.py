@@ -16,7 +16,8 @@ from bench.errors import UserError
 from bench.execute import open_data
 from bench.loading import streams
 from bench.loading.crops import plan
-from bench.loading.loaders import LOOK, LOOK_NUMBERS, TrainData, ahead, stratified
+from bench.loading.loaders import LOOK, LOOK_NUMBERS, TrainData, ahead
+from bench.loading.sampling import stratified
 from bench.runs.places import Places
 from bench.types import DatasetSpec, Modality, View
 from tests.helpers.pictures import SHAPES, inputs, ragged, source_of, split_of
