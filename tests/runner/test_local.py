@@ -251,7 +251,7 @@ def test_workers_outlive_a_schedulers_signal_to_the_whole_process_tree(tmp_path,
         def write(self, text):
             if "starts" in text:
                 wait(lambda: times_run(run))
-                os.kill(int(ran_by(run)), number)
+                os.killpg(os.getpgid(int(ran_by(run))), number)
                 append(run.path / "go", "!")
             return super().write(text)
 
