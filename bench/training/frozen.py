@@ -55,17 +55,20 @@ class FrozenEncoders:
             encoders = {m: self.method.encoders[m] for m in self.method.modalities}
             return {m: self.method.through(e, batch.inputs[m]) for m, e in encoders.items()}
 
-    def learn(self, watched: Callable[[Iterable[Batch]], Iterable[Batch]] = iter) -> None:
-        """Gives the training data the features of all samples, where that is right. watched: gives
-        the batches of this pass, or raises where training is to stop."""
+    def learn(self, stop: Callable[[], bool] = bool) -> None:
+        """Gives the training data the features of all samples, where that is right. stop: asked
+        after every batch; when true the data stay as they are, so that a step is made all the same:
+        a run that is stopped again and again before this ends goes on."""
         if not self.once or self.data.source is not self.source:
             return
         size, samples = self.data.batch_size, len(self.source)
         rows = torch.arange(-(-samples // size) * size) % samples  # whole batches alone
         known: dict[str, Tensor] = {}
-        for batch in watched(self.source.batches((part, None) for part in rows.split(size))):
+        for batch in self.source.batches((part, None) for part in rows.split(size)):
             for m, z in self.features(batch).items():
                 known.setdefault(m, z.new_empty(samples, *z.shape[1:]))[batch.index] = z
+            if stop():
+                return
         self.data.source = self.source.knowing(known, size)
 
     def encoded(self, batch: Batch) -> Batch:

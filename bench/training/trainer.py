@@ -152,7 +152,8 @@ class Trainer:
         set_modes(self.method, stage)
         steps, first, rows, stopped = len(self.data), at["steps"], [], False
         laps, started = Laps(self.method.device), time.perf_counter()
-        self.frozen.learn(self.watched)
+        if first < steps:
+            self.frozen.learn(self.stop)
         with GradientNorms(self.method.encoders, optimizer) as norms:
             for i, batch in enumerate(self.data.batches(at["pass"], first), first):
                 norms.on = i < WATCHED
@@ -192,10 +193,9 @@ class Trainer:
         """Validation, and test where a protocol may read it; keeps what the protocols will want."""
         counts = stage.answer == self.plan[-1].answer
         final = stage is self.plan[-1] and self.at.epoch == stage.rounds - 1
-        parts = self.evaluation
-        val = self.scored(stage, parts.val) if parts.val else None
+        val = self.scored(stage.answer, self.evaluation.val)
         wanted = counts and (self.config.test_curve or final)
-        test = self.scored(stage, parts.test) if wanted else None
+        test = self.scored(stage.answer, self.evaluation.test if wanted else None)
         row = {}
         if val is not None:
             row |= {"val_accuracy": val["accuracy"], "val_unimodal": val["unimodal_accuracy"]}
@@ -220,8 +220,8 @@ class Trainer:
             place = {"stage": stage.name, "epoch": self.at.epoch}
             self.at.kept[protocol] = place | {"val": val, "test": test}
 
-    def scored(self, stage: Stage, loader: OrderedLoader) -> dict[str, object]:
-        return self.answers(stage.answer, self.watched(self.frozen.batches(loader)))
+    def scored(self, answer: Answer, loader: OrderedLoader | None) -> dict[str, object] | None:
+        return self.answers(answer, self.watched(self.frozen.batches(loader))) if loader else None
 
     def watched(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         """The batches, until training is to stop."""
