@@ -10,10 +10,10 @@ from bench.errors import UserError
 OPTIONS = {
     "data": ("clips", "rounds"),
     "overhead": ("dataset", "root", "cache", "set", "device", "rounds", "format"),
-    "start": ("rounds", "format"),
+    "start": ("rounds", "runs", "format"),
     "step": ("dataset", "method", "root", "cache", "set", "device", "steps", "rounds", "format"),
 }
-COUNTS = ("clips", "rounds", "steps")
+COUNTS = ("clips", "rounds", "runs", "steps")
 
 
 def perf(args: argparse.Namespace) -> int:

@@ -19,17 +19,19 @@ def test_a_library_that_takes_hardly_any_time_is_left_out():
 def test_each_process_starts_once_a_round_and_once_before(monkeypatch):
     said = []
 
-    def once(act, dataset):
+    def once(act, dataset, folder):
         said.append(act)
         return {"cpu": 1.0, "kib": 2048, "libraries": {}}
 
     monkeypatch.setattr(start, "once", once)
-    starts = start.measure(2, "some")
+    monkeypatch.setattr(start, "copy", lambda *_: None)
+    starts = start.measure(2, "some", 3)
+    assert said.pop(0) == start.RUN
     assert sorted(said) == sorted([*ACTS.values()] * 3)
     assert all(one.cpu == [1.0, 1.0] and one.memory == [2.0, 2.0] for one in starts.values())
 
 
-def test_a_process_says_what_it_took():
-    said = start.once("import sqlite3", "some")
+def test_a_process_says_what_it_took(tmp_path):
+    said = start.once("import sqlite3", "some", tmp_path)
     assert 0 < said["cpu"] < 60 and said["kib"] > 1000
     assert "sqlite3" in said["libraries"] and sum(said["libraries"].values()) < said["cpu"]
