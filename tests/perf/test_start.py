@@ -4,6 +4,8 @@ import pytest
 
 from bench.perf import start
 from bench.perf.start import ACTS, SHOWN, Start
+from bench.report.tables.collect import collect
+from tests.helpers.results import add
 
 
 def test_a_library_that_takes_hardly_any_time_is_left_out():
@@ -35,3 +37,10 @@ def test_a_process_says_what_it_took(tmp_path):
     said = start.once("import sqlite3", "some", tmp_path)
     assert 0 < said["cpu"] < 60 and said["kib"] > 1000
     assert "sqlite3" in said["libraries"] and sum(said["libraries"].values()) < said["cpu"]
+
+
+def test_copies_of_a_run_are_a_table_of_their_own(tmp_path):
+    add(tmp_path / "one", "joint")
+    start.copy(tmp_path / "one", tmp_path / "many", 7)
+    (table,) = collect(tmp_path / "many")
+    assert [len(row.runs) for row in table.rows] == [5, 2]
