@@ -220,6 +220,7 @@ PERF = (
     option("--steps", "N", "step: of a method in a round; default: 5", type=int, default=5),
     argument("--format", choices=("plain", "md", "csv", "json"), default="plain"),
     option("--clips", "N", "data: default: 64", type=int, default=64),
+    option("--runs", "N", "start: that there are; default: 1000", type=int, default=1000),
     option("--rounds", "N", "in which all take turns; default: 9; of epoch and suite 3", type=int),
 )
 

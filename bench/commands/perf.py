@@ -12,11 +12,11 @@ OPTIONS = {
     "data": ("clips", "rounds", "format"),
     "epoch": (*SETUP, "method"),
     "overhead": SETUP,
-    "start": ("rounds", "format"),
+    "start": ("rounds", "runs", "format"),
     "step": (*SETUP, "method", "steps"),
     "suite": (*SETUP, "method", "seeds", "jobs"),
 }
-COUNTS = ("clips", "rounds", "steps")
+COUNTS = ("clips", "rounds", "runs", "steps")
 ROUNDS = {"epoch": 3, "suite": 3}  # of parts that take minutes
 MANY = 9  # rounds of the others
 

@@ -1,4 +1,4 @@
-"""`perf start`: what it takes to start the command, a dry run and a worker."""
+"""`perf start`: what it takes to start commands that train nothing, and a worker."""
 
 import argparse
 import os
@@ -18,8 +18,8 @@ HEADING = ("start", "CPU s", "MiB", "of it to load, s")
 NOTE = """\
 Processes of their own, each after the same in a round that is not counted: median [quartiles] of
 their processor time to the end and of their largest resident set. A library's seconds are those of
-its import without what it imports of others. worker: until it could train, the first of a call and
-the further ones."""
+its import without what it imports of others. run: with nothing to do. status, table: of {runs}
+runs. worker: until it could train, the first of a call and the further ones."""
 
 
 def start(args: argparse.Namespace) -> int:
@@ -28,13 +28,15 @@ def start(args: argparse.Namespace) -> int:
     if not Path("/proc/self/status").exists():
         raise UserError("perf start reads /proc, which this system has not; it needs Linux.")
     load = os.getloadavg()[0]
-    rows = summary(measure(args.rounds, datasets.ENTRIES[0].name))
+    rows = summary(measure(args.rounds, datasets.ENTRIES[0].name, args.runs))
     where = environment(torch.device("cpu"))
-    where |= {"load": load, "cores": os.cpu_count(), "rounds": args.rounds}
+    where |= {"load": load, "cores": os.cpu_count(), "rounds": args.rounds, "runs": args.runs}
     head = "{device_name}, {cores} threads, Python {python}, torch {torch}; {rounds} rounds; "
     head = head.format_map(where) + loaded(load)
     cells = [HEADING, *map(row_cells, rows)]
-    sys.stdout.write(perf_written.written(args.format, where, rows, head, cells, NOTE))
+    sys.stdout.write(
+        perf_written.written(args.format, where, rows, head, cells, NOTE.format_map(where))
+    )
     return 0
 
 

@@ -12,6 +12,7 @@ from bench.report import write
 from bench.report.tables import ablation, collect, published, render
 from bench.report.tables.writers import csv
 from bench.runs import manifest
+from bench.runs.files import keeping
 from bench.runs.rundir import RunDir
 
 
@@ -39,6 +40,7 @@ def plot(args: argparse.Namespace) -> int:
     return 0
 
 
+@keeping()
 def print_tables(
     results: Path, runs: list[RunDir], form: str, protocols: tuple[str, ...], **wanted: object
 ) -> list[collect.Table]:

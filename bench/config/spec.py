@@ -3,7 +3,8 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
+from pathlib import Path
 
 from bench import FORMAT
 from bench.config.settings import Settings, build, knob
@@ -16,6 +17,7 @@ BEST = "best"
 DRAWN, FIXED = "drawn", "fixed"
 # TrainConfig, when there was no choice.
 BEFORE = {"arithmetic": NATIVE, "selection": BEST, "frozen_inputs": DRAWN}
+CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 PROTOCOLS = {  # ways of reading one training run, in words for captions
     VAL: "the epoch chosen on validation",
     LAST: "the last epoch",
@@ -88,11 +90,9 @@ class RunSpec:
 
     def to_json(self) -> dict[str, object]:
         """Without what is as it was before there was a choice."""
-        plain = asdict(self)
-        for key, value in BEFORE.items():
-            if plain["train"][key] == value:
-                del plain["train"][key]
-        return {"format": FORMAT, **plain}
+        train = {k: v for k, v in vars(self.train).items() if k not in BEFORE or v != BEFORE[k]}
+        parts = {"train": train, "network": dict(vars(self.network))}
+        return {"format": FORMAT, **vars(self), **parts}
 
     @property
     def digest(self) -> str:
@@ -107,8 +107,7 @@ class RunSpec:
 
 
 def digest_of(plain: Mapping[str, object]) -> str:
-    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return hashlib.sha256(CANONICAL.encode(plain).encode()).hexdigest()[:12]
 
 
 def unfolded(plain: Mapping[str, object]) -> str:
@@ -129,7 +128,7 @@ def check_protocols(protocols: Iterable[str]) -> None:
             raise unknown(name, "a protocol", PROTOCOLS)
 
 
-def check_format(plain: Mapping[str, object], where: str) -> None:
+def check_format(plain: Mapping[str, object], where: str | Path) -> None:
     """Raises UserError if what was read there is of another format version."""
     version = plain.get("format")
     if version != FORMAT:

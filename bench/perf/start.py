@@ -7,23 +7,30 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from statistics import median
 
+from bench.runs.rundir import every, place
 from bench.training.timing import quartiles
 
-# What a process does; `main` is the command line's. A worker is one that is ready to train, a
-# further one of the same call a fork of what has loaded that.
+RUN = "main([*'run --method joint --seeds 1 --epochs 1 --device cpu --dataset'.split(), DATASET])"
+# What a process does; `main` is the command line's. `run` has nothing to do. A worker is one that is
+# ready to train, a further one of the same call a fork of what has loaded that.
 ACTS = {
     "python": "",
     "list methods": "assert not main(['list', 'methods'])",
-    "plan": "assert not main(['plan', 'joint', '--dataset', DATASET])",
     "run --dry": "assert not main(['run', '--method', 'joint', '--dataset', DATASET, '--dry'])",
+    "run": f"assert not {RUN}",
+    "plan": "assert not main(['plan', 'joint', '--dataset', DATASET])",
+    "status": "assert not main(['status', '--results', 'many'])",
+    "table": "assert not main(['table', '--results', 'many'])",
     "worker": "import bench.execute",
     "further worker": "import bench.execute, gc, os; gc.freeze(); further = os.fork() == 0\n"
     "if further: spent.clear()\n"
     "else: os._exit(os.wait()[1])",
 }
+SEEDS = 5  # of each configuration of many runs
 # Prints its processor time and memory, and the time that each library took to load, by its first
 # name: all that runs while one is imported, but for the others that it imports.
 CHILD = """
@@ -62,28 +69,44 @@ class Start:
     libraries: list[dict[str, float]] = field(default_factory=list)
 
 
-def measure(rounds: int, dataset: str) -> dict[str, Start]:
-    """Each act's, after a round that is not counted, in an order drawn anew in each."""
+def measure(rounds: int, dataset: str, runs: int) -> dict[str, Start]:
+    """Each act's, after a round that is not counted, in an order drawn anew in each. runs: that
+    there are to be told of."""
     starts, order = {name: Start() for name in ACTS}, random.Random(0)
-    for r in range(rounds + 1):
-        for name in order.sample(list(ACTS), len(ACTS)):
-            said = once(ACTS[name], dataset)
-            if r:
-                starts[name].cpu.append(said["cpu"])
-                starts[name].memory.append(said["kib"] / 1024)
-                starts[name].libraries.append(said["libraries"])
+    with tempfile.TemporaryDirectory() as folder:
+        once(RUN, dataset, folder)  # trains the run
+        copy(Path(folder, "results"), Path(folder, "many"), runs)
+        for r in range(rounds + 1):
+            for name in order.sample(list(ACTS), len(ACTS)):
+                said = once(ACTS[name], dataset, folder)
+                if r:
+                    starts[name].cpu.append(said["cpu"])
+                    starts[name].memory.append(said["kib"] / 1024)
+                    starts[name].libraries.append(said["libraries"])
     return starts
 
 
-def once(act: str, dataset: str) -> dict:
-    """What one process says of itself, which stands where there are no results."""
+def copy(results: Path, many: Path, count: int) -> None:
+    """Writes what a table reads of so many finished runs: the one in `results` under other learning
+    rates and seeds."""
+    (run,) = every(results)
+    spec, result = run.spec(), run.result_json()
+    for i in range(count):
+        train = replace(spec.train, lr=spec.train.lr * (1 + i // SEEDS))
+        one = replace(spec, seed=i % SEEDS, train=train)
+        made = place(many, one)
+        made.path.mkdir(parents=True)
+        told = result | {"spec": one.to_json(), "digest": one.digest}
+        made.spec_file.write_text(json.dumps(one.to_json(), indent=1))
+        made.result.write_text(json.dumps(told, indent=1))
+
+
+def once(act: str, dataset: str, folder: str | Path) -> dict:
+    """What one process says of itself, which stands in that folder."""
     modules = os.pathsep.join(os.path.abspath(path) for path in sys.path)
     command = [sys.executable, "-P", "-c", CHILD, act, dataset]
     environment = os.environ | {"PYTHONPATH": modules}
-    with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(
-            command, cwd=folder, env=environment, stdout=subprocess.PIPE, check=True
-        )
+    done = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE, check=True)
     return json.loads(done.stdout)
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import gc
 import json
 import os
 import uuid
@@ -86,10 +87,28 @@ def shortened(name: str) -> str:
 def listing(folder: Path) -> list[Path]:
     """What a folder holds, in order of name; nothing if there is no such folder. Unlike a pattern,
     it raises PermissionError for a folder that is closed."""
+    return [folder / name for name in names_in(folder)]
+
+
+def names_in(folder: Path) -> list[str]:
+    """As `listing`, the names alone."""
     try:
-        return [folder / name for name in sorted(os.listdir(folder))]
+        return sorted(os.listdir(folder))
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+@contextlib.contextmanager
+def keeping() -> Iterator[None]:
+    """For what reads thousands of files and keeps what they say: nobody looks for garbage among it,
+    which would take a fifth of the time."""
+    looked = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if looked:
+            gc.enable()
 
 
 def present(path: Path) -> bool:

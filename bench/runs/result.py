@@ -3,6 +3,7 @@ that a result of older code lacks is None."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 
 from bench import FORMAT
 from bench.config.spec import check_format
@@ -87,7 +88,10 @@ class Cost:
 
     @classmethod
     def from_json(cls, plain: Mapping) -> "Cost":
-        return cls(**{f.name: plain.get(f.name) for f in fields(cls)} | {"epochs": plain["epochs"]})
+        return cls(**{name: plain.get(name) for name in COST} | {"epochs": plain["epochs"]})
+
+
+COST = tuple(f.name for f in fields(Cost))
 
 
 @dataclass(frozen=True)
@@ -128,14 +132,14 @@ class Result:
         return {"format": FORMAT, **asdict(self), "method": self.method.to_json()}
 
     @classmethod
-    def from_json(cls, plain: Mapping, where: str) -> "Result":
+    def from_json(cls, plain: Mapping, where: str | Path) -> "Result":
         """The result that `to_json` wrote. where: it was read, for messages.
 
         Raises UserError if it is of another format version, or lacks what none may lack.
         """
         check_format(plain, where)
         try:
-            parts = {f.name: plain.get(f.name) for f in fields(cls)}
+            parts = {name: plain.get(name) for name in RESULT}
             parts |= {key: plain[key] for key in ("spec", "digest", "dataset", "data_hash", "code")}
             readings = plain["protocols"].items()
             split = plain["split"]
@@ -155,10 +159,11 @@ class Result:
             raise lacking(where, error) from None
 
 
+RESULT = tuple(f.name for f in fields(Result))
 FAULTS = (KeyError, TypeError, AttributeError)  # of reading what is not there, or of another kind
 
 
-def lacking(where: str, error: Exception) -> UserError:
+def lacking(where: str | Path, error: Exception) -> UserError:
     return UserError(
         f"{where} lacks what a report needs ({error}); remove that run's directory to train it "
         "anew."

@@ -14,7 +14,16 @@ from pathlib import Path
 
 from bench.config.spec import RunSpec, check_format, from_json
 from bench.errors import UserError
-from bench.runs.files import Unwritable, listing, make_folder, present, refusal, write_json
+from bench.runs.files import (
+    Unwritable,
+    keeping,
+    listing,
+    make_folder,
+    names_in,
+    present,
+    refusal,
+    write_json,
+)
 from bench.runs.lock import STALE, Lock, server_time
 from bench.runs.result import Result
 
@@ -121,7 +130,8 @@ class RunDir:
     def read_result(self) -> Result:
         """Raises UserError if result.json is unreadable, of another format version, or lacks what
         none may lack."""
-        return Result.from_json(read_json(self.result, AGAIN), str(self.result))
+        file = self.result
+        return Result.from_json(read_json(file, AGAIN), file)
 
     def result_json(self) -> dict:
         """All that stands in result.json, also what this code does not know.
@@ -160,6 +170,7 @@ def every(results: Path) -> Iterator[RunDir]:
     yield from survey(results)[0]
 
 
+@keeping()
 def survey(results: Path) -> tuple[list[RunDir], list[str]]:
     """All run directories; and a sentence for each folder that holds a spec and is no run's place,
     as a copy or a renamed folder."""
@@ -183,10 +194,11 @@ def with_spec(results: Path) -> Iterator[tuple[Path, int]]:
     for depth in range(1, DEPTH):
         level = [inner for folder in level for inner in listing(folder)]
         holders += [(file.parent, depth) for file in level if file.name == "spec.json"]
-    copies = (f for folder in level for f in listing(folder) if f.name.startswith("seed-"))
-    for depth, folders in ((DEPTH, level), (DEPTH + 1, copies)):
-        holders += [(folder, depth) for folder in folders if present(folder / "spec.json")]
-    yield from sorted(holders)
+    for folder in level:
+        holders += [(folder, DEPTH)] if present(folder / "spec.json") else []
+        copies = (folder / name for name in names_in(folder) if name.startswith("seed-"))
+        holders += [(copy, DEPTH + 1) for copy in copies if present(copy / "spec.json")]
+    yield from sorted(holders, key=lambda holder: holder[0].parts)
 
 
 def astray(results: Path, folder: Path, depth: int, known: dict[Path, dict]) -> str:

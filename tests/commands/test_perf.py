@@ -85,10 +85,11 @@ def test_an_epoch_is_told_in_parts(capsys):
 
 
 def test_start_is_written_in_all_forms(capsys, monkeypatch):
-    def once(act, dataset):
+    def once(act, dataset, folder):
         return {"cpu": 2.0, "kib": 1024, "libraries": {"one": 1.5, "two": 0.25}}
 
     monkeypatch.setattr(start, "once", once)
+    monkeypatch.setattr(start, "copy", lambda *_: None)
     texts = {}
     for form in ("plain", "md", "csv", "json"):
         assert main(["perf", "start", "--rounds", "2", "--format", form]) == 0

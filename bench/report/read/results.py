@@ -103,12 +103,12 @@ class Finished:
         return rows
 
 
-def read(directory: RunDir) -> Finished:
-    """Raises UserError if result.json is unreadable, of another format version or another run than
-    its folder, or lacks a value."""
+def read(directory: RunDir, order: int | None = None) -> Finished:
+    """order: its method's place, if not as when it was trained. Raises UserError if result.json is
+    unreadable, of another format version or another run than its folder, or lacks a value."""
     result = directory.read_result()
     try:
-        run = parse(directory, result)
+        run = parse(directory, result, result.method.order if order is None else order)
     except FAULTS as error:
         raise lacking(str(directory.result), error) from None
     if (run.digest, f"seed-{run.seed}") != directory.path.parts[-2:]:
@@ -119,7 +119,7 @@ def read(directory: RunDir) -> Finished:
     return run
 
 
-def parse(directory: RunDir, result: Result) -> Finished:
+def parse(directory: RunDir, result: Result, order: int | None) -> Finished:
     spec, method, split = result.spec, result.method, result.split
     probe = result.probe or {"protocol": "", "test": {}}
     shared = flatten({"train": BEFORE | spec["train"], "network": spec["network"]})
@@ -133,7 +133,7 @@ def parse(directory: RunDir, result: Result) -> Finished:
         more_than_two=method.more_than_two or "",
         changed=result.changed,
         departures=tuple(result.departures or ()),
-        order=float("inf") if method.order is None else method.order,
+        order=float("inf") if order is None else order,
         digest=result.digest,
         unfolded=unfolded(spec),
         seed=spec["seed"],
@@ -178,6 +178,8 @@ def flatten(values: dict, prefix: str = "") -> dict[str, object]:
     """Nested dictionaries as one, with dotted names."""
     flat = {}
     for key, value in values.items():
-        inner = flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else None
-        flat |= {f"{prefix}{key}": value} if inner is None else inner
+        if isinstance(value, dict):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
     return flat

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import isfinite, sqrt
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import NamedTuple
 
 from bench.report.stats import skew
+from bench.report.stats.deviation import deviation
 
 LEVEL = 0.95  # of intervals; 1 minus the level of tests
 ROPE = 0.01  # a difference of shares below it, one point, is of no practical interest
@@ -36,7 +37,7 @@ def t_interval(
     numbers = list(values)
     if len(numbers) < 2:
         return None
-    spread = critical(len(numbers), level) * stdev(numbers)
+    spread = critical(len(numbers), level) * deviation(numbers)
     half = standard_error(spread, len(numbers), overlap)
     return fmean(numbers) - half, fmean(numbers) + half
 
@@ -100,7 +101,7 @@ class SeedValues:
     @property
     def std(self) -> float | None:
         """Sample standard deviation (ddof 1) of all values; None below two."""
-        return stdev(self.values.values()) if len(self.values) > 1 else None
+        return deviation(self.values.values()) if len(self.values) > 1 else None
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -141,7 +142,7 @@ class Paired(SeedValues):
         """Standard error of the mean, with the grain's scatter at least; None below two units."""
         if self.count < 2:
             return None
-        return standard_error(max(stdev(self.units), self.grain), self.count, self.shared)
+        return standard_error(max(deviation(self.units), self.grain), self.count, self.shared)
 
     @property
     def uneven(self) -> bool:
@@ -210,4 +211,4 @@ def paired(a: Scores, b: Scores, grain: float = TINY, overlap: float = 0.0) -> P
 def scatter(scores: Scores, seeds: list[int | FoldSeed], grain: float) -> float:
     """Standard deviation over the units, at least the grain."""
     units = SeedValues({s: scores[s] for s in seeds}).units
-    return max(stdev(units), grain) if len(units) > 1 else grain
+    return max(deviation(units), grain) if len(units) > 1 else grain

@@ -5,7 +5,7 @@ hashes or two splits of one fold; a cell holds a number per seed, of each fold.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from string import ascii_lowercase
@@ -17,9 +17,11 @@ from bench.report.read.settings import MISSING, natural, told_apart
 from bench.report.stats.paired import FoldSeed
 from bench.report.tables.grounds import seed_words
 from bench.report.tables.model import Row, Table, by_fold, configuration
-from bench.runs.rundir import RunDir, every
+from bench.runs.files import keeping
+from bench.runs.rundir import DEPTH, RunDir, every
 
 
+@keeping()
 def collect(
     results: Path,
     runs: Sequence[RunDir] | None = None,
@@ -35,16 +37,17 @@ def collect(
     """
     directories = every(results) if runs is None else runs
     chosen = [d for d in directories if matches(d, datasets, methods)]
-    finished = [read(d) for d in chosen if d.result.exists()]
-    if runs is not None:
-        finished = [replace(run, order=place) for place, run in enumerate(finished)]
+    done, missing = [], []
+    for directory in chosen:
+        (done if directory.result.exists() else missing).append(directory)
+    finished = [read(d, None if runs is None else place) for place, d in enumerate(done)]
     if not finished:
         raise nothing_finished(results, datasets, methods)
     groups = {}
     for run in finished:
         groups.setdefault(run.dataset, {}).setdefault(options_key(run.data), []).append(run)
-    missing = [] if runs is None else [d for d in chosen if not d.result.exists()]
-    return [t for parts in groups.values() for t in tables_of(list(parts.values()), missing)]
+    absent = [] if runs is None else missing
+    return [t for parts in groups.values() for t in tables_of(list(parts.values()), absent)]
 
 
 def options_key(data: dict[str, object]) -> str:
@@ -58,7 +61,8 @@ def without_fold(data: dict[str, object]) -> dict[str, object]:
 
 def matches(directory: RunDir, datasets: tuple[str, ...], methods: tuple[str, ...]) -> bool:
     """Whether a run's path, which names its data set and method, is asked for."""
-    asked = ((directory.path.parents[2].name, datasets), (directory.path.parents[1].name, methods))
+    dataset, method = directory.path.parts[-DEPTH:-2]
+    asked = ((dataset, datasets), (method, methods))
     return all(
         not patterns or any(fnmatchcase(name, p.replace(":", "-")) for p in patterns)
         for name, patterns in asked

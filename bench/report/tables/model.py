@@ -1,7 +1,6 @@
 """What a table is made of: columns, cells with a number per seed, rows, rows by name, and the row
 that an encoder is compared with."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -205,4 +204,5 @@ def state_of(run: Finished) -> tuple[str, str]:
 
 
 def configuration(values: dict[str, object]) -> str:
-    return json.dumps(values, sort_keys=True)
+    """The same for the same plain values, in whatever order."""
+    return repr(sorted(values.items()))

@@ -1,6 +1,7 @@
 """Every number of a table, computed once: columns, layout, captions, marks and CSV ask here."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ class Numbers:
 
     def __init__(self, table: Table):
         self.table = table
-        self.values: dict[tuple[RunDir, str, str], Value] = {}
+        self.values: dict[tuple[Path, str, str], Value] = {}
         self.cells: dict[tuple[RunDir, Column], Cell] = {}
         self.rights: dict[tuple[RunDir, str], NDArray | None] = {}
 
@@ -32,10 +33,12 @@ class Numbers:
                 self.right(run, protocol)
 
     def value(self, run: Finished, protocol: str, kind: str) -> Value:
-        key = run.directory, protocol, kind
-        if key not in self.values:
-            self.values[key] = value(run, protocol, kind)
-        return self.values[key]
+        key = run.directory.path, protocol, kind
+        try:
+            return self.values[key]
+        except KeyError:
+            answer = self.values[key] = value(run, protocol, kind)
+            return answer
 
     def cell(self, row: Row, column: Column) -> Cell:
         key = row.runs[0].directory, column
