@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-TOLERANCE = 1e-6  # norm of the gradient at an optimum
+TOLERANCE = 1e-7  # norm of the gradient at an optimum
 STEPS = 200  # Newton steps to it; some 6 are usual
 FORCING = 0.25  # relative accuracy of the first steps, which grows with the gradient's decline
-NEAR = 0.1  # part of the tolerance that a last step aims at
+NEAR = 0.5  # part of the tolerance that a last step aims at
 NOTHING = 1e-10  # a probability that the Hessian does not show
 INNER = 500  # conjugate gradients to a step
 ROUNDING = 1e-15  # what the objective may rise by
@@ -26,6 +26,7 @@ ORDER = 4  # optima at most that lead to the next one
 ROWS = 8  # of the Hessian as preconditioner that are taken to cost a product
 WHOLE = 1000  # rows at most
 HELD = 2**25  # numbers at most that building it holds at once
+LIFT = 1e-6  # of its diagonal, above what single precision is wrong by
 
 
 Precondition = Callable[[NDArray], NDArray]
@@ -179,7 +180,7 @@ class Problem:
             hessian[block, block] += spread[block] @ self.rows.single.T
         hessian = hessian.astype(np.float64) / self.rows.count
         ridge = np.tile(self.ridge[0], self.rows.classes)
-        hessian[np.diag_indices_from(hessian)] += ridge + TOLERANCE
+        hessian[np.diag_indices_from(hessian)] += ridge + LIFT
         factor = torch.linalg.cholesky(torch.from_numpy(hessian))  # numpy cannot solve with one
         inverse = torch.cholesky_inverse(factor.float()).numpy()
         return lambda rest: (inverse @ rest.ravel().astype(np.float32)).reshape(rest.shape)
