@@ -15,8 +15,8 @@ from bench.runs.rundir import every, place
 from bench.training.timing import quartiles
 
 RUN = "main([*'run --method joint --seeds 1 --epochs 1 --device cpu --dataset'.split(), DATASET])"
-# What a process does; `main` is the command line's. `run` has nothing to do. A worker is one that is
-# ready to train, a further one of the same call a fork of what has loaded that.
+# What a process does; `main` is the command line's. `run` has nothing to do. A worker is one that
+# is ready to train, a further one of the same call a fork of what has loaded that.
 ACTS = {
     "python": "",
     "list methods": "assert not main(['list', 'methods'])",
