@@ -275,5 +275,5 @@ def test_an_epoch_waits_for_the_device_at_its_end_alone(optimizer, monkeypatch):
     data = execute.train_data(spec, bundle, META)
     trainer = training.Trainer(method, data, training.Evaluation(None, None), spec.train)
     with Waits() as waits, pytest.raises(Ended, match="7"):
-        trainer.train_epoch(trainer.plan[0])
+        trainer.train()
     assert not waits.seen
