@@ -44,14 +44,19 @@ from tests.helpers.fake_runs import Stopped, TrainingFailed, append, finish
 def ask(run, places, stop):
     threads = len(os.listdir(f"/proc/{os.getppid()}/task"))
     append(run.path / "above", f"{threads} {torch.cuda.is_initialized()}")
+    memory = (os.environ[f"MALLOC_{name}_"] for name in ("MMAP_MAX", "TRIM_THRESHOLD"))
+    append(run.path / "memory", " ".join(memory))
     finish(run)
 """
 
 
 def test_what_workers_are_forks_of_has_one_thread_and_no_gpu(tmp_path, monkeypatch):
-    """A start of its own, with torch: of what else it had, forks would have a dead half."""
+    """A start of its own, with torch: of what else it had, forks would have a dead half. What the
+    user has set for memory stays."""
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1000")
     (tmp_path / "asking.py").write_text(ASKING)
     monkeypatch.syspath_prepend(tmp_path)
     (run,) = make(tmp_path, 1)
     run_local([run], 1, Places(tmp_path), False, io.StringIO(), execute="asking:ask")
     assert (run.path / "above").read_text() == "1 False"
+    assert (run.path / "memory").read_text() == "0 1000"
