@@ -53,9 +53,11 @@ def show(args: argparse.Namespace) -> bool:
 
 def configurations(runs: list[RunDir]) -> dict[Path, str]:
     """Folder of a configuration -> its name, which all of its folds have: the first's folder."""
-    first = {run.path.parent: run for run in reversed(runs)}
+    first: dict[Path, RunDir] = {}
+    for run in runs:
+        first.setdefault(run.path.parent, run)
     folds: dict[tuple[Path, str], list[Path]] = {}
-    for folder in dict.fromkeys(run.path.parent for run in runs):
+    for folder in first:
         try:
             unfolded = first[folder].spec().unfolded
         except UserError:  # a run without a readable spec has a state nevertheless

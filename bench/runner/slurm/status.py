@@ -24,7 +24,7 @@ class Standing:
 
 def standings(runs: Sequence[RunDir], jobs: Jobs) -> list[Standing]:
     placed = jobs.placed()
-    return [standing(run, placed.get(run.path.absolute())) for run in runs]
+    return [standing(run, placed.get(run.path.absolute()) if placed else None) for run in runs]
 
 
 def standing(run: RunDir, where: Placed | None) -> Standing:
