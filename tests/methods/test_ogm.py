@@ -223,6 +223,8 @@ def test_noise_has_no_mean_and_the_plain_gradients_deviation(monkeypatch):
         assert noise.mean().abs() < 4 / noise.numel() ** 0.5, name
         assert (noise.var() - 1).abs() < 4 * (2 / noise.numel()) ** 0.5, name
         assert noise.mean(dim=0).abs().max() < 6 / draws**0.5, name  # entry by entry
+        some = noise.flatten(1)[:, :200].T
+        assert (some.corrcoef() - torch.eye(len(some))).abs().max() < 8 / draws**0.5, name
 
 
 def test_the_deviation_is_the_unbiased_one_of_the_entries():

@@ -1,14 +1,12 @@
 """Statistics over seeds: limits, ties, invariances, and agreement with scipy."""
 
 from itertools import product
-from statistics import stdev
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from bench.report.stats import permutation, skew
-from bench.report.stats.deviation import deviation
 from bench.report.stats.paired import TINY, FoldSeed, Paired, paired, t_interval
 from bench.report.stats.verdicts import Verdict, holm, judge, resolvable
 
@@ -79,15 +77,6 @@ def test_seeds_are_paired_inside_a_fold():
 def test_only_seeds_that_both_have_are_paired():
     found = paired({0: 0.5, 1: 0.6, 4: 0.9}, {1: 0.5, 4: 0.7, 5: 0.1})
     assert found.values == pytest.approx({1: 0.1, 4: 0.2}) and found.count == 2
-
-
-def test_the_deviation_is_that_of_the_standard_library_to_the_last_bit():
-    draw = np.random.default_rng(0)
-    for scale in (1e-300, 1e-9, 1.0, 1e150):
-        for count in (2, 3, 5, 8):
-            numbers = [(scale * draw.random(count) ** power).tolist() for power in range(1, 30)]
-            assert list(map(deviation, numbers)) == list(map(stdev, numbers))
-    assert deviation([0.1, 0.1, 0.1]) == 0 and deviation([1, 3]) == stdev([1, 3])
 
 
 def test_paired_t_agrees_with_scipy():

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import isfinite, sqrt
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import NamedTuple
 
 from bench.report.stats import skew
-from bench.report.stats.deviation import deviation
 
 LEVEL = 0.95  # of intervals; 1 minus the level of tests
 ROPE = 0.01  # a difference of shares below it, one point, is of no practical interest
@@ -37,7 +36,7 @@ def t_interval(
     numbers = list(values)
     if len(numbers) < 2:
         return None
-    spread = critical(len(numbers), level) * deviation(numbers)
+    spread = critical(len(numbers), level) * stdev(numbers)
     half = standard_error(spread, len(numbers), overlap)
     return fmean(numbers) - half, fmean(numbers) + half
 
@@ -101,7 +100,7 @@ class SeedValues:
     @property
     def std(self) -> float | None:
         """Sample standard deviation (ddof 1) of all values; None below two."""
-        return deviation(self.values.values()) if len(self.values) > 1 else None
+        return stdev(self.values.values()) if len(self.values) > 1 else None
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -142,7 +141,7 @@ class Paired(SeedValues):
         """Standard error of the mean, with the grain's scatter at least; None below two units."""
         if self.count < 2:
             return None
-        return standard_error(max(deviation(self.units), self.grain), self.count, self.shared)
+        return standard_error(max(stdev(self.units), self.grain), self.count, self.shared)
 
     @property
     def uneven(self) -> bool:
@@ -211,4 +210,4 @@ def paired(a: Scores, b: Scores, grain: float = TINY, overlap: float = 0.0) -> P
 def scatter(scores: Scores, seeds: list[int | FoldSeed], grain: float) -> float:
     """Standard deviation over the units, at least the grain."""
     units = SeedValues({s: scores[s] for s in seeds}).units
-    return max(deviation(units), grain) if len(units) > 1 else grain
+    return max(stdev(units), grain) if len(units) > 1 else grain
