@@ -7,11 +7,13 @@ from pathlib import Path
 
 from bench.commands import streams
 from bench.commands.request import runs_below
+from bench.config.spec import unfolded
 from bench.errors import UserError
 from bench.runner.slurm.status import Standing, configuration, lines, standings, table
 from bench.runner.slurm.submissions import Jobs
 from bench.runs import manifest
-from bench.runs.rundir import RunDir
+from bench.runs.result import FAULTS
+from bench.runs.rundir import ANEW, RunDir, read_json
 
 EVERY = 5.0  # seconds between two looks of --watch
 
@@ -59,10 +61,10 @@ def configurations(runs: list[RunDir]) -> dict[Path, str]:
     folds: dict[tuple[Path, str], list[Path]] = {}
     for folder in first:
         try:
-            unfolded = first[folder].spec().unfolded
-        except UserError:  # a run without a readable spec has a state nevertheless
-            unfolded = folder.name
-        folds.setdefault((folder.parent, unfolded), []).append(folder)
+            name = unfolded(read_json(first[folder].spec_file, ANEW))
+        except (UserError, *FAULTS):  # a run without a readable spec has a state nevertheless
+            name = folder.name
+        folds.setdefault((folder.parent, name), []).append(folder)
     return {
         folder: configuration(several[0]) + (f" ({len(several)} folds)" if len(several) > 1 else "")
         for several in folds.values()

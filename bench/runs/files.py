@@ -90,7 +90,7 @@ def listing(folder: Path) -> list[Path]:
     return [folder / name for name in names_in(folder)]
 
 
-def names_in(folder: Path) -> list[str]:
+def names_in(folder: str | Path) -> list[str]:
     """As `listing`, the names alone."""
     try:
         return sorted(os.listdir(folder))

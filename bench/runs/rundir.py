@@ -5,22 +5,22 @@ selected weights, predictions, and result.json, which is written last.
 """
 
 import contextlib
-import json
+import os
 import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import orjson
+
 from bench.config.spec import RunSpec, check_format, from_json
 from bench.errors import UserError
 from bench.runs.files import (
     Unwritable,
     keeping,
-    listing,
     make_folder,
     names_in,
-    present,
     refusal,
     write_json,
 )
@@ -180,47 +180,49 @@ def survey(results: Path) -> tuple[list[RunDir], list[str]]:
         if why:
             sentences.append(f"{folder} is passed over: {why}.")
         else:
-            runs.append(RunDir(folder))
+            runs.append(RunDir(Path(folder)))
     return runs, sentences
 
 
 DEPTH = 4  # of a run's folder: data set, method, digest, seed
 
 
-def with_spec(results: Path) -> Iterator[tuple[Path, int]]:
+def with_spec(results: Path) -> list[tuple[str, int]]:
     """Folders that hold a spec.json, with their depth below runs/: those of runs and, as a copy may
-    have come to lie there, those above and one below."""
-    level, holders = listing(results / "runs"), []
-    for depth in range(1, DEPTH):
-        level = [inner for folder in level for inner in listing(folder)]
-        holders += [(file.parent, depth) for file in level if file.name == "spec.json"]
-    for folder in level:
-        holders += [(folder, DEPTH)] if present(folder / "spec.json") else []
-        copies = (folder / name for name in names_in(folder) if name.startswith("seed-"))
-        holders += [(copy, DEPTH + 1) for copy in copies if present(copy / "spec.json")]
-    yield from sorted(holders, key=lambda holder: holder[0].parts)
+    have come to lie there, those above and one below. In the order of their parts."""
+    level, holders = [str(results / "runs")], []
+    for depth in range(DEPTH + 2):
+        inner = []
+        for folder in level:
+            names = names_in(folder)
+            if depth and "spec.json" in names:
+                holders.append((folder, depth))
+            below = names if depth < DEPTH else (n for n in names if n.startswith("seed-"))
+            inner += [f"{folder}{os.sep}{name}" for name in below]
+        level = inner
+    return sorted(holders, key=lambda holder: holder[0].split(os.sep))
 
 
-def astray(results: Path, folder: Path, depth: int, known: dict[Path, dict]) -> str:
+def astray(results: Path, folder: str, depth: int, known: dict[str, dict]) -> str:
     """Why a folder is no run's place; empty if it is one.
 
     known: a configuration's folder -> what all specs below it hold besides the seed, so that its
     digest is computed once; this adds to it.
     """
-    file = folder / "spec.json"
+    file, (above, name) = f"{folder}{os.sep}spec.json", os.path.split(folder)
     try:
         plain = read_json(file, ANEW)
         own = {key: value for key, value in plain.items() if key != "seed"}
-        if known.get(folder.parent) == own and folder.name == f"seed-{plain.get('seed')}":
+        if known.get(above) == own and name == f"seed-{plain.get('seed')}":
             return ""
-        run = place(results, from_json(plain, str(file)))
+        run = place(results, from_json(plain, file))
     except UserError:  # whoever reads it tells
-        named = f"{folder.parent.name}/{folder.name}"
+        named = f"{os.path.basename(above)}/{name}"
         if depth == DEPTH and re.fullmatch(r"[0-9a-f]{12}/seed-(0|[1-9]\d*)", named):
             return ""
         return "a run's folder is called <dataset>/<method>/<12 hex figures>/seed-<number>"
-    if run.path == folder:
-        known[folder.parent] = own
+    if run.path == Path(folder):
+        known[above] = own
         return ""
     return f"it holds the run of {run.path.relative_to(results)}; move it there, or away"
 
@@ -229,10 +231,11 @@ def stored_spec(file: Path) -> RunSpec:
     return from_json(read_json(file, ANEW), str(file))
 
 
-def read_json(file: Path, remedy: str) -> dict:
+def read_json(file: str | Path, remedy: str) -> dict:
     """A JSON object. Raises UserError, which ends with the remedy, if there is none to be read."""
     try:
-        plain = parsed(file.read_bytes())
+        with open(file, "rb") as stream:
+            plain = parsed(stream.read())
     except FileNotFoundError:
         raise UserError(f"{file} does not exist; {remedy}.") from None
     except OSError as error:
@@ -245,8 +248,8 @@ def read_json(file: Path, remedy: str) -> dict:
 def parsed(content: bytes) -> dict | None:
     """The object that is there as JSON, or None."""
     try:
-        plain = json.loads(content)
-    except (ValueError, RecursionError):
+        plain = orjson.loads(content)
+    except ValueError:
         return None
     return plain if isinstance(plain, dict) else None
 

@@ -69,7 +69,7 @@ def test_closed_runs_are_not_no_runs(folder, verb):
 def test_a_closed_run_is_not_left_out(folder, verb):
     run = first(folder)
     run.chmod(0)
-    about = f"{run.relative_to(folder)}/spec.json cannot be used: "
+    about = f"{run.relative_to(folder)} cannot be used: "
     refused(folder, verb, *READERS[verb], about=about)
 
 

@@ -87,3 +87,15 @@ def test_too_few_values_and_words_are_left_out(tmp_path, values):
         add(tmp_path, "calm", data={"speed": {"m1": str(value)}})
     with pytest.raises(LeftOut, match="differ in one number alone"):
         phase.phases(collect(tmp_path))
+
+
+def test_the_heading_says_what_all_have_and_over_what(tmp_path):
+    for speed in SPEEDS:
+        run = add(tmp_path, "calm", data={"speed": {"m1": str(speed)}})
+        result = json.loads(run.result.read_text())
+        result["split"]["name"] = f"calm sea, m1 speed {speed}"
+        run.result.write_text(json.dumps(result))
+    tables = collect(tmp_path)
+    assert [t.name for t in tables] == [f"calm sea, m1 speed {s}" for s in sorted(SPEEDS)]
+    one, _ = drawn(tables)
+    assert one.figure.texts[0].get_text().startswith("Toy data, calm sea, speed.m1 from 0.1 to 1,")

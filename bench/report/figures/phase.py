@@ -114,6 +114,7 @@ def draw(phase: Phase, protocol: str, by_row: dict[str, Curves]) -> Figure:
         panels[0].minorticks_off()
         for axes in panels:
             axes.tick_params(labelsize=SMALL - 1)
+            axes.tick_params(axis="x", rotation=45)
     return figure
 
 
@@ -123,7 +124,11 @@ def words(phase: Phase, table: Table, protocol: str) -> Words:
         f"Lines: means over {over(table)}, bands: sample std. Black: {titles[phase.answer]} of the "
         f"answer; coloured: {titles[phase.inner]} of each modality."
     )
-    heading = f"{table.title}, {table.name} and others, protocol {protocol}"
+    told = [t.split.split(", ") for t in phase.tables.values()]
+    alike = [part for part in told[0] if all(part in parts for parts in told)]
+    first, *_, last = phase.tables
+    over_what = f"{phase.setting} from {first:g} to {last:g}"
+    heading = ", ".join([table.title, *alike, over_what, f"protocol {protocol}"])
     return Words(heading, phase.setting, "Percent", note)
 
 

@@ -1,7 +1,7 @@
 """One finished run as a report needs it, read from its result.json."""
 
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 from bench.config.spec import BEFORE, BEST, FP32, fold_of, unfolded
 from bench.errors import UserError
@@ -45,7 +45,7 @@ class Machine:
         )
 
     def __str__(self) -> str:
-        return ", ".join(filter(None, astuple(self)))
+        return ", ".join(filter(None, vars(self).values()))
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,7 @@ def table_of(runs: list[Finished], settings: dict[str, str], absent: list[Absenc
     several, split = len(folds) > 1, runs[0].split
     if several:
         runs, split = list(map(by_fold, runs)), str(runs[0].data.get("split", split))
-    options = {k: v for k, v in settings.items() if v != split}
+    options = {k: v for k, v in settings.items() if not says(split, k, v)}
     if several:
         options["folds"] = seed_words(tuple(folds))
     ranked = sorted(runs, key=lambda r: -len(r.modalities))
@@ -152,6 +152,12 @@ def table_of(runs: list[Finished], settings: dict[str, str], absent: list[Absenc
         seeds=tuple(sorted(seeds)),
         unfinished=tuple(dict.fromkeys(unfinished)),
     )
+
+
+def says(split: str, setting: str, value: str) -> bool:
+    """Whether a split's name has the value of a setting: "clean", or "balanced, x1 speed 0.3"."""
+    words = split.replace(",", " ").split()
+    return value == split or {value, *setting.split(".")} <= set(words)
 
 
 def rows_of(runs: list[Finished], modalities: tuple[str, ...]) -> list[Row]:
