@@ -12,7 +12,7 @@ from bench.commands.request import note
 from bench.commands.tables import print_ablations, print_tables
 from bench.config.experiment import Experiment
 from bench.errors import UserError, unknown
-from bench.report.write import write_ablations, write_all
+from bench.report.write import write_all
 from bench.runner.local import Outcome, run_local
 from bench.runs import manifest
 from bench.runs.rundir import RunDir, place
@@ -39,8 +39,7 @@ def sweep(args: argparse.Namespace) -> int:
         found = print_tables(args.results, runs, "md", protocols)
         swept = manifest.Manifest(runs, suite.ablation)
         ablations = print_ablations(found, swept, "md", protocols)
-        write_all(found, folder, protocols)
-        write_ablations(ablations, folder, protocols)
+        write_all(found, ablations, folder, protocols)
         note(f"Tables and figures are in {folder}.")
     return code
 

@@ -9,33 +9,40 @@ from bench.errors import UserError
 from bench.report.tables import ablation, render
 from bench.report.tables.model import Table
 from bench.report.tables.writers import csv
-from bench.runs.files import make_folder, write_bytes, write_text
+from bench.runs.files import make_folder, write_bytes, write_json, write_text
+from bench.runs.rundir import read_json
 
 if TYPE_CHECKING:
     from bench.report.figures import Drawing
 
 ALL = "all"  # kinds of figures
+WRITTEN = "files.json"  # the names of what `write_all` has written
 ENDINGS = {"latex": "tex"}  # of a format whose name is not its ending
 
 
 def write_all(
-    tables: Sequence[Table], folder: Path, protocols: tuple[str, ...] = ("val",)
+    tables: Sequence[Table],
+    ablations: Sequence[ablation.Ablation],
+    folder: Path,
+    protocols: tuple[str, ...] = ("val",),
 ) -> list[Path]:
-    """table.md, .tex, .html and .csv and the figures of `tables`; returns their paths."""
+    """table.md, .tex, .html and .csv, ablation.* likewise where there are any, and the figures of
+    `tables`; returns their paths. What an earlier call wrote there and this one does not is
+    removed: it shows other runs."""
     make_folder(folder)
     text = partial(render.render, tables, protocols=protocols)
     paths = write_formats("table", folder, text)
-    return paths + write_figures(tables, folder, protocols)
-
-
-def write_ablations(
-    ablations: Sequence[ablation.Ablation], folder: Path, protocols: tuple[str, ...] = ("val",)
-) -> list[Path]:
-    """ablation.md, .tex, .html and .csv; nothing if there is none."""
-    if not ablations:
-        return []
-    text = partial(ablation.render, ablations, protocols=protocols)
-    return write_formats("ablation", folder, text)
+    if ablations:
+        text = partial(ablation.render, ablations, protocols=protocols)
+        paths += write_formats("ablation", folder, text)
+    paths += write_figures(tables, folder, protocols)
+    record, names = folder / WRITTEN, sorted(path.name for path in paths)
+    before = read_json(record, "remove it")["files"] if record.exists() else []
+    for stale in {folder / Path(name).name for name in before}.difference(paths):
+        if stale.is_file():
+            stale.unlink()
+    write_json(record, {"files": names})
+    return paths
 
 
 def write_formats(name: str, folder: Path, text: Callable[[str], str]) -> list[Path]:

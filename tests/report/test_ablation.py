@@ -17,7 +17,7 @@ from bench.report.tables.captions import DASH
 from bench.report.tables.collect import collect as collect_tables
 from bench.report.tables.model import Column
 from bench.report.tables.render import FORMATS
-from bench.report.write import write_ablations
+from bench.report.write import write_all
 from bench.runs import manifest
 from bench.suites import read
 from tests.helpers.results import add
@@ -213,7 +213,9 @@ def test_each_table_with_such_rows_has_an_ablation(tmp_path):
 
 
 def test_a_plain_suite_has_none(tmp_path):
-    assert results(tmp_path, parts={}) == [] and write_ablations([], tmp_path / "none") == []
+    assert results(tmp_path, parts={}) == []
+    paths = write_all(collect_tables(tmp_path), [], tmp_path / "none")
+    assert not any(p.stem == "ablation" for p in paths)
 
 
 def test_the_first_protocol_is_the_one_compared(tmp_path):
@@ -272,7 +274,8 @@ def test_latex_compiles(tmp_path):
 
 def test_the_files_are_named_and_hold_what_is_rendered(tmp_path):
     made = results(tmp_path)
-    paths = write_ablations(made, tmp_path)
+    paths = write_all(collect_tables(tmp_path), made, tmp_path / "out")
+    paths = [p for p in paths if p.stem == "ablation"]
     assert [p.name for p in paths] == [f"ablation.{e}" for e in ("md", "tex", "html", "csv")]
     texts = [render(made, form) for form in FORMATS]
     assert [p.read_text() for p in paths] == texts

@@ -27,12 +27,13 @@ def made(tmp_path_factory):
     results = tmp_path_factory.mktemp("results")
     suite(results, methods=3, seeds=3)
     tables = collect(results)
-    return tables[0], write_all(tables, results / "out")
+    return tables[0], write_all(tables, [], results / "out")
 
 
 def test_everything_is_written_under_its_name_and_nothing_else(made):
     _, paths = made
-    assert {p.name for p in paths} == NAMES == {p.name for p in paths[0].parent.iterdir()}
+    assert {p.name for p in paths} == NAMES
+    assert {p.name for p in paths[0].parent.iterdir()} == NAMES | {"files.json"}
     assert all(p.stat().st_size > 200 for p in paths)
 
 
@@ -139,10 +140,21 @@ def test_several_tables_have_figures_of_their_own(tmp_path):
     log = learning({"m0": 0.9})
     add(tmp_path, "x", log=log)
     add(tmp_path, "x", dataset="other", log=log)
-    names = {p.name for p in write_all(collect(tmp_path), tmp_path / "out")}
+    names = {p.name for p in write_all(collect(tmp_path), [], tmp_path / "out")}
     assert {"accuracy-toy-clean.pdf", "curves-other-clean.png", "table.md"} <= names
     text = (tmp_path / "out" / "table.md").read_text()
     assert text.count("### ") == 2
+
+
+def test_what_an_earlier_call_wrote_and_this_one_does_not_is_removed(tmp_path):
+    add(tmp_path, "x", log=learning({"m0": 0.9}))
+    out = tmp_path / "out"
+    before = {p.name for p in write_all(collect(tmp_path), [], out)}
+    (out / "accuracy-mine.png").write_text("the user's")
+    add(tmp_path, "x", dataset="other")
+    now = {p.name for p in write_all(collect(tmp_path), [], out)}
+    assert "accuracy.png" in before - now
+    assert {p.name for p in out.iterdir()} == now | {"accuracy-mine.png", "files.json"}
 
 
 def test_a_figure_that_would_be_empty_is_left_out_and_said(tmp_path, caplog):
@@ -160,5 +172,5 @@ def test_the_first_protocol_that_there_is_is_drawn(tmp_path):
 def test_an_unknown_protocol_is_refused_before_anything_is_written(tmp_path):
     add(tmp_path, "x")
     with pytest.raises(UserError, match="'best' is not a protocol"):
-        write_all(collect(tmp_path), tmp_path / "out", ("best",))
+        write_all(collect(tmp_path), [], tmp_path / "out", ("best",))
     assert not list((tmp_path / "out").glob("*"))
