@@ -12,6 +12,7 @@ from bench.errors import UserError
 from bench.runner.slurm.status import Standing, configuration, lines, standings, table
 from bench.runner.slurm.submissions import Jobs
 from bench.runs import manifest
+from bench.runs.files import keeping
 from bench.runs.result import FAULTS
 from bench.runs.rundir import ANEW, RunDir, read_json
 
@@ -28,6 +29,7 @@ def status(args: argparse.Namespace) -> int:
     return 0
 
 
+@keeping()
 def show(args: argparse.Namespace) -> bool:
     """Tells once. Returns whether nothing will happen any more without anybody's doing."""
     results = args.results
@@ -61,7 +63,7 @@ def configurations(runs: list[RunDir]) -> dict[Path, str]:
     folds: dict[tuple[Path, str], list[Path]] = {}
     for folder in first:
         try:
-            name = unfolded(read_json(first[folder].spec_file, ANEW))
+            name = unfolded(read_json(first[folder].spec_file, ANEW), folder.name)
         except (UserError, *FAULTS):  # a run without a readable spec has a state nevertheless
             name = folder.name
         folds.setdefault((folder.parent, name), []).append(folder)

@@ -16,6 +16,7 @@ from bench.runs.files import keeping
 from bench.runs.rundir import RunDir
 
 
+@keeping()
 def table(args: argparse.Namespace) -> int:
     protocols = request.protocols(args.protocol)
     wanted = {
@@ -31,6 +32,7 @@ def table(args: argparse.Namespace) -> int:
     return 0
 
 
+@keeping()
 def plot(args: argparse.Namespace) -> int:
     found = collect.collect(args.results, chosen(args))
     protocols = request.protocols(args.protocol)

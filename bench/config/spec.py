@@ -103,15 +103,18 @@ class RunSpec:
     @property
     def unfolded(self) -> str:
         """The same for all folds of a configuration, see `unfolded`."""
-        return unfolded(self.to_json())
+        return unfolded(self.to_json(), self.digest)
 
 
 def digest_of(plain: Mapping[str, object]) -> str:
     return hashlib.sha256(CANONICAL.encode(plain).encode()).hexdigest()[:12]
 
 
-def unfolded(plain: Mapping[str, object]) -> str:
-    """A digest of what `RunSpec.to_json` wrote, without the seed and the fold."""
+def unfolded(plain: Mapping[str, object], digest: str) -> str:
+    """A digest of what `RunSpec.to_json` wrote, without the seed and the fold. digest: with the
+    fold; the same where there is none."""
+    if "fold" not in plain["data"]:
+        return digest
     data = {k: v for k, v in plain["data"].items() if k != "fold"}
     return digest_of({k: v for k, v in plain.items() if k != "seed"} | {"data": data})
 

@@ -135,7 +135,7 @@ def parse(directory: RunDir, result: Result, order: int | None) -> Finished:
         departures=tuple(result.departures or ()),
         order=float("inf") if order is None else order,
         digest=result.digest,
-        unfolded=unfolded(spec),
+        unfolded=unfolded(spec, result.digest),
         seed=spec["seed"],
         fold=fold_of(spec["data"]),
         draw=spec["seed"],
