@@ -23,8 +23,8 @@ INNER = 500  # conjugate gradients to a step
 ROUNDING = 1e-15  # what the objective may rise by
 ORDER = 4  # optima at most that lead to the next one
 # A whole Hessian as preconditioner pays off where as much has been spent on products without it.
-ROWS = 8  # of the Hessian as preconditioner that are taken to cost a product
-WHOLE = 1000  # rows at most
+ROWS = 16  # of the Hessian as preconditioner that are taken to cost a product
+WHOLE = 2000  # rows at most
 HELD = 2**25  # numbers at most that building it holds at once
 LIFT = 1e-6  # of its diagonal, above what single precision is wrong by
 

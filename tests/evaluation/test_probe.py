@@ -31,7 +31,7 @@ KINDS = {
     "two classes": {"classes": 2},
     "more columns than samples": {"samples": 60, "width": 80},
     "separable": {"samples": 80, "width": 30},
-    "wide": {"samples": 300, "width": 300},  # too wide for a whole Hessian
+    "wide": {"samples": 300, "width": 300, "classes": 8},  # too wide for a whole Hessian
 }
 
 
