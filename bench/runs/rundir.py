@@ -5,6 +5,7 @@ selected weights, predictions, and result.json, which is written last.
 """
 
 import contextlib
+import json
 import os
 import re
 import tempfile
@@ -246,12 +247,13 @@ def read_json(file: str | Path, remedy: str) -> dict:
 
 
 def parsed(content: bytes) -> dict | None:
-    """The object that is there as JSON, or None."""
-    try:
-        plain = orjson.loads(content)
-    except ValueError:
-        return None
-    return plain if isinstance(plain, dict) else None
+    """The object that is there as JSON, or None. The slower reader takes NaN too, which is no JSON
+    and may stand in a log."""
+    for load in (orjson.loads, json.loads):
+        with contextlib.suppress(ValueError, RecursionError):
+            plain = load(content)
+            return plain if isinstance(plain, dict) else None
+    return None
 
 
 def torn(file: Path) -> bool:
