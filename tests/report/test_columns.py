@@ -8,7 +8,7 @@ import pytest
 from bench.errors import UserError
 from bench.report.quantities import ACCURACY, HEAD, PROBE
 from bench.report.tables.collect import collect
-from bench.report.tables.columns import NAMES, chosen, scale
+from bench.report.tables.columns import NAMES, Scale, chosen, scale
 from bench.report.tables.display import BEST, SECOND
 from bench.report.tables.layout import marks
 from bench.report.tables.model import Column
@@ -155,3 +155,8 @@ def test_every_quantity_can_be_a_column(tmp_path):
     costly(tmp_path, "x", parameters=3)
     text = render(collect(tmp_path), "md", columns=tuple(NAMES))
     assert line(text, "x") == ["50.0", "40.0", "30.0", "3.00"]
+
+
+def test_what_rounds_to_zero_has_no_sign():
+    assert Scale(100, 1).text(-0.0004) == "0.0"
+    assert Scale(100, 1).text(-0.004) == "-0.4"

@@ -62,7 +62,7 @@ class Scale:
     def text(self, value: float | None) -> str:
         if value is None:
             return ""
-        return f"{self.factor * value:.{self.decimals}f}"
+        return f"{self.factor * value:z.{self.decimals}f}"
 
 
 def scale(kind: str, means: Sequence[float | None]) -> Scale:
