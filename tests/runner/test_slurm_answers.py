@@ -77,6 +77,19 @@ def test_no_verb_breaks_by_what_surrounds_an_answer(cluster, bench, odd):
     assert code == 0 and "1_0 has ended, timeout" in out and "1_1 has ended, cancelled" in out
 
 
+def test_of_a_job_that_leaves_its_nodes_status_claims_no_end(cluster, bench, monkeypatch):
+    """A job that was requeued is completing too before it waits anew."""
+    says(cluster, "squeue", "1_0|COMPLETING|None|node7\\n1_1|PENDING|BeginTime|\\n")
+    code, out, _ = bench("status")
+    assert code == 0 and "has ended" not in out
+    assert "job 1_0 completing on node7; if it was requeued it goes on by itself" in out
+    monkeypatch.setattr("bench.commands.status.EVERY", 0.01)
+    leaves = f"[ -e {cluster}/asked ] || echo '1_0|COMPLETING|None|node7'; touch {cluster}/asked"
+    stand_in(cluster, "squeue", leaves)
+    code, out, _ = bench("status", "--watch")
+    assert code == 0 and out.count("completing") == 1 and "1_0 is no longer in the queue" in out
+
+
 @pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
 def test_doctor_reads_what_surrounds_an_answer(cluster, bench, odd):
     says(cluster, "sinfo", odd.replace("%s", "gpu*|1:00:00\\n"))

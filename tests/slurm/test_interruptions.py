@@ -44,6 +44,7 @@ def test_a_preempted_job_is_requeued_and_goes_on(user, warning):
     for name in warning.split(","):
         user.cluster.say("scancel", f"--signal={name}", job)
     user.wait(lambda: restarts(user, job) == 1)
+    user.wait(lambda: not user.queued("COMPLETING"))
     assert re.search(rf"job {job} (pending: BeginTime|running on )", user.bench("status"))
     user.finish()
     assert (

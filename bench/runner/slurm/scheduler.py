@@ -36,6 +36,11 @@ class Job:
         """Whether it runs, or will without anybody's doing."""
         return self.state not in OVER
 
+    @property
+    def undecided(self) -> bool:
+        """Whether it leaves its nodes, to end or, requeued, to wait anew: no field says which."""
+        return self.state == "completing"
+
     def __str__(self) -> str:
         if self.state == "pending" and self.why:
             return f"pending: {self.why}"

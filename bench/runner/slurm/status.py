@@ -38,7 +38,8 @@ def standing(run: RunDir, where: Placed | None) -> Standing:
         job = f", job {where.entry.job} {where.job}" if live else ""
         return Standing(run, state, f"{progress(run)}{job}", ended=False)
     so_far = progress(run) if state == "stopped" else ""
-    ended = where is None or (where.answered and not live)
+    undecided = where is not None and where.job is not None and where.job.undecided
+    ended = where is None or (where.answered and not live and not undecided)
     return Standing(run, state, join(so_far, queued(where)), ended)
 
 
@@ -51,6 +52,8 @@ def queued(where: Placed | None) -> str:
         return f"what has become of {name} is not known"
     if where.job is None:
         return f"{name} is no longer in the queue; {GO_ON}"
+    if where.job.undecided:
+        return f"{name} {where.job}; if it was requeued it goes on by itself, else {GO_ON}"
     return f"{name} {where.job}" if where.live else f"{name} has ended, {where.job}; {GO_ON}"
 
 
