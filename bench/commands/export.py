@@ -12,6 +12,8 @@ from bench.runs.rundir import RunDir
 
 def export(args: argparse.Namespace) -> int:
     """Prints the rows, or writes files and prints their names."""
+    if args.records and args.archive is None:
+        raise UserError("--records says what a bundle holds; name one with --bundle FILE.zip.")
     runs = chosen(args)
     if args.out is None and args.archive is None:
         sys.stdout.write(to_csv(finished(args, runs)))
@@ -19,7 +21,8 @@ def export(args: argparse.Namespace) -> int:
         write(args.out, finished(args, runs))
         sys.stdout.write(f"{args.out}\n")
     if args.archive is not None:
-        bundle.write(args.archive, args.results, runs)
+        names = bundle.RECORDS if args.records else bundle.FILES
+        bundle.write(args.archive, args.results, runs, names)
         sys.stdout.write(f"{args.archive}\n")
     return 0
 

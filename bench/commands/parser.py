@@ -183,9 +183,11 @@ REPORT = (
     *(*COLUMNS, *CHOICE, PROTOCOL),
 )
 BUNDLE = "specs, results, logs and predictions, which any verb that reads takes as --results"
+RECORDS = "with --bundle: specs and results alone, a hundredth of it; no curves, no calibration"
 EXPORT = (
     option("--out", "FILE", "rows as .csv or .parquet; default: CSV is printed", type=Path),
     option("--bundle", "FILE.zip", BUNDLE, type=Path, dest="archive"),
+    flag("--records", RECORDS),
     *CHOICE,
 )
 MEASURES = "accuracy (default) or another that can be resampled: macro_f1, nll, ..."

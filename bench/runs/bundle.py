@@ -20,8 +20,9 @@ from bench.errors import UserError
 from bench.runs.files import refusal, replacing
 from bench.runs.rundir import RunDir
 
-# Of a run.
-FILES = ("spec.json", "result.json", "log.jsonl", "val.npz", "test.npz", "subsets.npz")
+# Of a run; the first two are what tables, ranks, profiles and cost are made from.
+RECORDS = ("spec.json", "result.json")
+FILES = (*RECORDS, "log.jsonl", "val.npz", "test.npz", "subsets.npz")
 PART = r"\w[\w.+@=,-]*"  # of a path: it cannot be `..`, be hidden, or hold a separator
 NAME = re.compile(
     rf"runs/{PART}/{PART}/[0-9a-f]{{12}}/seed-[0-9]+/({'|'.join(map(re.escape, FILES))})"
@@ -33,8 +34,10 @@ PLAIN = 0o100644 << 16  # a regular file
 FAULTS = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError, OSError)
 
 
-def write(archive: Path, results: Path, runs: Sequence[RunDir]) -> int:
-    """Packs the finished runs and the suites of `results` that name any of them.
+def write(
+    archive: Path, results: Path, runs: Sequence[RunDir], names: Sequence[str] = FILES
+) -> int:
+    """Packs files `names` of the finished runs, and the suites of `results` that name any of them.
 
     Returns the number of runs. Raises UserError if none is finished or a file cannot be read, and
     Unwritable; an archive that stood there before then still does.
@@ -42,7 +45,7 @@ def write(archive: Path, results: Path, runs: Sequence[RunDir]) -> int:
     finished = [run for run in runs if run.result.exists()]
     if not finished:
         raise UserError(f"there are no finished runs under {results} to bundle.")
-    sources = [run.path / name for run in finished for name in FILES if (run.path / name).exists()]
+    sources = [run.path / name for run in finished for name in names if (run.path / name).exists()]
     sources += suites(results, finished)
     by_name = {file.relative_to(results).as_posix(): file for file in sources}
     for name in by_name:

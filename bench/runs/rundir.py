@@ -77,6 +77,12 @@ class RunDir:
         return self.path / "subsets.npz"
 
     @property
+    def is_record(self) -> bool:
+        """Whether of a finished run spec and result alone are here, as a bundle of records has."""
+        others = (self.log, self.predictions("val"), self.predictions("test"))
+        return self.result.exists() and not any(file.exists() for file in others)
+
+    @property
     def lock(self) -> Lock:
         return Lock(self.path / "lock")
 

@@ -61,6 +61,23 @@ def test_it_holds_what_a_reviewer_needs_and_nothing_else(tmp_path):
     assert len(names) == 4 * len(bundle.FILES) + 1
 
 
+def test_records_give_what_needs_neither_epochs_nor_samples(tmp_path, capsys, caplog):
+    made(tmp_path / "results")
+    words = ["export", "--records", "--results", str(tmp_path / "results")]
+    assert main(words) == 2 and "--bundle FILE.zip" in capsys.readouterr().err
+    assert main([*words, "--bundle", str(tmp_path / "b.zip")]) == 0
+    names = zipfile.ZipFile(tmp_path / "b.zip").namelist()
+    assert {n.rsplit("/", 1)[1] for n in names} == {"spec.json", "result.json", "suite.json"}
+    capsys.readouterr()
+    of_folder = table(capsys, "--results", tmp_path / "results", "--format", "csv")
+    assert table(capsys, "--results", tmp_path / "b.zip", "--format", "csv") == of_folder
+    plot = ["plot", "--results", str(tmp_path / "b.zip"), "--out", str(tmp_path / "figures")]
+    assert main(plot) == 0
+    assert "curves is left out" in caplog.text and "calibration is left out" in caplog.text
+    drawn = {file.stem for file in (tmp_path / "figures").iterdir()}
+    assert "accuracy" in drawn and "curves" not in drawn
+
+
 def test_what_comes_out_is_what_went_in(tmp_path):
     archive = packed(tmp_path)
     with bundle.opened(archive) as folder:

@@ -92,7 +92,9 @@ class Finished:
     environment: dict[str, object]  # see bench.training.environment; empty where not recorded
 
     def rows(self) -> list[dict]:
-        """The log's epochs. Raises UserError if it does not hold all of them."""
+        """The log's epochs; none of a record. Raises UserError if it does not hold all of them."""
+        if self.directory.is_record:
+            return []
         rows = self.directory.rows()
         if len(rows) < self.epochs:
             raise UserError(
