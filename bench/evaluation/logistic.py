@@ -26,7 +26,7 @@ ORDER = 4  # optima at most that lead to the next one
 ROWS = 16  # of the Hessian as preconditioner that are taken to cost a product
 WHOLE = 2000  # rows at most
 HELD = 2**25  # numbers at most that building it holds at once
-LIFT = 1e-6  # of its diagonal, above what single precision is wrong by
+LIFT = 1e-6  # of its diagonal, above what single precision is wrong by; raised where it is not
 
 
 Precondition = Callable[[NDArray], NDArray]
@@ -180,9 +180,15 @@ class Problem:
             hessian[block, block] += spread[block] @ self.rows.single.T
         hessian = hessian.astype(np.float64) / self.rows.count
         ridge = np.tile(self.ridge[0], self.rows.classes)
-        hessian[np.diag_indices_from(hessian)] += ridge + LIFT
-        factor = torch.linalg.cholesky(torch.from_numpy(hessian))  # numpy cannot solve with one
-        inverse = torch.cholesky_inverse(factor.float()).numpy()
+        diagonal, lift = np.diag_indices_from(hessian), LIFT
+        hessian[diagonal] += ridge + lift
+        while True:
+            factor, failed = torch.linalg.cholesky_ex(torch.from_numpy(hessian))
+            if not failed:
+                break
+            hessian[diagonal] += 9 * lift
+            lift *= 10
+        inverse = torch.cholesky_inverse(factor.float()).numpy()  # numpy cannot solve with a factor
         return lambda rest: (inverse @ rest.ravel().astype(np.float32)).reshape(rest.shape)
 
 
