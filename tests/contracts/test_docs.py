@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "results/README.md"]
+PAGES.append(ROOT / "results/reference/README.md")
 
 
 AVMNIST = ROOT.parent / "shared/data/avmnist"

@@ -1,16 +1,19 @@
 """Figures: that they are made, hold the numbers of their tables, and collide nowhere."""
 
 import io
+from itertools import combinations
 
 import matplotlib.image
+import numpy as np
 import pandas
 import pytest
 
 from bench.errors import UserError
-from bench.report.figures import accuracy
+from bench.report.figures import accuracy, ranks
 from bench.report.figures.curves import curves, draw
 from bench.report.figures.style import WIDTH, image
 from bench.report.quantities import ACCURACY, PROBE
+from bench.report.stats.ranks import diagram
 from bench.report.tables.collect import collect
 from bench.report.tables.model import Column
 from bench.report.write import write_all, write_figures
@@ -174,3 +177,13 @@ def test_an_unknown_protocol_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(UserError, match="'best' is not a protocol"):
         write_all(collect(tmp_path), [], tmp_path / "out", ("best",))
     assert not list((tmp_path / "out").glob("*"))
+
+
+def test_the_numbers_of_an_axis_of_fifty_ranks_lie_apart():
+    scores = np.random.default_rng(0).random((1, 10)) + np.arange(50)[:, None]
+    figure = ranks.draw(diagram(scores, [f"method {i}" for i in range(50)]), "val", ["one"] * 10)
+    figure.draw_without_rendering()
+    numbers = [t for t in figure.axes[0].texts if t.get_text().isdigit()]
+    boxes = [t.get_window_extent().padded(2) for t in numbers]
+    assert len(boxes) > 5
+    assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))

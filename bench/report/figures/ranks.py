@@ -10,6 +10,7 @@ from textwrap import fill
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from bench.report.figures.scores import over_datasets
 from bench.report.figures.style import BLACK, SMALL, STYLE, WIDTH
@@ -20,6 +21,7 @@ from bench.report.tables.model import Column, Table
 
 PITCH, BAR, HEAD, FOOT = 0.16, 0.1, 0.65, 0.35  # inches: between names, between bars, above, below
 LEFT, RIGHT = 1.7, 5.3  # inches, of the axis of ranks
+NUMBERS = 12  # on that axis at most, so that they lie apart
 
 
 def make(tables: Sequence[Table], protocol: str) -> tuple[Figure, list[dict[str, object]]]:
@@ -61,9 +63,11 @@ def ruler(axes: Axes, ranking: Diagram):
         return LEFT + (RIGHT - LEFT) * (rank - low) / (high - low)
 
     axes.plot([LEFT, RIGHT], [HEAD, HEAD], color=BLACK, lw=0.8)
+    apart = MaxNLocator(NUMBERS, integer=True).tick_values(low, high)
     for rank in range(low, high + 1):
         axes.plot([scale(rank)] * 2, [HEAD, HEAD - 0.06], color=BLACK, lw=0.8)
-        axes.text(scale(rank), HEAD - 0.09, str(rank), ha="center", va="bottom", fontsize=7.5)
+        if rank in apart:
+            axes.text(scale(rank), HEAD - 0.09, str(rank), ha="center", va="bottom", fontsize=7.5)
     return scale
 
 
