@@ -2,6 +2,7 @@
 
 import io
 from itertools import combinations
+from types import SimpleNamespace
 
 import matplotlib.image
 import numpy as np
@@ -9,7 +10,7 @@ import pandas
 import pytest
 
 from bench.errors import UserError
-from bench.report.figures import accuracy, ranks
+from bench.report.figures import accuracy, cost, ranks
 from bench.report.figures.curves import curves, draw
 from bench.report.figures.style import WIDTH, image
 from bench.report.quantities import ACCURACY, PROBE
@@ -187,3 +188,15 @@ def test_the_numbers_of_an_axis_of_fifty_ranks_lie_apart():
     boxes = [t.get_window_extent().padded(2) for t in numbers]
     assert len(boxes) > 5
     assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
+
+
+def test_among_many_rows_a_modality_alone_that_is_far_below_gives_its_room_to_them():
+    def point(accuracy, alone=""):
+        return SimpleNamespace(
+            accuracy=SimpleNamespace(mean=accuracy), row=SimpleNamespace(alone=alone)
+        )
+
+    weak, near = point(0.3, "left"), point(0.65, "right")
+    rows = [point(0.7 + 0.01 * i) for i in range(cost.CROWD)]
+    assert cost.far_below([weak, near, *rows]) == [weak]
+    assert cost.far_below([weak, near, *rows[1:]]) == []

@@ -41,8 +41,35 @@ def test_what_some_data_set_lacks_is_left_out_and_named(tmp_path):
     found = scores(collect(tmp_path), ACC)
     assert found.values.shape == (3, 3, 2)
     text = " ".join(found.left_out)
-    assert "alone: no accuracy on two." in text and "a data set counts once" in text
+    assert "Not everywhere, and so not here: alone." in text and "the same data count once" in text
     assert "Only seeds 0 to 2" in text
+
+
+def test_a_method_that_lacks_runs_costs_the_others_none(tmp_path):
+    made(tmp_path)
+    for seed in (0, 1):
+        add(tmp_path, "torn", seed, dataset="one", accuracy=0.5)
+    for seed in range(3):
+        add(tmp_path, "torn", seed, dataset="two", accuracy=0.5)
+    found = scores(collect(tmp_path), ACC)
+    assert (found.methods, found.seeds) == (("x", "y", "z"), (0, 1, 2))
+    assert found.left_out == ("torn: not all of seeds 0 to 2 on one.",)
+
+
+def test_of_two_methods_neither_is_given_up_for_the_seeds_of_the_other(tmp_path):
+    made(tmp_path, methods="x", seeds=5)
+    made(tmp_path, methods="y", seeds=2)
+    found = scores(collect(tmp_path), ACC)
+    assert (found.methods, found.seeds) == (("x", "y"), (0, 1))
+    assert found.left_out == ("Only seeds 0, 1, which all others have everywhere.",)
+
+
+def test_generated_data_count_as_many_times_as_they_differ(tmp_path):
+    for setting, data_hash in (("easy", "a" * 64), ("hard", "b" * 64)):
+        for method, share in (("x", 0.5), ("y", 0.6)):
+            add(tmp_path, method, accuracy=share, data={"split": setting}, data_hash=data_hash)
+    found = scores(collect(tmp_path), ACC)
+    assert found.datasets == ("toy easy", "toy hard") and found.left_out == ()
 
 
 def test_over_folds_a_seed_counts_with_its_mean_over_those_that_all_methods_have(tmp_path):

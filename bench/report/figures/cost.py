@@ -32,6 +32,7 @@ from bench.report.tables.model import Cell, Column, Row, Table
 
 COSTS = ("training_flops", "seconds")  # quantities, a panel each
 NOTE = "Every stage that a method trains counts, encoders trained alone included."
+CROWD = 15  # rows of all modalities from which on they get the panel for themselves
 AXES = {"training_flops": "Operations of training (FLOP)", "seconds": "Time of training (s)"}
 
 
@@ -72,12 +73,26 @@ def unbeaten(rows: Sequence[Point]) -> list[Point]:
     return kept
 
 
+def far_below(rows: Sequence[Point]) -> list[Point]:
+    """Modalities alone that are further below the rows of all modalities than these are apart:
+    where there are many rows, they would have to crowd for them."""
+    whole = [p.accuracy.mean for p in rows if not p.row.alone]
+    if len(whole) < CROWD:
+        return []
+    floor = 2 * min(whole) - max(whole)
+    return [p for p in rows if p.row.alone and p.accuracy.mean < floor]
+
+
 def draw(table: Table, protocol: str, by_cost: dict[str, list[Point]]) -> Figure:
+    outside = {p.row.alone: p for rows in by_cost.values() for p in far_below(rows)}
+    by_cost = {
+        cost: [p for p in rows if p.row.alone not in outside] for cost, rows in by_cost.items()
+    }
     most = max(len(rows) for rows in by_cost.values())
     side_by_side = len(by_cost) > 1 and most <= 9
     lines, columns = (1, len(by_cost)) if side_by_side else (len(by_cost), 1)
     with rc_context(STYLE):
-        high = 2.9 if most <= 12 else 3.4
+        high = 2.9 if most <= 12 else 3.4 if most <= 2 * CROWD else 4.4
         figure = Figure(figsize=(WIDTH, 0.8 + lines * high), layout="constrained")
         panels = figure.subplots(lines, columns, sharey=True, squeeze=False).flatten()
         for axes, (cost, rows) in zip(panels, by_cost.items(), strict=True):
@@ -88,6 +103,9 @@ def draw(table: Table, protocol: str, by_cost: dict[str, list[Point]]) -> Figure
             axes.set_ylabel("Test accuracy (%)")
         name_figure(figure, table, f"protocol {protocol}, accuracy against cost")
         note = f"Means over {over(table)}, bars: {interval(table)}. {NOTE}"
+        if outside:
+            names = [f"{m} alone, {100 * p.accuracy.mean:.1f} %" for m, p in outside.items()]
+            note += f" Below what is drawn: {'; '.join(names)}."
         figure.legend(handles=handles(table, by_cost), title=fill(note, LINE), **BELOW)
         figure.draw_without_rendering()  # settles the layout, which the names are placed in
         figure.set_layout_engine("none")

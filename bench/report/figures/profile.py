@@ -18,6 +18,7 @@ from bench.report.figures.style import BLACK, PALE, SMALL, STYLE
 from bench.report.quantities import ACCURACY
 from bench.report.stats import aggregates, resampling
 from bench.report.stats.draws import generator
+from bench.report.stats.verdicts import counted
 from bench.report.tables.model import Column, Table
 
 THRESHOLDS = 61
@@ -90,10 +91,11 @@ def handles() -> list[Line2D | Patch]:
 def words(scores: Scores, protocol: str) -> Words:
     count = len(scores.datasets)
     note = (
-        f"Data sets: {', '.join(scores.datasets)}; {len(scores.seeds)} seeds each. Higher is "
-        "better. IQM: mean of the middle half of all runs. Bootstrap over seeds within "
+        f"Data sets: {', '.join(scores.datasets)}; {counted(len(scores.seeds), 'seed')} each. "
+        "Higher is better. IQM: mean of the middle half of all runs. Bootstrap over seeds within "
         "data sets: it says nothing of other data sets."
     )
+    note = " ".join([note, *scores.left_out])
     title = f"Performance profiles over {count} data sets, protocol {protocol}"
     return Words(title, "Test accuracy above (%)", "Share of runs", note)
 

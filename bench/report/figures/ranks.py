@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bench.report.figures.scores import over_datasets
-from bench.report.figures.style import BLACK, SMALL, STYLE, WIDTH
+from bench.report.figures.style import BLACK, LINE, SMALL, STYLE, WIDTH
 from bench.report.quantities import ACCURACY
 from bench.report.stats.paired import LEVEL
 from bench.report.stats.ranks import Diagram, diagram
@@ -27,14 +27,16 @@ NUMBERS = 12  # on that axis at most, so that they lie apart
 def make(tables: Sequence[Table], protocol: str) -> tuple[Figure, list[dict[str, object]]]:
     scores = over_datasets(tables, Column(protocol, ACCURACY))
     ranking = diagram(scores.values.mean(axis=1), list(scores.methods))
-    return draw(ranking, protocol, scores.datasets), list(lines(ranking, protocol))
+    return draw(ranking, protocol, scores.datasets, scores.left_out), list(lines(ranking, protocol))
 
 
-def draw(ranking: Diagram, protocol: str, datasets: Sequence[str]) -> Figure:
+def draw(
+    ranking: Diagram, protocol: str, datasets: Sequence[str], left_out: Sequence[str] = ()
+) -> Figure:
     count = len(ranking.names)
     levels = stacked(ranking.cliques)
     deep = BAR * (1 + max(levels, default=0))
-    note = fill(words(ranking, datasets), 145)
+    note = fill(" ".join([words(ranking, datasets), *left_out]), LINE)
     side = ceil(count / 2)
     total = HEAD + deep + PITCH * side + FOOT + 0.12 * note.count("\n")
     with rc_context(STYLE):
