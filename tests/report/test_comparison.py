@@ -365,6 +365,7 @@ def test_several_configurations_must_be_told_apart(tmp_path, capsys):
         (("ours", "theirs", "--protocol", "best"), "'best' is not a protocol"),
         (("ours", "theirs", "--protocol", "last"), "choose another --protocol"),
         (("ours", "ours,theirs"), "name one in B, or as many as in A"),
+        (("ours," * 60 + "our", "theirs"), "Did you mean 'ours'?"),
         (("ours,", "theirs"), "'' is not a method with finished runs here"),
     ],
 )
