@@ -16,8 +16,6 @@ from bench.report.tables import collect
 from bench.runs import bundle
 from bench.runs.files import present
 
-LONGEST = 255  # characters of a file's name
-
 
 def compare(args: argparse.Namespace) -> int:
     words = Path(args.a), Path(args.b)
@@ -54,11 +52,8 @@ def rows(text: str) -> list[str]:
 
 
 def is_results(word: str) -> bool:
-    """Whether a word names a folder with runs, or an archive; no file has a name as long as a list
-    of many methods."""
+    """Whether a word names a folder with runs, or an archive."""
     path = Path(word)
-    if any(len(part) > LONGEST for part in path.parts):
-        return False
     return present(path / "runs") or (path.suffix == ".zip" and path.is_file())
 
 

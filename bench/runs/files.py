@@ -112,11 +112,14 @@ def keeping() -> Iterator[None]:
 
 
 def present(path: Path) -> bool:
-    """Whether something is there. Raises PermissionError where that cannot be seen."""
+    """Whether something is there, which a name that is too long for a file is not. Raises
+    PermissionError where that cannot be seen."""
     try:
         path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+            return False
+        raise
     return True
 
 

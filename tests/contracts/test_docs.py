@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench import datasets
+from bench.__main__ import main
 from tests.helpers.commands import Command
 from tests.helpers.docs import blocks
 from tests.helpers.tinies import tiny_copy
@@ -186,3 +187,16 @@ def test_the_readmes_probe_figures_are_those_of_the_table():
     assert f"reach an accuracy of {alone[0]} and {alone[1]}," in flowing
     assert f"by probe {probed[0]} and {probed[1]}." in flowing
     assert f"reach by probe only {joint[0]} and {joint[1]}:" in flowing
+
+
+def test_published_records_give_the_published_tables(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    (commands,) = blocks(ROOT / "results/reference/README.md", "records")
+    for line in commands.splitlines():
+        assert main(shlex.split(line)[3:]) == 0 and capsys.readouterr().out
+    archives = sorted((ROOT / "results/reference").glob("*/runs.zip"))
+    assert archives
+    for archive in archives:
+        words = ("table", archive.parent.name, "--results", str(archive), "--format", "csv")
+        assert main(words) == 0
+        assert capsys.readouterr().out == archive.with_name("table.csv").read_text()

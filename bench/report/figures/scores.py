@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, mode
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,8 +67,8 @@ def once(tables: Sequence[Table]) -> tuple[dict[str, Table], list[Table]]:
     set there are several data where it is generated; then the name tells the split too."""
     groups: dict[tuple[str, str], list[Table]] = {}
     for table in tables:
-        hashes = [run.data_hash for row in table.rows for run in row.runs]
-        groups.setdefault((table.dataset, max(hashes, key=hashes.count)), []).append(table)
+        usual = mode(run.data_hash for row in table.rows for run in row.runs)
+        groups.setdefault((table.dataset, usual), []).append(table)
     chosen = [max(group, key=size) for group in groups.values()]
     sets = [table.dataset for table in chosen]
     names = [t.dataset if sets.count(t.dataset) == 1 else f"{t.dataset} {t.name}" for t in chosen]
