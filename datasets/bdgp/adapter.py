@@ -55,7 +55,7 @@ class BDGP(VectorAdapter):
             )
         return VectorTable(
             ids=[f"embryo-{i:04d}" for i in range(len(labels[0]))],
-            labels=labels[0].astype(np.int64) - 1,
+            labels=labels[0] - 1.0,
             vectors=dict(zip(self.widths, views, strict=True)),
         )
 

@@ -69,10 +69,10 @@ class Handwritten(VectorAdapter):
                         f"{arrays[f'{name}_{part}'].shape}, and {shape} was expected; fetch it "
                         "again."
                     )
-        labels = np.concatenate([arrays[f"gt_{p}"].ravel() for p in parts]).astype(np.int64)
+        labels = np.concatenate([arrays[f"gt_{p}"].ravel() for p in parts])
         return VectorTable(
             ids=[f"digit-{i:04d}" for i in range(len(labels))],
-            labels=labels - 1,
+            labels=labels - 1.0,
             vectors={
                 m: np.concatenate([arrays[f"{name}_{p}"] for p in parts])
                 for m, name in zip(self.widths, names, strict=True)

@@ -54,8 +54,13 @@ class RAVDESS(VectorAdapter):
         for name, vector in clips.items():
             if not NAME.fullmatch(str(name)):
                 raise UserError(f"{path} has {name!r}, which names no clip; fetch it again.")
-            if getattr(vector, "shape", None) != (wide,) or vector.dtype.kind != "f":
-                raise UserError(f"{path}: {name} has not {wide} numbers; fetch it again.")
+            array = isinstance(vector, np.ndarray)
+            if not array or vector.shape != (wide,) or vector.dtype.kind != "f":
+                found = f"{vector.dtype} {vector.shape}" if array else type(vector).__name__
+                raise UserError(
+                    f"{path}: {name} is {found}, and floats ({wide},) were expected; fetch it "
+                    "again."
+                )
         ids = sorted(map(str, clips))
         both, face = np.stack([clips[name] for name in ids]), self.widths["face"]
         return VectorTable(

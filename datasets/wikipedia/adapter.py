@@ -80,7 +80,7 @@ class Wikipedia(VectorAdapter):
                 f"{self.root / name}: X has shapes {[x.shape for x in views]}, and {shapes} were "
                 "expected; fetch it again."
             )
-        return views, labels.ravel().astype(np.int64) - 1
+        return views, labels.ravel() - 1.0
 
     def part_rows(self, stored):
         tests = stored.column("test") == 1

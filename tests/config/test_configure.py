@@ -211,7 +211,7 @@ def test_all_folds_are_those_of_the_split_and_fold_0_is_as_without_a_choice():
 @pytest.mark.parametrize(
     ("folds", "sets", "sentence"),
     [
-        ("all", ["data.split=literature"], "split 'literature' of digits has no folds"),
+        ("all", ["data.split=literature"], "of digits has no folds; leave it out, or choose"),
         ((0, 5), [], "digits has folds 0 to 4, and no fold 5; give --folds all"),
         ((0, 1), ["data.fold=1"], "--folds and data.fold=1 exclude each other"),
     ],
@@ -219,6 +219,11 @@ def test_all_folds_are_those_of_the_split_and_fold_0_is_as_without_a_choice():
 def test_folds_that_a_data_set_does_not_have_are_refused(folds, sets, sentence):
     with pytest.raises(UserError, match=sentence):
         folded(folds, sets=sets)
+
+
+def test_a_data_set_without_folds_has_no_split_to_choose():
+    with pytest.raises(UserError, match=r"has no folds; leave it out \(docs"):
+        folded("all", dataset=SYNTHETIC)
 
 
 def test_a_suite_may_ask_for_folds():

@@ -27,6 +27,13 @@ def spec_of(method, seed=0, *, dataset="toy", settings=None, train=None, network
     )
 
 
+def truth(best):
+    if not best:
+        return None
+    sets = [{"modalities": list(m), "accuracy": share} for m, share in best.items()]
+    return {"chance": 0.1, "best": sets}
+
+
 def add(
     results: Path,
     method: str,
@@ -51,6 +58,7 @@ def add(
     changed: dict | None = None,
     selected: dict | None = None,
     test_readings: int | None = None,
+    best: dict | None = None,  # modalities -> share, of data that were generated; chance is 0.1
     **spec,
 ) -> RunDir:
     """One finished run; further names go to `spec_of`."""
@@ -88,6 +96,7 @@ def add(
         "departures": departures,
         "changed": changed,
         "test_readings": test_readings,
+        "truth": truth(best),
         "data_hash": data_hash,
         "cost": {"epochs": len(log or [])},
         "code": code or CODE,

@@ -21,7 +21,7 @@ class Synthetic:
         modalities: int = knob(2, low=1, high=4)
         split: str = knob("clean", choices=("clean", "literature"))
 
-    notes = ()
+    notes, folds = (), 0
 
     def __init__(self, config, root):
         self.config = config

@@ -160,3 +160,21 @@ def test_every_quantity_can_be_a_column(tmp_path):
 def test_what_rounds_to_zero_has_no_sign():
     assert Scale(100, 1).text(-0.0004) == "0.0"
     assert Scale(100, 1).text(-0.004) == "-0.4"
+
+
+def test_attained_shares_are_of_what_each_modality_allows(tmp_path):
+    """(accuracy - chance) / (best - chance); a dash where nothing can be known."""
+    some = {"m0": 0.4, "m1": 0.2}
+    best = {("m0",): 0.5, ("m1",): 0.102, ("m0", "m1"): 0.9}
+    add(tmp_path, "x", accuracy=0.7, heads=some, probe={"m0": 0.3, "m1": 0.2}, best=best)
+    (table,) = collect(tmp_path)
+    text = render([table], "md", columns=("attained", "attained_head", "attained_probe"))
+    assert line(text, "x") == ["75.0", "75.0", "50.0"]
+
+
+def test_where_no_modality_tells_anything_only_the_answer_attains_a_share(tmp_path):
+    best = {("m0",): 0.1, ("m1",): 0.1, ("m0", "m1"): 0.9}
+    add(tmp_path, "x", accuracy=0.5, heads={"m0": 0.1, "m1": 0.1}, best=best)
+    (table,) = collect(tmp_path)
+    text = render([table], "md", columns=("attained", "attained_head"))
+    assert line(text, "x")[0] == "50.0" and set(line(text, "x")[1:]) <= {DASH}

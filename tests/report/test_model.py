@@ -11,7 +11,7 @@ from bench.report.quantities import ACCURACY, HEAD, PROBE
 from bench.report.read.settings import natural, told_apart
 from bench.report.stats.paired import FoldSeed
 from bench.report.tables.collect import collect
-from bench.report.tables.grounds import seed_words
+from bench.report.tables.grounds import fold_words, seed_words
 from bench.report.tables.model import Column
 from bench.runs.rundir import every
 from tests.helpers.results import add
@@ -115,6 +115,15 @@ def test_folds_of_a_method_are_one_row_and_count_alike(tmp_path):
     # Two folds: one degree of freedom, and a third as many samples test as train.
     half = 12.7062047 * 0.2 / 2**0.5 * (1 / 2 + 200 / 600) ** 0.5
     assert cell.interval == pytest.approx((0.7 - half, 0.7 + half))
+
+
+def test_folds_of_generated_data_share_no_sample(tmp_path):
+    for fold, accuracy in ((0, 0.6), (1, 0.8)):
+        add(tmp_path, "x", accuracy=accuracy, data={"fold": fold}, best={("m0", "m1"): 0.9})
+    (table,) = collect(tmp_path)
+    half = 12.7062047 * 0.2 / 2**0.5 * (1 / 2) ** 0.5
+    assert table.rows[0].cell(ACC).interval == pytest.approx((0.7 - half, 0.7 + half))
+    assert "each fold is another draw of all samples" in fold_words(table)
 
 
 def test_one_fold_is_a_table_as_without_folds(tmp_path):

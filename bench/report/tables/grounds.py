@@ -14,9 +14,11 @@ def fold_words(table: Table) -> str:
     """What the spread is where rows are over folds."""
     if not table.folded:
         return ""
+    generated = all(row.generated for row in table.rows)
+    what = "draw of all samples" if generated else "split of the same data"
     return (
-        "; each fold is another split of the same data, and the spread is that of single runs, "
-        "over folds and seeds at once"
+        f"; each fold is another {what}, and the spread is that of single runs, over folds and "
+        "seeds at once"
     )
 
 

@@ -139,7 +139,7 @@ def over(judged: Iterable[Judgement]) -> str:
     if all(one.unit == "seed" for one in judged):
         return "seeds"
     return (
-        "folds, each with the mean of its seeds, corrected for the training samples that they share"
+        "folds, each with the mean of its seeds, corrected for any training samples that they share"
     )
 
 

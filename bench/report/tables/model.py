@@ -68,8 +68,15 @@ class Row:
         return "; ".join(dict.fromkeys(r.digest for r in self.runs))
 
     @property
+    def generated(self) -> bool:
+        """Whether its data were, so that the best answers are known and folds share no sample."""
+        return all(run.evaluated.best for run in self.runs)
+
+    @property
     def overlap(self) -> float:
-        """Test samples for each one that trains."""
+        """Test samples for each one that trains; 0 where folds share none that train."""
+        if self.generated:
+            return 0.0
         return max(r.counts["test"] / r.counts["train"] for r in self.runs)
 
     def state(self, fold: int) -> tuple[str, str] | None:

@@ -116,9 +116,11 @@ def folded(adapter: Adapter, experiment: Experiment) -> list[dict[str, object]]:
         )
     folds = range(adapter.folds) if experiment.folds == ALL else experiment.folds
     if not adapter.folds:
+        some = "fold" in {f.name for f in fields(adapter.config)}
         raise UserError(
             f"--folds would have no effect: split {adapter.config.split!r} of {adapter.name} has "
-            "no folds; leave it out, or choose a split that has some (docs/datasets.md)."
+            f"no folds; leave it out{', or choose a split that has some' * some} "
+            "(docs/datasets.md)."
         )
     if max(folds) >= adapter.folds:
         raise UserError(

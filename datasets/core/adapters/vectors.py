@@ -26,7 +26,7 @@ HOW = "std"  # each number by its mean and deviation over train
 class VectorTable:
     """All N samples of a data set, in rows.
 
-    vectors: modality -> [N, D]. labels: [N], classes from 0. groups: [N], what must not be in two
+    vectors: modality -> [N, D]. labels: [N], classes from 0, of any type. groups: [N], what must not be in two
     parts. columns: name -> [N] whole numbers that the splits need.
     """
 
@@ -90,19 +90,20 @@ class VectorAdapter(CachedAdapter):
         return paths
 
     def checked(self) -> VectorTable:
-        """The table. Raises UserError for what does not fit together."""
+        """The table, labels as int64. Raises UserError for what does not fit together."""
         self.listing()
         table = self.table()
         for m, width in self.widths.items():
             self.check_vectors(m, table.vectors[m], (len(table.ids), width))
         labels = table.labels
-        if not ((labels >= 0) & (labels < len(self.classes))).all():
-            odd = int(((labels < 0) | (labels >= len(self.classes))).argmax())
+        known = np.isin(labels, np.arange(len(self.classes)))
+        if not known.all():
+            odd = int(known.argmin())
             raise UserError(
-                f"{self.root}: {table.ids[odd]} is of class {labels[odd]}, counted from 0, and "
+                f"{self.root}: {table.ids[odd]} is of class {labels[odd]:g}, counted from 0, and "
                 f"there are {len(self.classes)}; fetch the files again."
             )
-        return table
+        return replace(table, labels=labels.astype(np.int64))
 
     def check_vectors(self, modality: str, vectors: np.ndarray, shape: tuple[int, int]) -> None:
         """Raises UserError for an array of another shape, NaN, or numbers beyond float32."""

@@ -129,6 +129,8 @@ def test_samples_without_a_number_are_flagged_and_nobodys_twin(tmp_path):
         ({"near": np.where(np.eye(SAMPLES, 3, -9), 1e39, 0)}, "beyond float32 in row 9"),
         ({"labels": np.arange(SAMPLES)}, "box-02 is of class 2, counted from 0, and there are 2"),
         ({"labels": np.arange(SAMPLES) - 1}, "box-00 is of class -1"),
+        ({"labels": np.full(SAMPLES, 0.5)}, "box-00 is of class 0.5"),
+        ({"labels": np.full(SAMPLES, np.nan)}, "box-00 is of class nan"),
     ],
 )
 def test_what_does_not_fit_is_refused(tmp_path, of, sentence):
