@@ -1,11 +1,11 @@
 """Gaussian classes seen through modalities of unequal noise: a data set for tests, of any number
 of modalities, given to the command line as `tests.helpers.synthetic:Synthetic`."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import torch
 
-from bench.config.settings import build, knob
+from bench.config.settings import knob
 from bench.datasets.core.adapters.adapter import Adapter
 from bench.types import DataBundle, DatasetSpec, Modality, Shift, Split
 
@@ -13,22 +13,15 @@ WIDTHS = (16, 12, 20, 8)
 SIZES = {"train": 203, "val": 64, "test": 96}
 
 
-class Synthetic:
+class Synthetic(Adapter):
     """Modality m0 is the clearest; each further one has more noise."""
+
+    name = "synthetic"
 
     @dataclass(frozen=True)
     class Config(Adapter.Config):
         modalities: int = knob(2, low=1, high=4)
         split: str = knob("clean", choices=("clean", "literature"))
-
-    notes, folds = (), 0
-
-    def __init__(self, config, root):
-        self.config = config
-
-    @classmethod
-    def complete(cls, values, root):
-        return asdict(build(cls.Config, values, "the data"))
 
     def describe(self):
         shapes = {f"m{i}": (WIDTHS[i],) for i in range(self.config.modalities)}
