@@ -1,11 +1,12 @@
 """A method that knows the synthetic world: it undoes what was observed and knows what follows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import nn
 
+from bench.datasets.synthetic.adapter import Synthetic
 from bench.datasets.synthetic.pictures import shape_of, waves
 from bench.datasets.synthetic.settings import WORLDS
 from bench.datasets.synthetic.world import bend, rotations
@@ -55,3 +56,16 @@ class Oracle(Method):
 
     def stages(self, epochs):
         return [Stage("answer", 0, list(self.parameters()), self.step, answer=self.predict)]
+
+
+class Shuffled(Synthetic):
+    """The world's samples, those that train and select with each other's labels."""
+
+    def open(self, cache, progress=None):
+        data, draws = super().open(cache), torch.Generator().manual_seed(0)
+        parts = dict(data.parts)
+        for name in ("train", "val"):
+            labels = parts[name].labels
+            order = torch.randperm(len(labels), generator=draws)
+            parts[name] = replace(parts[name], labels=labels[order])
+        return replace(data, parts=parts)

@@ -26,8 +26,8 @@ HOW = "std"  # each number by its mean and deviation over train
 class VectorTable:
     """All N samples of a data set, in rows.
 
-    vectors: modality -> [N, D]. labels: [N], classes from 0, of any type. groups: [N], what must not be in two
-    parts. columns: name -> [N] whole numbers that the splits need.
+    vectors: modality -> [N, D]. labels: [N], classes from 0, of any type. groups: [N], what must
+    not be in two parts. columns: name -> [N] whole numbers that the splits need.
     """
 
     ids: Sequence[str]
