@@ -50,6 +50,7 @@ class Stage:
     factors: asked before each epoch for the groups' factors, in place of those in `params`.
     first_epoch: where on the learning-rate schedule, and in the order of batches, the stage starts.
     schedule: epochs that the learning-rate schedule stretches over; 0 for the planned ones.
+    steady: whether the learning rate stays where the stage starts on that schedule.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Stage:
     factors: Callable[[], Sequence[float]] | None = None
     first_epoch: int = 0
     schedule: int = 0
+    steady: bool = False
 
     @property
     def rounds(self) -> int:

@@ -5,7 +5,8 @@
 A turn trains one encoder and the head that all share, as a learner of gradient boosting; after it
 all encoders that have had a turn are tuned together (global rectification). The answer is their
 summed logits times a learnt rate. Turns are as many as give every encoder the planned epochs, both
-phases counted; the stage's place among them, not its epochs, is its place on the schedule.
+phases counted; the turn's place among them, not its epochs, is its place on the schedule. Where the
+released code evaluates after each rectification, every epoch of one is an answer here (ours).
 """
 
 from dataclasses import dataclass
@@ -71,6 +72,7 @@ class ReconBoost(Method):
                     self.learners([k]),
                     partial(self.boost_step, k, others, previous),
                     first_epoch=s * epochs // stages,
+                    steady=True,
                 )
             )
             plan.append(
@@ -81,6 +83,7 @@ class ReconBoost(Method):
                     partial(self.rectify_step, members),
                     answer=self.predict if len(members) == count else None,
                     first_epoch=s * epochs // stages,
+                    steady=True,
                 )
             )
         return plan

@@ -143,7 +143,8 @@ class Trainer:
         norms of the encoders' gradients."""
         epoch, optimizer = self.at.epoch, self.optimizers[stage.optimizer or stage.name]
         at = self.at.partial = self.at.partial or self.begin_epoch(stage)
-        lr = learning_rate(self.config, stage.first_epoch + epoch, stage.schedule)
+        place = stage.first_epoch + (0 if stage.steady else epoch)
+        lr = learning_rate(self.config, place, stage.schedule)
         if stage.factors:
             for group, factor in zip(optimizer.param_groups, stage.factors(), strict=True):
                 group["factor"] = factor

@@ -123,6 +123,20 @@ def test_the_place_among_the_turns_is_the_place_on_the_schedule():
     assert places[0] == 0 and 90 <= places[-1] < 100
 
 
+def test_the_rate_stays_within_a_turn_and_never_rises():
+    """Both phases take two epochs, and the drop, at 7 of 12, falls inside the turn that is at 6."""
+    rows = []
+    train = {"lr_step": 7 / 12, "schedule": "step"}
+    spec = spec_of("reconboost", epochs=12, train=train, turn=2 / 12, rectify=2 / 12)
+    trainer_of(spec, log=rows.append).train()
+    rates = {}
+    for row in rows:
+        rates.setdefault(row["stage"].split("-")[1], []).append(row["lr"])
+    assert all(len(turn) == 4 and len(set(turn)) == 1 for turn in rates.values())
+    drops = [turn[0] for turn in rates.values()]
+    assert drops == sorted(drops, reverse=True) and len(set(drops)) == 2
+
+
 def test_one_head_serves_all_modalities_also_after_loading():
     method, other = reconboost(hidden=5), reconboost(hidden=5)
     other.load_state_dict(method.state_dict())
