@@ -27,7 +27,8 @@ class AMCo(Method):
     class Config(Settings):
         width: int = knob(512, low=1)  # U, hidden units of every modality
         ramp: float = knob(0.3, above=0.0)  # epsilon, the progress from which the share is largest
-        # p_max, largest masked share (ours); units that are left grow by 1 / (1 - p). 0: no masks
+        # p_max, largest masked share (ours: 0.9 diverges); units that are left grow by 1 / (1 - p).
+        # 0: no masks
         most: float = knob(0.75, low=0.0, high=0.99)
 
         def idle(self, epochs):

@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 
 from bench.method import Method, Prediction, Settings, generator, knob, share
 
-MOST = 11  # one, and as many as checks every 0.1 of the epochs can add
+MOST = 11  # one, and as many as checks every 0.1 of 10, 20, .. epochs can add
 WIDTH = 256  # H, units of a block; released code
 RATIO = 1.01  # sigma and its tolerance: a lead in scores beyond it makes the last one grow
 FIRST = 0.4  # the first modality's weight in the released answer; the others share the rest

@@ -95,6 +95,7 @@ class InfoReg(Method):
             self.gather()  # with the pull
 
     def gather(self):
+        """Adds this batch's trace of the whole loss, terms of InfoReg* included (ours)."""
         measure = released_trace if self.config.released else trace
         for i, m in enumerate(self.modalities):
             found = [p.grad for p in self.encoders[m].parameters() if p.grad is not None]

@@ -96,6 +96,7 @@ class LFM(Method):
         held = held.at(torch.arange(count) * len(held) // count)
         if clock.epoch == 0:  # there is no rate yet to look ahead by
             return
+        # A: in evaluation form, and no more than are read at a time (ours).
         fit = data.ordered().some(data.batch_size, self.generator)
         with eval_mode(self):
             _, cosine = self.ahead(next(iter(fit)), next(iter(held)))

@@ -6,7 +6,8 @@ Own heads are trained beside the fused one and their losses on held-out samples 
 one has not fallen for `patience` epochs, that encoder and its head go back to their best state and
 rest; once all rest, the fusion head goes on alone in the same way. A sum of heads is made of the
 own heads; any other fusion has them beside it. The paper watches the validation split, which here
-no method sees: the held-out samples are of the training split (ours).
+no method sees: the held-out samples are of the training split (ours). It judges before the next
+epoch, so not after the last one.
 """
 
 from dataclasses import dataclass, replace

@@ -2,7 +2,8 @@
 
 "Diagnosing and Re-learning for Balanced Multimodal Learning", ECCV 2024, arXiv 2407.09705.
 
-Between diagnoses this is joint training on the part of the training split that is not held out.
+Between diagnoses this is joint training on the part of the training split that is not held out. The
+samples that are clustered and the starts of k-means are drawn from the run's generator.
 """
 
 from dataclasses import dataclass

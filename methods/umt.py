@@ -4,7 +4,8 @@
 first in arXiv 2106.11059.
 
 Joint training leaves encoders behind what each would learn alone. So one network per modality is
-trained alone first; then, while the multimodal network trains, its features stay near theirs.
+trained alone first, always in the same run; then, while the multimodal network trains, its features
+stay near theirs.
 """
 
 from dataclasses import dataclass

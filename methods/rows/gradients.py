@@ -78,6 +78,7 @@ ROWS = (
         Entry("dgl", "bench.methods.dgl:DGL", "DGL", MODULATION, "Wei et al., ICCV 2025"),
         ("fused-to-encoder", "fused loss to encoders", {"fused_to_encoder": True}),
         ("uni-to-head", "uni-modal losses to the head", {"uni_to_head": True}),
+        ("both", "one loss for all", {"fused_to_encoder": True, "uni_to_head": True}),
     ),
     *variants(
         Entry(

@@ -67,7 +67,7 @@ def test_encoders_get_their_own_loss_and_the_head_the_fused_one(modalities, fusi
         closely(dict(zip(own, alone, strict=True)), {k: encoders[f"encoders.{m}.{k}"] for k in own})
 
 
-def test_an_encoder_does_not_see_the_other_modalities_nor_the_fused_labels():
+def test_an_encoder_does_not_see_the_other_modalities():
     batch, other = batch_of(), batch_of(seed=1)
     changed = Batch(batch.inputs | {"m1": other.inputs["m1"]}, *rest(batch))
     here, there = (parts(gradients(method_of(DGL), b))[0] for b in (batch, changed))

@@ -74,6 +74,18 @@ def test_history_and_factors_are_saved(monkeypatch):
     torch.testing.assert_close(saved[-1]["factors"], torch.tensor([1.2, 2 / 3]).double())
 
 
+def test_after_rates_have_changed_it_goes_on_as_without_an_interruption():
+    spec = spec_of("mslr-dynamic", epochs=EPOCHS, window=1)
+    states = []
+    whole = trainer_of(spec, save=lambda state: states.append(copy.deepcopy(state)))
+    whole.train()
+    changed = next(s for s in states[:-1] if (s["method"]["factors"] != 1).any())
+    again = trainer_of(spec)
+    again.train(changed)
+    assert torch.equal(flat(again.method), flat(whole.method))
+    assert torch.equal(again.method.factors, whole.method.factors)
+
+
 def test_never_right_is_no_reason_to_change():
     history = torch.tensor([[0.0, 0.5, 0.5], [0.0, 0.5, 0.01]]).double()
     found = ratios(torch.tensor([0.4, 0.0, 0.5]).double(), history)
