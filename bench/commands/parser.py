@@ -168,10 +168,7 @@ TABLE = (
     option("--baseline", "METHOD", "mark what differs from it, and what not", default=""),
     *(*COLUMNS, *CHOICE, PROTOCOL),
 )
-KINDS = (
-    "accuracy, curves, contribution, robustness, calibration, cost, ranks, profile, or a method "
-    "for what it learned; default: all there is"
-)
+KINDS = "a kind of docs/figures.md, or a method for what it learned; default: all there is"
 PLOT = (
     option("--out", "DIR", "default: results/<suite>, or results/figures", type=Path),
     option("--kind", "NAME", KINDS, default="all"),

@@ -1,6 +1,7 @@
 """Quantities of finished runs by name, from what the runs store."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from bench.report.quantities.robustness import effective
 from bench.report.quantities.truth import TRUTH
 from bench.report.read.predictions import predictions
 from bench.report.read.results import read
+from bench.runs.rundir import RunDir
 from tests.helpers.kills import finish, start
 from tests.helpers.results import add
 from tests.helpers.training import spec_of
@@ -98,6 +100,16 @@ def test_one_modality_has_no_balance(tmp_path):
     for name in ("shapley", "imbalance", "utilisation", "ogm_ratio", "cka", "vrr", "mismatched"):
         assert value(one, name) is None
     assert value(one, "mask") == value(one, "own_head") == {"m1": value(one, "accuracy")}
+
+
+def test_of_some_sets_of_modalities_utilisation_is_known_and_shapley_values_are_not(run, tmp_path):
+    """As of more than five modalities."""
+    some = shutil.copytree(run.path, tmp_path.joinpath(*run.path.parts[-2:]))
+    result = json.loads((some / "result.json").read_text())
+    result["subsets"] = [s for s in result["subsets"] if s["modalities"] != ["m0"]]
+    (some / "result.json").write_text(json.dumps(result))
+    assert value(RunDir(some), "utilisation") == value(run, "utilisation")
+    assert value(RunDir(some), "shapley") is None and value(run, "shapley") is not None
 
 
 NEW = ("unimodal", "subsets", "mismatched", "robustness", "alignment", "norms", "gradient_cosine")

@@ -13,13 +13,14 @@ from bench.report.read import predictions
 from bench.report.read.results import Finished
 
 
-def of_sets(metric: Callable, run: Finished, protocol: str) -> Value:
+def of_sets(metric: Callable, run: Finished, protocol: str, every: bool = True) -> Value:
     """A function of the sets of modalities [S, M] and their accuracies [S]: a number, or [M].
 
-    None for one modality, which has nobody to be compared with.
+    every: whether it needs all sets, and not just all modalities and all but each. None for one
+    modality, which has nobody to be compared with.
     """
     worths = run.evaluated.worths(MASK) if protocol == run.evaluated.protocol else None
-    if worths is None or len(worths[0]) < 2 or len(worths[1]) != 2 ** len(worths[0]):
+    if worths is None or len(worths[0]) < 2 or (every and len(worths[1]) != 2 ** len(worths[0])):
         return None
     value = metric(*worths[1:])
     return by_name(worths[0], value) if np.ndim(value) else float(value)
@@ -81,7 +82,7 @@ BALANCE = {
     "imbalance": unequal("imbalance", "pair_mean"),
     "imbalance_range": unequal("imbalance, range", "range"),
     "imbalance_share": unequal("imbalance, share", "normalised"),
-    "utilisation": each("utilisation", partial(of_sets, balance.utilisation)),
+    "utilisation": each("utilisation", partial(of_sets, balance.utilisation, every=False)),
     "mismatched": Quantity(
         "mismatched pairs", of_network(lambda run: run.evaluated.mismatched), 0, share=True
     ),
