@@ -27,7 +27,8 @@ def runs(results, best=None):
             for method in ("calm", "hasty"):
                 shown = accuracy(method, speed, seed)
                 probes = {"m0": 0.7, "m1": shown / 2}
-                add(results, method, accuracy=shown, probe=probes, **common)
+                heads = {m: p / 2 for m, p in probes.items()}
+                add(results, method, accuracy=shown, heads=heads, probe=probes, **common)
     return collect(results)
 
 
@@ -44,7 +45,7 @@ def test_a_point_is_the_mean_at_a_value_of_the_setting(tmp_path):
     for _, line in hasty.iterrows():
         means = [accuracy("hasty", line["value"], seed) for seed in (0, 1)]
         assert line["mean"] == pytest.approx(sum(means) / 2)
-    inner = lines.query("method == 'hasty' and modality == 'm1'")
+    inner = lines.query("method == 'hasty' and quantity == 'probe' and modality == 'm1'")
     assert inner["mean"].to_numpy() == pytest.approx(hasty["mean"].to_numpy() / 2)
 
 
@@ -56,6 +57,9 @@ def test_a_panel_draws_the_answer_and_beside_it_each_modality_alone(tmp_path):
     assert black.get_ydata() == pytest.approx(100 * hasty["mean"].to_numpy())
     (dashed,) = [x for x in panel.lines if x.get_ls() == "--"]
     assert list(dashed.get_ydata()) == pytest.approx([60.0] * 3)
+    dotted = [x.get_ydata() for x in panel.lines if x.get_ls() == ":"]
+    assert dotted[0] == pytest.approx([35.0] * 3)
+    assert dotted[1] == pytest.approx(25 * hasty["mean"].to_numpy())
     assert {a.get_title(loc="left") for a in one.figure.axes} == {"calm", "hasty"}
 
 
@@ -65,7 +69,7 @@ def test_where_the_best_is_known_shares_of_it_are_drawn(tmp_path):
     calm = lines.query("method == 'calm' and modality == ''")
     assert set(calm["quantity"]) == {"attained"}
     assert calm["mean"].to_numpy() == pytest.approx((0.905 - 0.1) / (0.9 - 0.1))
-    inner = lines.query("method == 'calm' and modality == 'm0'")
+    inner = lines.query("method == 'calm' and quantity == 'attained_probe' and modality == 'm0'")
     assert inner["mean"].to_numpy() == pytest.approx((0.7 - 0.1) / (0.8 - 0.1))
 
 

@@ -1,5 +1,5 @@
 """What methods make of data as one of its settings varies: each answer, and each modality inside a
-method and alone."""
+method, by its head and by a probe, and alone."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,24 +13,25 @@ from matplotlib.lines import Line2D
 from bench.report.figures.grid import Words, grid
 from bench.report.figures.series import LeftOut, by_name, origin, over, summary, who
 from bench.report.figures.style import BLACK, SMALL, STYLE, colours
-from bench.report.quantities import ACCURACY, PROBE, QUANTITIES
+from bench.report.quantities import ACCURACY, HEAD, PROBE, QUANTITIES
 from bench.report.read.settings import differing
 from bench.report.tables.model import Cell, Row, Table
 
 LEAST = 3  # values of a setting that make a curve
-ANSWER = ""  # in place of a modality
-Curves = dict[str, dict[float, Cell]]  # modality -> value of the setting -> numbers of the seeds
+# Quantity and modality, empty for the answer -> value of the setting -> numbers of the seeds
+Curves = dict[tuple[str, str], dict[float, Cell]]
 
 
 @dataclass(frozen=True)
 class Phase:
-    """Tables of one data set whose settings differ in the number `setting` alone. answer and inner:
-    the quantities of a method's answer and of its modalities."""
+    """Tables of one data set whose settings differ in the number `setting` alone. answer, probe and
+    head: the quantities of a method's answer and of its modalities."""
 
     setting: str
     tables: dict[float, Table]
     answer: str
-    inner: str
+    probe: str
+    head: str
 
     def rows(self) -> dict[str, list[tuple[float, Row]]]:
         """By the label of a row, in the order of the first table; those that all tables have."""
@@ -55,7 +56,9 @@ def phases(tables: Sequence[Table]) -> list[Phase]:
         ):
             at = {float(n[names[0]]): t for n, t in zip(numbers, group, strict=True)}
             known = all(run.evaluated.best for t in group for row in t.rows for run in row.runs)
-            kinds = ("attained", "attained_probe") if known else (ACCURACY, PROBE)
+            kinds = (ACCURACY, PROBE, HEAD)
+            if known:
+                kinds = ("attained", "attained_probe", "attained_head")
             found.append(Phase(names[0], dict(sorted(at.items())), *kinds))
     if not found:
         raise LeftOut(f"no data set has tables that differ in one number alone, {LEAST} or more")
@@ -76,15 +79,15 @@ def make(phase: Phase, protocol: str) -> tuple[Figure, list[dict[str, object]]]:
 
 
 def curves(phase: Phase, rows: Sequence[tuple[float, Row]], protocol: str) -> Curves:
-    answer, inner = QUANTITIES[phase.answer], phase.inner
+    answer = QUANTITIES[phase.answer]
     found: Curves = {}
     for x, row in rows:
         values = {run.draw: answer.value(run, protocol) for run in row.runs}
-        cells = by_name(row, protocol, inner)
-        if None not in values.values():
-            cells = {ANSWER: row.of(values)} | cells
-        for m, cell in cells.items():
-            found.setdefault(m, {})[x] = cell
+        cells = {} if None in values.values() else {(phase.answer, ""): row.of(values)}
+        for kind in (phase.probe, phase.head):
+            cells |= {(kind, m): cell for m, cell in by_name(row, protocol, kind).items()}
+        for key, cell in cells.items():
+            found.setdefault(key, {})[x] = cell
     return found
 
 
@@ -96,18 +99,20 @@ def draw(phase: Phase, protocol: str, by_row: dict[str, Curves]) -> Figure:
     with rc_context(STYLE):
         handles = [Line2D([], [], color=BLACK, lw=1.6, label="the answer")]
         handles += [Line2D([], [], color=c, lw=1.6, label=m) for m, c in shades.items()]
-        handles.append(
-            Line2D([], [], color=BLACK, lw=1, ls="--", label="the modality trained alone")
-        )
+        styles = {"--": "by a probe, trained alone", ":": "by its head in the method"}
+        handles += [Line2D([], [], color=BLACK, lw=1, ls=s, label=w) for s, w in styles.items()]
         shown = [label for label in by_row if label not in alone]
         figure, panels = grid(shown, words(phase, table, protocol), handles, height=1.1)
         for axes, label in zip(panels, shown, strict=True):
             for single in alone:
-                for m, points in by_row[single].items():
-                    if m != ANSWER:
+                for (kind, m), points in by_row[single].items():
+                    if kind == phase.probe:
                         axes.plot(*mean_of(points), color=shades[m], lw=0.8, ls="--", zorder=2)
-            for m, points in by_row[label].items():
-                line(axes, points, BLACK if m == ANSWER else shades[m])
+            for (kind, m), points in by_row[label].items():
+                if kind == phase.head:
+                    axes.plot(*mean_of(points), color=shades[m], lw=0.9, ls=":", zorder=2)
+                else:
+                    line(axes, points, shades.get(m, BLACK))
         panels[0].set_xscale("log")
         ticks = list(phase.tables)
         panels[0].set_xticks(ticks, [f"{x:g}" for x in ticks])
@@ -119,10 +124,10 @@ def draw(phase: Phase, protocol: str, by_row: dict[str, Curves]) -> Figure:
 
 
 def words(phase: Phase, table: Table, protocol: str) -> Words:
-    titles = {name: QUANTITIES[name].title for name in (phase.answer, phase.inner)}
+    titles = {name: QUANTITIES[name].title for name in (phase.answer, phase.probe)}
     note = (
         f"Lines: means over {over(table)}, bands: sample std. Black: {titles[phase.answer]} of the "
-        f"answer; coloured: {titles[phase.inner]} of each modality."
+        f"answer; coloured: {titles[phase.probe]} of each modality."
     )
     told = [t.split.split(", ") for t in phase.tables.values()]
     alike = [part for part in told[0] if all(part in parts for parts in told)]
@@ -149,12 +154,12 @@ def lines(phase: Phase, protocol: str, by_row: dict[str, Curves]) -> Iterator[di
     """Tidy lines, one per point; shares. `modality` is empty for the answer."""
     rows = phase.rows()
     for label, found in by_row.items():
-        for m, points in found.items():
+        for (kind, m), points in found.items():
             for (x, row), cell in zip(rows[label], points.values(), strict=True):
                 yield {
                     **who(phase.tables[x], row),
                     "protocol": protocol,
-                    "quantity": phase.inner if m else phase.answer,
+                    "quantity": kind,
                     "modality": m,
                     "setting": phase.setting,
                     "value": x,
