@@ -49,8 +49,7 @@ class Stage:
     optimizer: stages that name the same optimizer continue its state; unnamed, each has its own.
     factors: asked before each epoch for the groups' factors, in place of those in `params`.
     first_epoch: where on the learning-rate schedule, and in the order of batches, the stage starts.
-    schedule: epochs that the learning-rate schedule stretches over; 0 for the planned ones.
-    steady: whether the learning rate stays where the stage starts on that schedule.
+    schedule: epochs that schedule stretches over; 0: the planned ones. steady: it rests meanwhile.
     """
 
     name: str
@@ -73,6 +72,9 @@ class Stage:
     def rounds(self) -> int:
         """How many times the stage is gone through: once for the scoring of one without epochs."""
         return self.epochs if self.epochs or self.answer is None else 1
+
+    def place(self, epoch: int) -> int:  # on the learning-rate schedule
+        return self.first_epoch + (0 if self.steady else epoch)
 
     def groups(self) -> list[dict]:
         """`params` as groups, {"params": list, "factor": number}."""

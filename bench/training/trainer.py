@@ -143,8 +143,7 @@ class Trainer:
         norms of the encoders' gradients."""
         epoch, optimizer = self.at.epoch, self.optimizers[stage.optimizer or stage.name]
         at = self.at.partial = self.at.partial or self.begin_epoch(stage)
-        place = stage.first_epoch + (0 if stage.steady else epoch)
-        lr = learning_rate(self.config, place, stage.schedule)
+        lr = learning_rate(self.config, stage.place(epoch), stage.schedule)
         if stage.factors:
             for group, factor in zip(optimizer.param_groups, stage.factors(), strict=True):
                 group["factor"] = factor

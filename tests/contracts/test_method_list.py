@@ -98,7 +98,7 @@ def test_all_else_is_listed_in_every_form(capsys, what):
 def test_a_suite_says_in_how_many_settings_it_has_a_data_set(capsys):
     rows = csv.DictReader(io.StringIO(called(capsys, "suites", "--format", "csv")))
     sizes = {row["name"]: row["size"] for row in rows}
-    assert sizes["phase"] == "8 methods x synthetic in 5 settings x 5 seeds"
+    assert sizes["phase"] == "9 methods x synthetic in 5 settings x 5 seeds"
     assert sizes["quick"] == "7 methods x digits x 5 seeds"
 
 

@@ -144,7 +144,7 @@ def test_folds_are_one_line_and_each_is_one_value(tmp_path, capsys):
     assert cells["t interval"] == f"[{4 - half:+.2f}, {4 + half:+.2f}]"
     assert float(cells["p"]) == pytest.approx(2 * stats.t.sf(0.04 / spread, 4), abs=6e-4)
     assert cells["Exact p"] == cells["Bootstrap"] == DASH and cells["A is"] == "**better**"
-    assert "paired t test over folds, each with the mean of its seeds, corrected for the" in text
+    assert "paired t test over folds, each with the mean of its seeds, corrected for any" in text
 
 
 def test_more_seeds_of_the_same_folds_resolve_nothing_more(tmp_path, capsys):
