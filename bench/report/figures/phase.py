@@ -56,9 +56,8 @@ def phases(tables: Sequence[Table]) -> list[Phase]:
         ):
             at = {float(n[names[0]]): t for n, t in zip(numbers, group, strict=True)}
             known = all(run.evaluated.best for t in group for row in t.rows for run in row.runs)
-            kinds = (ACCURACY, PROBE, HEAD)
-            if known:
-                kinds = ("attained", "attained_probe", "attained_head")
+            shares = ("attained", "attained_probe", "attained_head")
+            kinds = shares if known else (ACCURACY, PROBE, HEAD)
             found.append(Phase(names[0], dict(sorted(at.items())), *kinds))
     if not found:
         raise LeftOut(f"no data set has tables that differ in one number alone, {LEAST} or more")
